@@ -1,0 +1,3 @@
+//! Receives radiographs over DICOM, reads them, and journals every result.
+
+fn main() {}

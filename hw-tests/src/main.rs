@@ -1,0 +1,3 @@
+//! Checks that need a real NVIDIA device; refuses any other machine.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! One DICOM object or image in, one reading out: pixels, model, inference. It never touches a network or a database.

