@@ -1,1 +1,96 @@
-//! outbox
+//! The disk contract between the appliance and the sync-agent: one `SQLite` file that holds the journal of acknowledged
+//! images and the outbox of messages for the cloud. It never talks to a network and never reads a clock.
+//!
+//! # States
+//! ```text
+//! instance:  accepted ──conclude──▶ concluded ──receipt of its result──▶ receipted
+//! message:   pending ──lease──▶ leased ──receipt──▶ (row deleted)
+//!               ▲                  │ ├──rejected───▶ rejected, kept with its reason
+//!               └──── lease ends ──┘
+//! ```
+//!
+//! # Invariants
+//! 1. The file is opened in WAL mode with `synchronous = FULL`, checked after it was set: a committed row survives a
+//!    power cut. (`NORMAL` may lose the last commits of a WAL.)
+//! 2. A finding and its messages are written in one transaction: [`Outbox::conclude`].
+//! 3. A message row is deleted in one place, [`Outbox::settle`], and only for a receipt.
+//! 4. One image acknowledged is one `instance` row; its result is one `message`, whose id never changes.
+//!
+//! The appliance writes instances and messages; the sync-agent leases and settles. `SQLite` serialises the two, each
+//! waiting for the other at most [`BUSY_WAIT`].
+
+mod error;
+mod journal;
+mod queue;
+mod schema;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+
+pub use error::OutboxError;
+pub use journal::{Accepted, Instance, InstanceId, JournalCounts, NewInstance, Spooled};
+pub use queue::{Depth, Leased, NewMessage, Priority, Rejected, Settlement};
+
+/// How long one process waits for the other's write.
+///
+/// A write is a single small transaction (milliseconds, a previewed image under 100 ms); 10 seconds of waiting means
+/// that the other process hangs, and the caller should say so.
+pub const BUSY_WAIT: Duration = Duration::from_secs(10);
+
+/// An open device database.
+pub struct Outbox {
+    connection: Connection,
+    path: PathBuf,
+}
+
+impl Outbox {
+    /// Opens the file at `path`, creating it if it is not there, and brings its schema up to date.
+    ///
+    /// # Errors
+    /// [`OutboxError::Open`] where the file can't be opened, [`OutboxError::Durability`] where `SQLite` would not promise
+    /// invariant 1, [`OutboxError::Newer`] where a newer release wrote the file.
+    pub fn open(path: &Path) -> Result<Self, OutboxError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let opened = Connection::open_with_flags(path, flags);
+        let connection = opened.map_err(|source| OutboxError::Open { path: path.to_owned(), source })?;
+        let mut outbox = Self { connection, path: path.to_owned() };
+        outbox.promise_durability()?;
+        schema::migrate(&mut outbox.connection, path)?;
+        Ok(outbox)
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// A number that changes whenever the *other* process commits: the cheap way to learn that there is work.
+    ///
+    /// Source: `SQLite`, `PRAGMA data_version`; it reads shared memory, not the disk.
+    ///
+    /// # Errors
+    /// [`OutboxError::Statement`] if the database does not answer.
+    pub fn change_counter(&self) -> Result<i64, OutboxError> {
+        self.connection
+            .query_row("PRAGMA data_version", [], |row| row.get(0))
+            .map_err(OutboxError::statement("read the change counter"))
+    }
+
+    fn promise_durability(&self) -> Result<(), OutboxError> {
+        let open = |source| OutboxError::Open { path: self.path.clone(), source };
+        self.connection.busy_timeout(BUSY_WAIT).map_err(open)?;
+        let journal: String =
+            self.connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)).map_err(open)?;
+        self.connection.execute_batch("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;").map_err(open)?;
+        let synchronous: i64 = self.connection.query_row("PRAGMA synchronous", [], |row| row.get(0)).map_err(open)?;
+        // SQLite numbers FULL as 2.
+        if journal == "wal" && synchronous == 2 {
+            Ok(())
+        } else {
+            Err(OutboxError::Durability { path: self.path.clone(), journal, synchronous })
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! What can go wrong with the device database, and what the user can do about it.
+
+use std::path::PathBuf;
+
+use rusqlite::ErrorCode;
+
+/// A refusal of the device database.
+#[derive(Debug, thiserror::Error)]
+pub enum OutboxError {
+    /// The file can't be opened or is no database.
+    #[error(
+        "cannot open the device database {}; check that the folder exists, belongs to the service's user and that the \
+         file was not replaced by something else",
+        path.display()
+    )]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// What `SQLite` said.
+        source: rusqlite::Error,
+    },
+    /// The file system can't give the durability that a success status promises.
+    #[error(
+        "the device database {} cannot be made durable (journal mode \"{journal}\", synchronous {synchronous}); put \
+         state_dir on a local file system that supports shared memory files, not on a network share",
+        path.display()
+    )]
+    Durability {
+        /// The file.
+        path: PathBuf,
+        /// The journal mode in force.
+        journal: String,
+        /// The synchronous level in force.
+        synchronous: i64,
+    },
+    /// A newer release wrote the file.
+    #[error(
+        "the device database {} has schema {found}, this release knows {known}; install the release that wrote it, or \
+         a newer one",
+        path.display()
+    )]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its schema.
+        found: i64,
+        /// The newest schema known here.
+        known: i64,
+    },
+    /// The disk is full: nothing was written, nothing is lost.
+    #[error("cannot {doing}: the disk is full; free space on the disk that holds state_dir")]
+    Full {
+        /// What was attempted.
+        doing: &'static str,
+    },
+    /// The other process holds the database.
+    #[error("cannot {doing}: another process has held the device database for 10 seconds; is a service hanging?")]
+    Busy {
+        /// What was attempted.
+        doing: &'static str,
+    },
+    /// Anything else that `SQLite` refuses.
+    #[error("cannot {doing} in the device database")]
+    Statement {
+        /// What was attempted.
+        doing: &'static str,
+        /// What `SQLite` said.
+        source: rusqlite::Error,
+    },
+    /// The transition is not in the table of states.
+    #[error("cannot {doing}: the row is not in a state that allows it")]
+    Refused {
+        /// What was attempted.
+        doing: &'static str,
+    },
+}
+
+impl OutboxError {
+    /// Sorts `SQLite`'s refusals by what the caller can do.
+    pub(crate) fn statement(doing: &'static str) -> impl Fn(rusqlite::Error) -> Self {
+        move |source| match source.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => Self::Full { doing },
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy { doing },
+            _ => Self::Statement { doing, source },
+        }
+    }
+
+    /// True where freeing disk space is the remedy: the scanner is then told 0xA700.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        matches!(self, Self::Full { .. })
+    }
+}

@@ -1,0 +1,258 @@
+//! The journal: one row for each image that a scanner was told is safe. It never reads pixels or files.
+
+use rusqlite::{OptionalExtension, Row, TransactionBehavior, params};
+use uuid::Uuid;
+use wire::ids::MessageId;
+
+use crate::queue::{NewMessage, append};
+use crate::{Outbox, OutboxError};
+
+/// Position in the journal, in the order of acknowledgement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct InstanceId(pub i64);
+
+/// An image about to be acknowledged; its file is already durable in the spool.
+#[derive(Clone, Debug)]
+pub struct NewInstance<'a> {
+    /// SOP Instance UID (0008,0018), trimmed.
+    pub sop_instance: &'a str,
+    /// SHA-256 of the dataset as received: tells a resend from another image under the same UID.
+    pub digest: [u8; 32],
+    /// File name inside the spool.
+    pub file: &'a str,
+    /// Calling AE title of the scanner.
+    pub source: &'a str,
+    /// When its C-STORE command arrived, milliseconds since the Unix epoch.
+    pub received_ms: i64,
+    /// Time spent until its file was durable.
+    pub receive_ms: f64,
+    /// W3C trace context of the association.
+    pub traceparent: Option<&'a str>,
+}
+
+/// What the journal made of a new instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Accepted {
+    /// Never seen: it is now owed a result.
+    New(InstanceId),
+    /// The same bytes were accepted before: acknowledge again, read nothing again; the new file is not needed.
+    Again(InstanceId),
+    /// Other bytes under a UID that was accepted before: both are kept, both are owed a result.
+    Conflicting(InstanceId),
+}
+
+/// An accepted image that has no result yet.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Instance {
+    /// Its row.
+    pub id: InstanceId,
+    /// SOP Instance UID.
+    pub sop_instance: String,
+    /// File name inside the spool.
+    pub file: String,
+    /// Calling AE title of the scanner.
+    pub source: String,
+    /// See [`NewInstance::received_ms`].
+    pub received_ms: i64,
+    /// See [`NewInstance::receive_ms`].
+    pub receive_ms: f64,
+    /// See [`NewInstance::traceparent`].
+    pub traceparent: Option<String>,
+    /// How many readings were begun before this one: more than a few, and the image itself brings the reader down.
+    pub attempts: u32,
+}
+
+/// A file that the spool no longer owes anybody.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spooled {
+    /// Its row.
+    pub id: InstanceId,
+    /// File name inside the spool.
+    pub file: String,
+}
+
+/// How many instances are in which state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct JournalCounts {
+    /// Acknowledged, not yet read.
+    pub accepted: u64,
+    /// Read, result not yet receipted.
+    pub concluded: u64,
+    /// In the cloud.
+    pub receipted: u64,
+}
+
+impl Outbox {
+    /// Journals an image whose file is durable. When this returns, the scanner may be told success.
+    ///
+    /// # Errors
+    /// [`OutboxError::Full`] and the like: the scanner must then be refused.
+    pub fn accept(&mut self, new: &NewInstance<'_>) -> Result<Accepted, OutboxError> {
+        let sql = OutboxError::statement("journal an image");
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(&sql)?;
+        let earlier: Option<(i64, bool)> = transaction
+            .prepare_cached(
+                "SELECT id, digest = ?2 FROM instance WHERE sop_instance = ?1 ORDER BY digest = ?2 DESC LIMIT 1",
+            )
+            .and_then(|mut row| {
+                row.query_row(params![new.sop_instance, new.digest], |row| Ok((row.get(0)?, row.get(1)?))).optional()
+            })
+            .map_err(&sql)?;
+        if let Some((id, true)) = earlier {
+            return Ok(Accepted::Again(InstanceId(id)));
+        }
+        transaction
+            .prepare_cached(
+                "INSERT INTO instance (sop_instance, digest, file, source, received_ms, receive_ms, traceparent)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            )
+            .and_then(|mut insert| {
+                insert.execute(params![
+                    new.sop_instance,
+                    new.digest,
+                    new.file,
+                    new.source,
+                    new.received_ms,
+                    new.receive_ms,
+                    new.traceparent
+                ])
+            })
+            .map_err(&sql)?;
+        let id = InstanceId(transaction.last_insert_rowid());
+        transaction.commit().map_err(&sql)?;
+        Ok(if earlier.is_some() { Accepted::Conflicting(id) } else { Accepted::New(id) })
+    }
+
+    /// Images that are owed a result, oldest first, after `after`.
+    ///
+    /// # Errors
+    /// [`OutboxError::Statement`] if the database does not answer.
+    pub fn unread(&self, after: Option<InstanceId>, limit: u32) -> Result<Vec<Instance>, OutboxError> {
+        let sql = OutboxError::statement("list the unread images");
+        let mut rows = self
+            .connection
+            .prepare_cached(
+                "SELECT id, sop_instance, coalesce(file, ''), source, received_ms, receive_ms, traceparent, attempts
+                 FROM instance WHERE state = 'accepted' AND id > ?1 ORDER BY id LIMIT ?2",
+            )
+            .map_err(&sql)?;
+        let after = after.map_or(i64::MIN, |id| id.0);
+        let found = rows.query_map(params![after, limit], instance).map_err(&sql)?;
+        found.collect::<Result<_, _>>().map_err(&sql)
+    }
+
+    /// Notes that a reading begins, before anything that might bring the process down.
+    ///
+    /// # Errors
+    /// [`OutboxError::Statement`] if the database does not answer.
+    pub fn begin_reading(&mut self, id: InstanceId) -> Result<(), OutboxError> {
+        self.connection
+            .prepare_cached("UPDATE instance SET attempts = attempts + 1 WHERE id = ?1 AND state = 'accepted'")
+            .and_then(|mut update| update.execute([id.0]))
+            .map(drop)
+            .map_err(OutboxError::statement("note the beginning of a reading"))
+    }
+
+    /// Commits a result: the instance is concluded and its messages are in the outbox, together or not at all.
+    ///
+    /// `result` must be the id of one of `messages`.
+    ///
+    /// # Errors
+    /// [`OutboxError::Refused`] if the instance already has a result; nothing is written then.
+    pub fn conclude(
+        &mut self,
+        id: InstanceId,
+        result: MessageId,
+        messages: &[NewMessage<'_>],
+    ) -> Result<(), OutboxError> {
+        let sql = OutboxError::statement("commit a result");
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(&sql)?;
+        let concluded = transaction
+            .prepare_cached("UPDATE instance SET state = 'concluded', result = ?2 WHERE id = ?1 AND state = 'accepted'")
+            .and_then(|mut update| update.execute(params![id.0, result.0.as_bytes()]))
+            .map_err(&sql)?;
+        if concluded != 1 || !messages.iter().any(|message| message.id == result) {
+            return Err(OutboxError::Refused { doing: "commit a result" });
+        }
+        for message in messages {
+            append(&transaction, message).map_err(&sql)?;
+        }
+        transaction.commit().map_err(&sql)
+    }
+
+    /// Files whose results are in the cloud, oldest first.
+    ///
+    /// # Errors
+    /// [`OutboxError::Statement`] if the database does not answer.
+    pub fn dispensable(&self, limit: u32) -> Result<Vec<Spooled>, OutboxError> {
+        let sql = OutboxError::statement("list the dispensable files");
+        let mut rows = self
+            .connection
+            .prepare_cached(
+                "SELECT id, file FROM instance WHERE state = 'receipted' AND file IS NOT NULL ORDER BY id LIMIT ?1",
+            )
+            .map_err(&sql)?;
+        let found = rows
+            .query_map([limit], |row| Ok(Spooled { id: InstanceId(row.get(0)?), file: row.get(1)? }))
+            .map_err(&sql)?;
+        found.collect::<Result<_, _>>().map_err(&sql)
+    }
+
+    /// Notes that a dispensable file was removed from the spool.
+    ///
+    /// # Errors
+    /// [`OutboxError::Refused`] if the result is not receipted: such a file must never be removed.
+    pub fn forget_file(&mut self, id: InstanceId) -> Result<(), OutboxError> {
+        let changed = self
+            .connection
+            .prepare_cached("UPDATE instance SET file = NULL WHERE id = ?1 AND state = 'receipted'")
+            .and_then(|mut update| update.execute([id.0]))
+            .map_err(OutboxError::statement("forget a spool file"))?;
+        if changed == 1 { Ok(()) } else { Err(OutboxError::Refused { doing: "forget a spool file" }) }
+    }
+
+    /// Whether a spool file belongs to a journalled image. A file that does not was never acknowledged.
+    ///
+    /// # Errors
+    /// [`OutboxError::Statement`] if the database does not answer.
+    pub fn knows_file(&self, file: &str) -> Result<bool, OutboxError> {
+        self.connection
+            .query_row("SELECT EXISTS (SELECT 1 FROM instance WHERE file = ?1)", [file], |row| row.get(0))
+            .map_err(OutboxError::statement("look up a spool file"))
+    }
+
+    /// How many instances are in which state.
+    ///
+    /// # Errors
+    /// [`OutboxError::Statement`] if the database does not answer.
+    pub fn journal_counts(&self) -> Result<JournalCounts, OutboxError> {
+        let count = "SELECT count(*) FILTER (WHERE state = 'accepted'), count(*) FILTER (WHERE state = 'concluded'),
+                            count(*) FILTER (WHERE state = 'receipted') FROM instance";
+        self.connection
+            .query_row(count, [], |row| {
+                Ok(JournalCounts { accepted: row.get(0)?, concluded: row.get(1)?, receipted: row.get(2)? })
+            })
+            .map_err(OutboxError::statement("count the journal"))
+    }
+}
+
+fn instance(row: &Row<'_>) -> rusqlite::Result<Instance> {
+    Ok(Instance {
+        id: InstanceId(row.get(0)?),
+        sop_instance: row.get(1)?,
+        file: row.get(2)?,
+        source: row.get(3)?,
+        received_ms: row.get(4)?,
+        receive_ms: row.get(5)?,
+        traceparent: row.get(6)?,
+        attempts: row.get(7)?,
+    })
+}
+
+/// The instance whose result this is, moved on by its receipt.
+pub(crate) fn receipted(transaction: &rusqlite::Transaction<'_>, result: Uuid) -> rusqlite::Result<()> {
+    transaction
+        .prepare_cached("UPDATE instance SET state = 'receipted' WHERE result = ?1 AND state = 'concluded'")?
+        .execute([result.as_bytes()])
+        .map(drop)
+}

@@ -1,0 +1,62 @@
+//! The tables, as a list of steps that are only ever appended to. It never touches rows.
+
+use std::path::Path;
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use crate::OutboxError;
+
+/// Step n brings `user_version` from n to n + 1.
+const STEPS: [&str; 1] = ["
+    CREATE TABLE instance (
+        id            INTEGER PRIMARY KEY,
+        sop_instance  TEXT    NOT NULL,
+        digest        BLOB    NOT NULL CHECK (length(digest) = 32),
+        file          TEXT,
+        source        TEXT    NOT NULL,
+        received_ms   INTEGER NOT NULL,
+        receive_ms    REAL    NOT NULL,
+        traceparent   TEXT,
+        state         TEXT    NOT NULL DEFAULT 'accepted' CHECK (state IN ('accepted', 'concluded', 'receipted')),
+        attempts      INTEGER NOT NULL DEFAULT 0,
+        result        BLOB    CHECK (length(result) = 16),
+        UNIQUE (sop_instance, digest)
+    ) STRICT;
+    CREATE INDEX instance_unread    ON instance (id)     WHERE state = 'accepted';
+    CREATE INDEX instance_result    ON instance (result) WHERE result IS NOT NULL;
+    CREATE INDEX instance_receipted ON instance (id)     WHERE state = 'receipted' AND file IS NOT NULL;
+
+    CREATE TABLE message (
+        sequence       INTEGER PRIMARY KEY AUTOINCREMENT,
+        id             BLOB    NOT NULL UNIQUE CHECK (length(id) = 16),
+        kind           TEXT    NOT NULL,
+        priority       INTEGER NOT NULL CHECK (priority IN (0, 1, 2)),
+        created_ms     INTEGER NOT NULL,
+        traceparent    TEXT,
+        payload        BLOB    NOT NULL,
+        state          TEXT    NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'leased', 'rejected')),
+        lease_ends_ms  INTEGER,
+        attempts       INTEGER NOT NULL DEFAULT 0,
+        reason         TEXT
+    ) STRICT;
+    CREATE INDEX message_by_priority ON message (priority, sequence) WHERE state = 'pending';
+    CREATE INDEX message_by_age      ON message (sequence)           WHERE state = 'pending';
+    CREATE INDEX message_leased      ON message (lease_ends_ms)      WHERE state = 'leased';
+    CREATE INDEX message_rejected    ON message (sequence)           WHERE state = 'rejected';
+"];
+
+/// Runs the steps that the file has not seen, all or none.
+pub(crate) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), OutboxError> {
+    let open = |source| OutboxError::Open { path: path.to_owned(), source };
+    // Immediate: the appliance and the sync-agent may start at the same moment on a new file.
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(open)?;
+    let found: i64 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(open)?;
+    let known = STEPS.len() as i64;
+    let done = usize::try_from(found).ok().filter(|done| *done <= STEPS.len());
+    let done = done.ok_or_else(|| OutboxError::Newer { path: path.to_owned(), found, known })?;
+    for step in &STEPS[done..] {
+        transaction.execute_batch(step).map_err(open)?;
+    }
+    transaction.pragma_update(None, "user_version", known).map_err(open)?;
+    transaction.commit().map_err(open)
+}
