@@ -1,0 +1,188 @@
+//! The outbox's promises, each as a test that fails without it: one row for one image, one transaction for one result,
+//! deletion on a receipt only, priority without starvation, and survival of a crash at any point.
+
+#![allow(clippy::unwrap_used, reason = "a test states its expectations")]
+
+use std::path::Path;
+
+use outbox::{Accepted, InstanceId, NewInstance, NewMessage, Outbox, OutboxError, Priority, Settlement};
+use uuid::Uuid;
+use wire::ids::MessageId;
+use wire::topics::Up;
+use wire::v1::ReceiptStatus;
+
+const LEASE_MS: i64 = 1_000;
+
+fn open(folder: &Path) -> Outbox {
+    Outbox::open(&folder.join("outbox.sqlite")).unwrap()
+}
+
+fn image(sop_instance: &str, content: u8) -> NewInstance<'_> {
+    NewInstance {
+        sop_instance,
+        digest: [content; 32],
+        file: "a.dcm",
+        source: "XR-ROOM-1",
+        received_ms: 5,
+        receive_ms: 1.5,
+        traceparent: None,
+    }
+}
+
+fn id(number: u128) -> MessageId {
+    MessageId(Uuid::from_u128(number))
+}
+
+fn message(number: u128, priority: Priority) -> NewMessage<'static> {
+    NewMessage { id: id(number), kind: Up::Result, priority, created_ms: 10, traceparent: None, payload: b"payload" }
+}
+
+fn accept(outbox: &mut Outbox, number: u128) -> InstanceId {
+    match outbox.accept(&image(&format!("1.2.{number}"), 1)).unwrap() {
+        Accepted::New(id) => id,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn conclude(outbox: &mut Outbox, number: u128, priority: Priority) {
+    let instance = accept(outbox, number);
+    outbox.conclude(instance, id(number), &[message(number, priority)]).unwrap();
+}
+
+fn leased(outbox: &mut Outbox, limit: u32, now_ms: i64) -> Vec<u128> {
+    outbox.lease(limit, now_ms, LEASE_MS).unwrap().into_iter().map(|leased| leased.id.0.as_u128()).collect()
+}
+
+#[test]
+fn a_resend_is_one_image_and_other_bytes_are_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut outbox = open(folder.path());
+    let first = outbox.accept(&image("1.2.3", 1)).unwrap();
+    assert!(matches!(first, Accepted::New(_)));
+    let Accepted::New(first) = first else { unreachable!() };
+    assert_eq!(outbox.accept(&image("1.2.3", 1)).unwrap(), Accepted::Again(first));
+    assert!(matches!(outbox.accept(&image("1.2.3", 2)).unwrap(), Accepted::Conflicting(_)));
+    assert_eq!(outbox.unread(None, 10).unwrap().len(), 2);
+}
+
+#[test]
+fn a_result_and_its_messages_come_together_or_not_at_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut outbox = open(folder.path());
+    let instance = accept(&mut outbox, 1);
+    // The second message repeats the first one's id: the transaction must leave no trace of either.
+    let twice = [message(1, Priority::Live), message(1, Priority::Backlog)];
+    assert!(outbox.conclude(instance, id(1), &twice).is_err());
+    assert_eq!(outbox.depth().unwrap().waiting, 0);
+    assert_eq!(outbox.unread(None, 10).unwrap().len(), 1);
+    outbox.conclude(instance, id(1), &twice[..1]).unwrap();
+    assert!(matches!(
+        outbox.conclude(instance, id(2), &[message(2, Priority::Live)]),
+        Err(OutboxError::Refused { .. })
+    ));
+    assert_eq!(outbox.depth().unwrap().waiting, 1);
+}
+
+#[test]
+fn a_result_without_its_message_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut outbox = open(folder.path());
+    let instance = accept(&mut outbox, 1);
+    assert!(matches!(outbox.conclude(instance, id(1), &[]), Err(OutboxError::Refused { .. })));
+    assert_eq!(outbox.journal_counts().unwrap().accepted, 1);
+}
+
+#[test]
+fn a_row_leaves_on_a_receipt_only_and_a_replayed_receipt_does_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut outbox = open(folder.path());
+    conclude(&mut outbox, 1, Priority::Live);
+    assert_eq!(leased(&mut outbox, 8, 0), [1]);
+    assert_eq!(leased(&mut outbox, 8, LEASE_MS - 1), [0_u128; 0], "a lease was given twice");
+    assert_eq!(leased(&mut outbox, 8, LEASE_MS), [1], "an ended lease was not given again");
+    assert_eq!(outbox.end_leases().unwrap(), 1);
+    assert_eq!(outbox.depth().unwrap().waiting, 1);
+    assert_eq!(outbox.settle(id(1), &ReceiptStatus::Stored).unwrap(), Settlement::Deleted);
+    assert_eq!(outbox.settle(id(1), &ReceiptStatus::Stored).unwrap(), Settlement::Unknown);
+    assert_eq!(outbox.depth().unwrap().waiting, 0);
+}
+
+#[test]
+fn a_rejected_message_is_kept_with_its_reason_and_not_sent_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut outbox = open(folder.path());
+    conclude(&mut outbox, 1, Priority::Live);
+    let rejected = ReceiptStatus::Rejected { reason: "does not open".to_owned() };
+    assert_eq!(outbox.settle(id(1), &rejected).unwrap(), Settlement::Kept);
+    assert_eq!(leased(&mut outbox, 8, i64::MAX - LEASE_MS), [0_u128; 0]);
+    let kept = outbox.rejected(8).unwrap();
+    assert_eq!((kept.len(), kept[0].id, kept[0].reason.as_str()), (1, id(1), "does not open"));
+    assert_eq!(outbox.depth().unwrap().rejected, 1);
+}
+
+#[test]
+fn urgent_goes_first_and_the_oldest_is_never_starved() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut outbox = open(folder.path());
+    conclude(&mut outbox, 1, Priority::Backlog);
+    conclude(&mut outbox, 2, Priority::Live);
+    for urgent in 3..20 {
+        conclude(&mut outbox, urgent, Priority::Urgent);
+    }
+    assert_eq!(leased(&mut outbox, 1, 0), [3]);
+    assert_eq!(leased(&mut outbox, 4, 0), [4, 5, 6, 1], "one place of four belongs to the oldest");
+    assert_eq!(leased(&mut outbox, 4, 0), [7, 8, 9, 2]);
+}
+
+#[test]
+fn a_file_is_dispensable_only_after_its_receipt() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut outbox = open(folder.path());
+    let instance = accept(&mut outbox, 1);
+    assert!(outbox.forget_file(instance).is_err());
+    outbox.conclude(instance, id(1), &[message(1, Priority::Live)]).unwrap();
+    assert!(outbox.dispensable(8).unwrap().is_empty());
+    assert!(outbox.forget_file(instance).is_err());
+    outbox.settle(id(1), &ReceiptStatus::Stored).unwrap();
+    assert_eq!(outbox.dispensable(8).unwrap().len(), 1);
+    assert!(outbox.knows_file("a.dcm").unwrap());
+    outbox.forget_file(instance).unwrap();
+    assert!(outbox.dispensable(8).unwrap().is_empty());
+}
+
+#[test]
+fn a_reading_that_was_begun_is_counted_across_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut first = open(folder.path());
+    let instance = accept(&mut first, 1);
+    first.begin_reading(instance).unwrap();
+    drop(first);
+    let again = open(folder.path());
+    assert_eq!(again.unread(None, 1).unwrap()[0].attempts, 1);
+    assert!(again.unread(Some(instance), 1).unwrap().is_empty());
+}
+
+#[test]
+fn the_other_process_sees_that_something_was_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut appliance, sync_agent) = (open(folder.path()), open(folder.path()));
+    let before = sync_agent.change_counter().unwrap();
+    assert_eq!(sync_agent.change_counter().unwrap(), before);
+    accept(&mut appliance, 1);
+    assert_ne!(sync_agent.change_counter().unwrap(), before);
+}
+
+#[test]
+fn a_newer_or_foreign_file_is_refused_with_a_sentence() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("outbox.sqlite");
+    rusqlite::Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
+    let newer = Outbox::open(&path).err().unwrap().to_string();
+    assert!(newer.contains("schema 99"), "{newer}");
+    std::fs::write(
+        &path,
+        b"this is not a database, it is a text of more than a hundred bytes that somebody put here by mistake",
+    )
+    .unwrap();
+    assert!(matches!(Outbox::open(&path), Err(OutboxError::Open { .. })));
+}
