@@ -1,0 +1,272 @@
+// The gateway's HTTP API, typed in this one place. Every page goes through these functions; nothing else calls fetch.
+import type { Voi } from './grayscale';
+
+/** Who is signed in; `csrf` goes with every request that changes something. */
+export interface Session {
+  username: string;
+  display_name: string;
+  role: string;
+  csrf: string;
+}
+
+/** Why something was not read, or a reservation: a stable code and a sentence. */
+export interface Reason {
+  code: string;
+  words: string;
+}
+
+export type Outcome = 'read' | 'abstained' | 'unreadable';
+export type Finding = 'positive' | 'negative';
+export type Opinion = 'agree' | 'disagree';
+
+/** Milliseconds per stage on the device. */
+export interface Stages {
+  receive: number;
+  decode: number;
+  queue: number;
+  infer: number;
+  total: number;
+}
+
+/** One line of the work list. */
+export interface ResultSummary {
+  id: string;
+  device: string;
+  site: string;
+  received_at: string;
+  stored_at: string;
+  study: string;
+  patient: string;
+  modality: string | null;
+  view: string | null;
+  age_band: string | null;
+  sex: string | null;
+  outcome: Outcome;
+  finding: Finding | null;
+  /** Calibrated probability of pneumonia, 0 to 1. */
+  probability: number | null;
+  threshold: number | null;
+  reason: Reason | null;
+  model: { id: string; version: string } | null;
+  provider: string | null;
+  has_image: boolean;
+  verdict: Opinion | null;
+  stages_ms: Stages;
+}
+
+/** A threshold and what was measured at it. */
+export interface OperatingPoint {
+  name: string;
+  threshold: number;
+  sensitivity: number;
+  specificity: number;
+  measured_on: string;
+}
+
+/** The model behind one reading. */
+export interface Model {
+  id: string;
+  version: string;
+  title: string;
+  digest: string;
+  calibration: { slope: number; intercept: number };
+  operating_point: OperatingPoint;
+}
+
+/** The VOI transform as the API tells it: numbers that its kind has no use for may be null or missing. */
+export interface VoiHeader {
+  kind: Voi['kind'];
+  center?: number | null;
+  width?: number | null;
+  lut_first?: number | null;
+  lut_bits?: number | null;
+}
+
+/** The preview image, without its samples. */
+export interface ImageHeader {
+  rows: number;
+  columns: number;
+  source_rows: number | null;
+  source_columns: number | null;
+  bits_stored: number | null;
+  photometric: string | null;
+  invert: boolean;
+  offset: number;
+  voi: VoiHeader;
+}
+
+/** A reader's verdict; the latest counts, none is ever removed. */
+export interface Verdict {
+  id: string | number;
+  result: string;
+  reviewer: string;
+  verdict: Opinion;
+  note: string | null;
+  given_at: string;
+}
+
+/** One result with all that is known of it. */
+export interface ResultDetail extends Omit<ResultSummary, 'model'> {
+  image: ImageHeader | null;
+  saliency: { rows: number; columns: number } | null;
+  model: Model | null;
+  caveats: Reason[];
+  verdicts: Verdict[];
+  verdict_etag: string | null;
+}
+
+/** One entry of the audit log. */
+export interface AuditItem {
+  id: string | number;
+  at: string;
+  actor: string;
+  action: string;
+  subject: string | null;
+  detail: unknown;
+  hash: string;
+}
+
+/** One appliance. */
+export interface Device {
+  id: string;
+  site: string;
+  enrolled_at: string;
+  last_seen_at: string | null;
+  results: number;
+  queue_depth: number | null;
+}
+
+/** One page of a list that goes on behind `next_cursor`. */
+export interface Page<T> {
+  items: T[];
+  next_cursor: string | null;
+}
+
+/** What the work list asks for. */
+export interface ResultFilter {
+  finding: Finding | 'none' | null;
+  reviewed: boolean | null;
+  device: string | null;
+}
+
+/** The gateway refused, or could not be reached (`status` 0). `message` is fit to be shown. */
+export class ApiError extends Error {
+  override readonly name = 'ApiError';
+  readonly status: number;
+
+  constructor(status: number, message: string) {
+    super(message);
+    this.status = status;
+  }
+}
+
+const BASE = '/api/v1';
+/** Longer than any answer should take; a request that hangs must not stop the list from refreshing. */
+const TIMEOUT_MS = 20_000;
+
+let csrf = '';
+let onSignedOut: () => void = () => undefined;
+
+/** Called once, by the session: told whenever the gateway no longer knows us. */
+export function whenSignedOut(listener: () => void): void {
+  onSignedOut = listener;
+}
+
+async function call(path: string, init: RequestInit = {}): Promise<Response> {
+  let response: Response;
+  try {
+    response = await fetch(BASE + path, { ...init, credentials: 'same-origin', signal: AbortSignal.timeout(TIMEOUT_MS) });
+  } catch {
+    throw new ApiError(0, 'The gateway can’t be reached.');
+  }
+  if (response.ok) return response;
+  // A 401 to signing in means a wrong password; to anything else, that the session is over.
+  if (response.status === 401 && init.method !== 'POST') onSignedOut();
+  throw new ApiError(response.status, await explanation(response));
+}
+
+/** The words of an RFC 9457 problem document, or the status where there is none. */
+async function explanation(response: Response): Promise<string> {
+  try {
+    const problem = (await response.json()) as { title?: string; detail?: string };
+    const words = problem.detail ?? problem.title;
+    if (words) return words;
+  } catch {
+    // Not a problem document: a proxy in between answered.
+  }
+  return `The gateway answered ${response.status} ${response.statusText}.`;
+}
+
+async function get<T>(path: string, query: Record<string, string | number | boolean | null> = {}): Promise<T> {
+  const given = Object.entries(query).flatMap(([key, value]) => (value === null ? [] : [[key, String(value)]]));
+  const search = given.length > 0 ? `?${new URLSearchParams(given).toString()}` : '';
+  const response = await call(path + search, { headers: { accept: 'application/json' } });
+  return (await response.json()) as T;
+}
+
+async function send(method: 'POST' | 'DELETE', path: string, body?: unknown): Promise<Response> {
+  const headers: Record<string, string> = { accept: 'application/json', 'x-hilum-csrf': csrf };
+  if (body !== undefined) headers['content-type'] = 'application/json';
+  return call(path, { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) });
+}
+
+async function bytes(path: string): Promise<ArrayBuffer> {
+  return (await call(path, { headers: { accept: 'application/octet-stream' } })).arrayBuffer();
+}
+
+/** Little-endian on the wire, as is every platform that runs a browser. An odd last byte is dropped; callers count. */
+function u16(buffer: ArrayBuffer): Uint16Array {
+  return new Uint16Array(buffer, 0, buffer.byteLength >> 1);
+}
+
+const at = (id: string): string => `/results/${encodeURIComponent(id)}`;
+
+export async function signIn(username: string, password: string): Promise<Session> {
+  const session = (await (await send('POST', '/session', { username, password })).json()) as Session;
+  csrf = session.csrf;
+  return session;
+}
+
+export async function currentSession(): Promise<Session> {
+  const session = await get<Session>('/session');
+  csrf = session.csrf;
+  return session;
+}
+
+export async function signOut(): Promise<void> {
+  await send('DELETE', '/session');
+  csrf = '';
+}
+
+export function listResults(filter: ResultFilter, limit: number, cursor: string | null): Promise<Page<ResultSummary> & { total: number }> {
+  return get('/results', { limit, cursor, finding: filter.finding, reviewed: filter.reviewed, device: filter.device });
+}
+
+export function getResult(id: string): Promise<ResultDetail> {
+  return get(at(id));
+}
+
+export async function getSamples(id: string): Promise<Uint16Array> {
+  return u16(await bytes(`${at(id)}/image`));
+}
+
+export async function getVoiLut(id: string): Promise<Uint16Array> {
+  return u16(await bytes(`${at(id)}/voi-lut`));
+}
+
+export async function getSaliency(id: string): Promise<Uint8Array> {
+  return new Uint8Array(await bytes(`${at(id)}/saliency`));
+}
+
+export async function giveVerdict(id: string, verdict: Opinion, note: string): Promise<Verdict> {
+  const response = await send('POST', `${at(id)}/verdicts`, note === '' ? { verdict } : { verdict, note });
+  return (await response.json()) as Verdict;
+}
+
+export function listAudit(limit: number, cursor: string | null): Promise<Page<AuditItem>> {
+  return get('/audit', { limit, cursor });
+}
+
+export function listDevices(): Promise<{ items: Device[] }> {
+  return get('/devices');
+}

@@ -1,0 +1,104 @@
+// The devices: which are enrolled, when each was last heard of, what waits on them.
+import { useSignal } from '@preact/signals';
+import { useEffect } from 'preact/hooks';
+import type { JSX } from 'preact';
+import { listDevices, type Device } from '../api';
+import { Notice } from '../shell/notice';
+import { When } from '../shell/when';
+import { ago } from '../time';
+import { listPath } from '../work_list';
+
+const REFRESH_MS = 10_000;
+/** A device reports about once a minute; silence for this long is worth a look. */
+const SILENT_MS = 5 * 60_000;
+
+export function DevicesPage(): JSX.Element {
+  const devices = useSignal<readonly Device[] | null>(null);
+  const trouble = useSignal<string | null>(null);
+  useEffect(() => {
+    const load = async (): Promise<void> => {
+      try {
+        [devices.value, trouble.value] = [(await listDevices()).items, null];
+      } catch (error) {
+        trouble.value = error instanceof Error ? error.message : 'The devices could not be loaded.';
+      }
+    };
+    void load();
+    const timer = setInterval(() => void (document.hidden || load()), REFRESH_MS);
+    return () => clearInterval(timer);
+  }, []);
+  return (
+    <div class="page">
+      <div class="list-head">
+        <h1>Devices</h1>
+        <p class="quiet">The appliances that read radiographs beside their scanners and send the results here.</p>
+      </div>
+      {trouble.value !== null && <Notice kind="error">{trouble.value}</Notice>}
+      {devices.value?.length === 0 && <NoDevice />}
+      {devices.value !== null && devices.value.length > 0 && <Table devices={devices.value} />}
+    </div>
+  );
+}
+
+function NoDevice(): JSX.Element {
+  return (
+    <div class="empty">
+      <h2>No device is enrolled yet</h2>
+      <p>
+        On the device, <code>hilum-sync-agent enrol-request</code> writes a request; here, <code>cloud-gateway enrol</code> answers it.
+      </p>
+    </div>
+  );
+}
+
+function Table({ devices }: { devices: readonly Device[] }): JSX.Element {
+  return (
+    <div class="scroller">
+      <table class="results">
+        <thead>
+          <tr>
+            <th scope="col">Device</th>
+            <th scope="col">Site</th>
+            <th scope="col">Last seen</th>
+            <th scope="col">Waiting to be sent</th>
+            <th scope="col">Results</th>
+            <th scope="col">Enrolled</th>
+          </tr>
+        </thead>
+        <tbody>
+          {devices.map((device) => (
+            <tr key={device.id}>
+              <th scope="row">{device.id}</th>
+              <td>{device.site}</td>
+              <td>
+                <LastSeen at={device.last_seen_at} />
+              </td>
+              <td>{device.queue_depth ?? <span class="quiet">not reported</span>}</td>
+              <td>
+                <a href={listPath({ finding: null, reviewed: null, device: device.id })}>{device.results}</a>
+              </td>
+              <td>
+                <When iso={device.enrolled_at} full />
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+function LastSeen({ at }: { at: string | null }): JSX.Element {
+  if (at === null) return <span class="silent">Never</span>;
+  const now = new Date();
+  const silent = now.getTime() - new Date(at).getTime() > SILENT_MS;
+  return (
+    <span class={silent ? 'silent' : undefined}>
+      {silent ? 'Silent: ' : ''}
+      {ago(at, now)}{' '}
+      <span class="quiet">
+        (<When iso={at} />)
+      </span>
+    </span>
+  );
+}

@@ -1,0 +1,82 @@
+// The work list: what came in, in the order the gateway sorts it (unreviewed positives first), kept fresh.
+import { useEffect } from 'preact/hooks';
+import type { JSX } from 'preact';
+import { useShortcuts } from '../keyboard';
+import { go, studyPath } from '../router';
+import { takeFromList } from '../sequence';
+import { Notice } from '../shell/notice';
+import * as list from '../work_list';
+import { EmptyList } from './work_list/empty';
+import { Filters } from './work_list/filters';
+import { ResultTable } from './work_list/table';
+
+/** Opens a study and remembers the order that it was opened in. */
+function open(id: string | null): void {
+  if (id === null) return;
+  takeFromList();
+  list.selected.value = id;
+  go(studyPath(id));
+}
+
+export function WorkListPage(): JSX.Element {
+  const { filter } = list;
+  useEffect(() => void list.refresh(), [filter.value]);
+  useEffect(() => {
+    const timer = setInterval(() => {
+      // A hidden tab needs no fresh list; it is refreshed as soon as it is seen again.
+      if (!document.hidden) void list.refresh();
+    }, list.REFRESH_MS);
+    const seen = (): void => void (document.hidden || list.refresh());
+    document.addEventListener('visibilitychange', seen);
+    return () => {
+      clearInterval(timer);
+      document.removeEventListener('visibilitychange', seen);
+    };
+  }, []);
+  useShortcuts([
+    { key: 'j', does: 'Next line', run: () => list.move(1) },
+    { key: 'k', does: 'Previous line', run: () => list.move(-1) },
+    { key: 'Enter', does: 'Open the line', run: () => open(list.selected.peek()) },
+    { key: 'o', does: 'Open the line', run: () => open(list.selected.peek()) },
+  ]);
+  const lines = list.items.value;
+  return (
+    <div class="page list-page">
+      <div class="list-head">
+        <h1>Work list</h1>
+        <Filters />
+        <Freshness />
+      </div>
+      {list.trouble.value !== null && <Stale />}
+      {lines === null && list.trouble.value === null && <p class="quiet pad">Loading the list…</p>}
+      {lines?.length === 0 && <EmptyList />}
+      {lines !== null && lines.length > 0 && <ResultTable lines={lines} open={open} />}
+    </div>
+  );
+}
+
+/** How many lines there are, and how old what is shown is. */
+function Freshness(): JSX.Element {
+  const [at, shown] = [list.refreshedAt.value, list.items.value?.length ?? 0];
+  const count = list.total.value;
+  return (
+    <p class="freshness quiet">
+      <span data-testid="count">
+        {list.items.value === null ? '' : `${count} ${count === 1 ? 'result' : 'results'}`}
+        {shown < count ? `, ${shown} loaded` : ''}
+      </span>
+      <span aria-live="polite">{list.arrived.value > 0 ? ` · ${list.arrived.value} new since you opened this list` : ''}</span>
+      {at !== null && <span> · updated {at.toLocaleTimeString(undefined, { hour12: false })}</span>}
+    </p>
+  );
+}
+
+function Stale(): JSX.Element {
+  const at = list.refreshedAt.value;
+  return (
+    <Notice kind="error">
+      <strong>This list is not up to date.</strong> {list.trouble.value}{' '}
+      {at === null ? 'Nothing has been loaded yet.' : `What you see was loaded at ${at.toLocaleTimeString(undefined, { hour12: false })}.`} Trying again every 3 s.
+    </Notice>
+  );
+}

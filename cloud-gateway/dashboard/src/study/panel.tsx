@@ -1,0 +1,64 @@
+// Everything beside the film, in the order a reader needs it: reservations, the reading, the verdict, the record.
+import type { JSX } from 'preact';
+import type { ResultDetail, Verdict } from '../api';
+import { studyPath } from '../router';
+import type { Place } from '../sequence';
+import { Notice } from '../shell/notice';
+import { filter, listPath } from '../work_list';
+import { sentence } from '../words';
+import { Facts } from './facts';
+import { Reading } from './reading';
+import { VerdictPanel } from './verdict';
+
+interface Props {
+  result: ResultDetail;
+  place: Place;
+  given: (verdict: Verdict) => void;
+}
+
+export function Panel({ result, place, given }: Props): JSX.Element {
+  return (
+    <aside class="panel" aria-label="Reading">
+      <Walk place={place} />
+      <Reading result={result} caveats={<Caveats result={result} />} />
+      <VerdictPanel result={result} given={given} />
+      <Facts result={result} />
+    </aside>
+  );
+}
+
+function Caveats({ result }: { result: ResultDetail }): JSX.Element | null {
+  if (result.caveats.length === 0) return null;
+  return (
+    <Notice kind="warning">
+      <strong>Read this result with care.</strong>
+      <ul>
+        {result.caveats.map(({ code, words }) => (
+          <li key={code} title={code}>
+            {sentence(words)}
+          </li>
+        ))}
+      </ul>
+    </Notice>
+  );
+}
+
+function Walk({ place }: { place: Place }): JSX.Element {
+  return (
+    <nav class="walk" aria-label="Studies">
+      <a href={listPath(filter.value)}>← Work list</a>
+      <span class="quiet">{place.number === null ? '' : `${place.number} of ${place.count}`}</span>
+      <Step to={place.previous} words="Previous" keyName="k" />
+      <Step to={place.next} words="Next" keyName="j" />
+    </nav>
+  );
+}
+
+function Step({ to, words, keyName }: { to: string | null; words: string; keyName: string }): JSX.Element {
+  if (to === null) return <span class="step off">{words}</span>;
+  return (
+    <a class="step" href={studyPath(to)} title={`${words} (${keyName})`}>
+      {words}
+    </a>
+  );
+}

@@ -1,0 +1,94 @@
+// The reader's verdict: agree or disagree, with a note; and all that were given. None is ever removed: who changes
+// their mind gives the other one, and the latest counts.
+import { useSignal } from '@preact/signals';
+import { useRef } from 'preact/hooks';
+import type { JSX } from 'preact';
+import { giveVerdict, type Opinion, type ResultDetail, type Verdict } from '../api';
+import { Notice } from '../shell/notice';
+import { When } from '../shell/when';
+
+/** The gateway's limit, in characters. */
+const NOTE_MOST = 2000;
+
+interface Props {
+  result: ResultDetail;
+  given: (verdict: Verdict) => void;
+}
+
+/** What each verdict says, for each thing that the model may have said. */
+function choices({ outcome, finding }: ResultDetail): Record<Opinion, string> {
+  if (outcome !== 'read') return { agree: 'Agree: rightly not assessed', disagree: 'Disagree: should be assessed' };
+  return finding === 'positive'
+    ? { agree: 'Agree: pneumonia', disagree: 'Disagree: no pneumonia' }
+    : { agree: 'Agree: no pneumonia', disagree: 'Disagree: pneumonia' };
+}
+
+export function VerdictPanel({ result, given }: Props): JSX.Element {
+  const busy = useSignal(false);
+  const trouble = useSignal<string | null>(null);
+  const said = useSignal('');
+  const note = useRef<HTMLTextAreaElement>(null);
+  const give = async (opinion: Opinion): Promise<void> => {
+    // Marked busy, not disabled: a disabled button would lose the keyboard's focus.
+    if (busy.peek()) return;
+    busy.value = true;
+    trouble.value = null;
+    try {
+      given(await giveVerdict(result.id, opinion, note.current?.value.trim() ?? ''));
+      said.value = 'Your verdict is on record.';
+      if (note.current !== null) note.current.value = '';
+    } catch (error) {
+      trouble.value = error instanceof Error ? error.message : 'The gateway did not confirm it.';
+    } finally {
+      busy.value = false;
+    }
+  };
+  const words = choices(result);
+  const button = (opinion: Opinion): JSX.Element => (
+    <button id={opinion} type="button" class={opinion} aria-pressed={result.verdict === opinion} aria-disabled={busy.value} onClick={() => void give(opinion)}>
+      <span aria-hidden="true">{opinion === 'agree' ? '✓' : '✗'}</span> {words[opinion]}
+    </button>
+  );
+  return (
+    <section class="verdict-panel" aria-labelledby="verdict-title">
+      <h2 id="verdict-title">Your verdict</h2>
+      <label for="note">Note (optional, without patients’ names)</label>
+      <textarea id="note" ref={note} rows={2} maxLength={NOTE_MOST} />
+      <div class="choices">
+        {button('agree')}
+        {button('disagree')}
+      </div>
+      {trouble.value !== null && (
+        <Notice kind="error">
+          <strong>The verdict is not on record.</strong> {trouble.value}
+        </Notice>
+      )}
+      <p class="said" role="status">
+        {said.value}
+      </p>
+      <History verdicts={result.verdicts} words={words} />
+    </section>
+  );
+}
+
+function History({ verdicts, words }: { verdicts: readonly Verdict[]; words: Record<Opinion, string> }): JSX.Element {
+  if (verdicts.length === 0) return <p class="quiet">No verdict yet.</p>;
+  const latestFirst = verdicts.toSorted((a, b) => b.given_at.localeCompare(a.given_at));
+  return (
+    <>
+      <ol class="history" aria-label="Verdicts given, latest first">
+        {latestFirst.map((one, i) => (
+          <li key={one.id} class={one.verdict} data-counts={i === 0 ? '' : undefined}>
+            <strong>{words[one.verdict]}</strong> {i === 0 && <span class="badge">counts</span>}
+            <br />
+            <span class="quiet">
+              {one.reviewer}, <When iso={one.given_at} full />
+            </span>
+            {one.note !== null && one.note !== '' && <blockquote>{one.note}</blockquote>}
+          </li>
+        ))}
+      </ol>
+      <p class="quiet">To change it, give the other verdict. Nothing is erased; the latest counts.</p>
+    </>
+  );
+}

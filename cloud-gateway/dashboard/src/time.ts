@@ -1,0 +1,35 @@
+// Times as a reader needs them: the local clock first, UTC for the record. Pure, besides the browser's time zone.
+
+/** Short local time for a table: the time alone if it is today's, else with its date. */
+export function localTime(iso: string, now: Date): string {
+  const at = new Date(iso);
+  if (Number.isNaN(at.getTime())) return iso;
+  const time = at.toLocaleTimeString(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit', hour12: false });
+  return at.toDateString() === now.toDateString() ? time : `${localDate(at)} ${time}`;
+}
+
+/** Date and time in full. */
+export function localDateTime(iso: string): string {
+  const at = new Date(iso);
+  return at.toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'medium', hour12: false });
+}
+
+function localDate(at: Date): string {
+  return at.toLocaleDateString(undefined, { day: 'numeric', month: 'short', year: 'numeric' });
+}
+
+/** "2026-11-21 10:42:07.123 UTC". */
+export function utc(iso: string): string {
+  const at = new Date(iso);
+  return Number.isNaN(at.getTime()) ? iso : at.toISOString().replace('T', ' ').replace('Z', ' UTC');
+}
+
+/** How long ago, in the largest whole unit. */
+export function ago(iso: string, now: Date): string {
+  const seconds = Math.max(0, (now.getTime() - new Date(iso).getTime()) / 1000);
+  if (seconds < 10) return 'just now';
+  if (seconds < 60) return `${Math.floor(seconds)} s ago`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`;
+  if (seconds < 172_800) return `${Math.floor(seconds / 3600)} h ago`;
+  return `${Math.floor(seconds / 86_400)} days ago`;
+}

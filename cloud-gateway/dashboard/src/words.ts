@@ -1,0 +1,122 @@
+// Findings, numbers and times in words. Every sentence that tells a reader what the model says is made here, so that
+// it can be tested and read in one place. Pure.
+import type { OperatingPoint, Outcome, Reason, ResultSummary } from './api';
+
+/** What a line needs to say what was found. */
+export type Read = Pick<ResultSummary, 'outcome' | 'finding' | 'reason'>;
+
+/** The finding in two or three words. */
+export function findingTitle({ outcome, finding }: Pick<Read, 'outcome' | 'finding'>): string {
+  if (outcome === 'abstained') return 'Not assessed';
+  if (outcome === 'unreadable') return 'Unreadable';
+  return finding === 'positive' ? 'Pneumonia' : 'No pneumonia seen';
+}
+
+/** What it means for the reader that the model gives no finding. */
+export function outcomeMeaning(outcome: Exclude<Outcome, 'read'>): string {
+  return outcome === 'abstained'
+    ? 'An image arrived, but it is not one that this model may be asked about, so it gave no probability. This says nothing about the patient: read the film yourself.'
+    : 'No image could be made from what arrived, so nothing was assessed. This says nothing about the patient: look at the original in the PACS, or have it sent again.';
+}
+
+/** The reason as it was given, or that there is none. */
+export function reasonWords(reason: Reason | null): string {
+  return reason === null ? 'The device gave no reason.' : sentence(reason.words);
+}
+
+/** First letter large, a full stop at the end. */
+export function sentence(words: string): string {
+  const text = words.trim();
+  if (text === '') return '';
+  return text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? '' : '.');
+}
+
+/**
+ * A probability in per cent, never rounded to 0 or 100, and never rounded across the threshold: 51.7 % against 52 %
+ * must not read "52 %, negative".
+ */
+export function percent(p: number, threshold: number | null = null): string {
+  if (p > 0 && p < 0.005) return '< 1 %';
+  if (p < 1 && p >= 0.995) return '> 99 %';
+  for (let digits = 0; digits < 4; digits++) {
+    const rounded = (value: number): number => Number((value * 100).toFixed(digits));
+    const truthful = threshold === null || rounded(p) >= rounded(threshold) === p >= threshold;
+    if (truthful) return `${rounded(p)} %`;
+  }
+  return `${(p * 100).toPrecision(8)} %`;
+}
+
+/** A threshold in per cent with as many digits as it has, at most two. */
+export function percentThreshold(threshold: number): string {
+  return `${Number((threshold * 100).toFixed(2))} %`;
+}
+
+/** A share as "96 of 100"; of 1,000 where that would claim all or none. */
+export function ofHundred(share: number): string {
+  const whole = Math.round(share * 100);
+  const claimsTooMuch = (whole === 100 && share < 1) || (whole === 0 && share > 0);
+  return claimsTooMuch ? `${Math.round(share * 1000)} of 1,000` : `${whole} of 100`;
+}
+
+/** The reading in sentences: the number, the rule that made a finding of it, and how good that rule was. */
+export function readingSentences(probability: number, point: OperatingPoint): string[] {
+  const positive = probability >= point.threshold;
+  return [
+    `The model gives ${percent(probability, point.threshold)} for pneumonia.`,
+    `At the operating point “${point.name}” (≥ ${percentThreshold(point.threshold)}), this is called ${positive ? 'positive' : 'negative'}.`,
+    `On ${inline(point.measured_on)}, that point found ${ofHundred(point.sensitivity)} pneumonias and called ${ofHundred(point.specificity)} films without pneumonia negative.`,
+    positive
+      ? `So ${ofHundred(1 - point.specificity)} films without pneumonia were called positive there: this may be one of them.`
+      : `So ${ofHundred(1 - point.sensitivity)} pneumonias were called negative there: this may be one of them.`,
+  ];
+}
+
+/** Words from a manifest, set into a running sentence. */
+function inline(words: string): string {
+  return words.trim().replace(/[.;,]+$/, '');
+}
+
+/** What "calibrated" promises and what it does not. */
+export function calibrationSentences(probability: number): string[] {
+  const about = Math.min(Math.max(Math.round(probability * 100), 1), 99);
+  return [
+    `The percentage is calibrated: among many films given about ${about} %, about ${about} in 100 should turn out to be pneumonia.`,
+    'That holds only for patients like those it was fitted on. Where pneumonia is rarer, or the films differ, the true share is another.',
+  ];
+}
+
+/** "87.4 ms", "1.2 s". */
+export function duration(ms: number): string {
+  if (ms >= 60_000) return `${(ms / 60_000).toFixed(1)} min`;
+  if (ms >= 1000) return `${(ms / 1000).toFixed(ms >= 10_000 ? 0 : 1)} s`;
+  return ms >= 100 ? `${Math.round(ms)} ms` : `${Number(ms.toPrecision(2))} ms`;
+}
+
+/** "PA", "5–9 years", "female": whatever of it is known. */
+export function patientWords({ view, age_band, sex }: Pick<ResultSummary, 'view' | 'age_band' | 'sex'>): string {
+  const known = [view, age_band, sex === null ? null : sexWord(sex)].filter((word) => word !== null && word !== '');
+  return known.length > 0 ? known.join(' · ') : 'not stated';
+}
+
+/** Patient's Sex (0010,0040) in a word. */
+export function sexWord(sex: string): string {
+  const words: Record<string, string> = { F: 'female', M: 'male', O: 'other' };
+  return words[sex.toUpperCase()] ?? sex;
+}
+
+/** Actions of the audit log that this dashboard knows, in words; others are shown as they are. */
+const ACTIONS: Record<string, string> = {
+  'session.opened': 'signed in',
+  'session.closed': 'signed out',
+  'session.refused': 'was refused at sign-in',
+  'result.viewed': 'opened a result',
+  'result.stored': 'delivered a result',
+  'verdict.given': 'gave a verdict',
+  'device.enrolled': 'enrolled a device',
+  'message.rejected': 'sent a message that was rejected',
+  'user.added': 'added a user',
+};
+
+export function actionWords(action: string): string {
+  return ACTIONS[action] ?? action;
+}

@@ -1,0 +1,135 @@
+// The work list's state: the filter, the lines loaded so far, and how it keeps itself fresh without moving under the
+// reader's eyes. No drawing here.
+import { batch, effect, signal } from '@preact/signals';
+import * as api from './api';
+import { query, route } from './router';
+
+/** One page of lines. */
+const PAGE = 50;
+/** A new finding should not wait longer than this to be seen. */
+export const REFRESH_MS = 3000;
+
+export const items = signal<readonly api.ResultSummary[] | null>(null);
+export const total = signal(0);
+export const cursor = signal<string | null>(null);
+/** The line that the keyboard is on; by id, so that new lines above don't move it. */
+export const selected = signal<string | null>(null);
+export const refreshedAt = signal<Date | null>(null);
+/** Why the last refresh failed; null when it didn't. */
+export const trouble = signal<string | null>(null);
+export const loadingMore = signal(false);
+/** How many lines came in since the list was first loaded under this filter. */
+export const arrived = signal(0);
+
+/** The filter lives in the address, so that back, forward and a bookmark keep it. */
+export const filter = signal<api.ResultFilter>({ finding: null, reviewed: null, device: null });
+effect(() => {
+  // On other pages the list keeps the filter that it was left with.
+  if (route.value.page !== 'list') return;
+  const next = filterOf(query.value);
+  if (listPath(next) !== listPath(filter.peek())) filter.value = next;
+});
+
+export function filterOf(search: URLSearchParams): api.ResultFilter {
+  const finding = search.get('finding');
+  const reviewed = search.get('reviewed');
+  return {
+    finding: finding === 'positive' || finding === 'negative' || finding === 'none' ? finding : null,
+    reviewed: reviewed === 'true' ? true : reviewed === 'false' ? false : null,
+    device: search.get('device'),
+  };
+}
+
+/** Address of the work list under a filter. */
+export function listPath(of: api.ResultFilter): string {
+  const search = new URLSearchParams();
+  if (of.finding !== null) search.set('finding', of.finding);
+  if (of.reviewed !== null) search.set('reviewed', String(of.reviewed));
+  if (of.device !== null) search.set('device', of.device);
+  const text = search.toString();
+  return text === '' ? '/' : `/?${text}`;
+}
+
+/** Bumped by each change of filter: an answer to an older question is dropped. */
+let question = 0;
+let asked = '';
+
+/** Loads as many lines as are shown now (at least a page), from the top; the server's order is taken as it comes. */
+export async function refresh(): Promise<void> {
+  const now = filter.peek();
+  if (listPath(now) !== asked) startOver(listPath(now));
+  const mine = question;
+  const wanted = Math.max(items.peek()?.length ?? 0, PAGE);
+  try {
+    const fresh: api.ResultSummary[] = [];
+    let next: string | null = null;
+    let count: number;
+    do {
+      const page: api.Page<api.ResultSummary> & { total: number } = await api.listResults(now, PAGE, next);
+      fresh.push(...page.items);
+      next = page.next_cursor;
+      count = page.total;
+    } while (next !== null && fresh.length < wanted);
+    if (mine === question) accept(fresh, next, count);
+  } catch (error) {
+    if (mine === question) trouble.value = words(error);
+  }
+}
+
+function startOver(path: string): void {
+  question++;
+  asked = path;
+  batch(() => {
+    items.value = null;
+    cursor.value = null;
+    selected.value = null;
+    arrived.value = 0;
+    trouble.value = null;
+  });
+}
+
+function accept(fresh: readonly api.ResultSummary[], next: string | null, count: number): void {
+  const lines = unique(fresh);
+  const known = items.peek();
+  batch(() => {
+    if (known !== null) arrived.value += Math.max(0, count - total.peek());
+    if (known === null || JSON.stringify(known) !== JSON.stringify(lines)) items.value = lines;
+    total.value = count;
+    cursor.value = next;
+    refreshedAt.value = new Date();
+    trouble.value = null;
+  });
+}
+
+/** A line that moved between two pages while they were fetched may come twice. */
+function unique(lines: readonly api.ResultSummary[]): readonly api.ResultSummary[] {
+  return [...new Map(lines.map((line) => [line.id, line])).values()];
+}
+
+/** Loads the next page, if there is one. */
+export async function loadMore(): Promise<void> {
+  const [mine, from] = [question, cursor.peek()];
+  if (from === null || loadingMore.peek()) return;
+  loadingMore.value = true;
+  try {
+    const page = await api.listResults(filter.peek(), PAGE, from);
+    if (mine === question) accept([...(items.peek() ?? []), ...page.items], page.next_cursor, page.total);
+  } catch (error) {
+    trouble.value = words(error);
+  } finally {
+    loadingMore.value = false;
+  }
+}
+
+/** Moves the keyboard's line by `by`; the first or last line is as far as it goes. */
+export function move(by: number): void {
+  const lines = items.peek() ?? [];
+  const at = lines.findIndex(({ id }) => id === selected.peek());
+  const to = at < 0 ? 0 : Math.min(Math.max(at + by, 0), lines.length - 1);
+  selected.value = lines[to]?.id ?? null;
+  if (to === lines.length - 1) void loadMore();
+}
+
+function words(error: unknown): string {
+  return error instanceof Error ? error.message : 'Something went wrong.';
+}
