@@ -1,0 +1,212 @@
+//! The gateway's configuration file. Every mistake is told with the file, the key and what to do; nothing is guessed.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use vitals::logging::LogConfig;
+
+/// The whole file.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// `[http]`.
+    pub http: HttpConfig,
+    /// `[database]`.
+    pub database: DatabaseConfig,
+    /// `[objects]`.
+    pub objects: ObjectsConfig,
+    /// `[mqtt]`.
+    pub mqtt: MqttConfig,
+    /// `[identity]`.
+    pub identity: IdentityConfig,
+    /// `[ca]`; only `enrol` needs it, so that a serving replica need not hold the authority's key.
+    pub ca: Option<CaConfig>,
+    /// `[log]`.
+    #[serde(default)]
+    pub log: LogConfig,
+}
+
+/// Where people come in.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HttpConfig {
+    /// Address and port.
+    pub listen: SocketAddr,
+    /// The dashboard's built files.
+    pub dashboard_dir: PathBuf,
+    /// The address that browsers use, where a proxy stands in front; with `https://` the session cookie is `Secure`.
+    pub public_url: Option<String>,
+}
+
+/// Where results are kept.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DatabaseConfig {
+    /// `sqlite:PATH` or `postgres://…`.
+    pub url: String,
+}
+
+/// Where images are kept.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ObjectsConfig {
+    /// A directory.
+    pub dir: PathBuf,
+}
+
+/// Where devices' messages come from.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MqttConfig {
+    /// The broker's name as in its certificate.
+    pub host: String,
+    /// 8883 by convention.
+    pub port: u16,
+    /// Authorities that the broker's certificate is checked against, PEM.
+    pub ca: PathBuf,
+    /// The gateway's own certificate, PEM, common name `gateway`.
+    pub certificate: PathBuf,
+    /// Its private key, PEM.
+    pub key: PathBuf,
+    /// Name of the shared subscription; replicas of one gateway share it.
+    #[serde(default = "default_group")]
+    pub group: String,
+}
+
+/// Who the gateway is to its devices.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IdentityConfig {
+    /// X25519 private key that payloads are sealed to; made by `cloud-gateway identity init`.
+    pub hpke_key: PathBuf,
+}
+
+/// Who vouches for devices.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CaConfig {
+    /// The authority's certificate, PEM.
+    pub certificate: PathBuf,
+    /// Its private key, PEM.
+    pub key: PathBuf,
+}
+
+fn default_group() -> String {
+    "gateway".to_owned()
+}
+
+impl Config {
+    /// Reads and checks a file.
+    ///
+    /// # Errors
+    /// [`ConfigError`].
+    pub fn load(file: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(file)
+            .map_err(|source| ConfigError::Read { file: file.to_owned(), source })?;
+        Self::parse(file, &text)
+    }
+
+    fn parse(file: &Path, text: &str) -> Result<Self, ConfigError> {
+        let config: Self = toml::from_str(text)
+            .map_err(|source| ConfigError::Parse { file: file.to_owned(), source: Box::new(source) })?;
+        let refuse = |key, remedy| Err(ConfigError::Value { file: file.to_owned(), key, remedy });
+        let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+        if config.mqtt.group.is_empty() || !config.mqtt.group.chars().all(plain) {
+            return refuse("[mqtt] group", "use letters, digits, '-' and '_'");
+        }
+        if config.mqtt.host.is_empty() {
+            return refuse("[mqtt] host", "give the name in the broker's certificate, such as broker.example.org");
+        }
+        if !config.database.url.starts_with("sqlite:") && !config.database.url.starts_with("postgres") {
+            return refuse("[database] url", "use \"sqlite:PATH\" or \"postgres://USER:PASSWORD@HOST/NAME\"");
+        }
+        let web = |url: &String| url.starts_with("https://") || url.starts_with("http://");
+        if !config.http.public_url.as_ref().is_none_or(web) {
+            return refuse("[http] public_url", "begin it with https:// (or http:// for a demonstration)");
+        }
+        Ok(config)
+    }
+}
+
+/// A configuration that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// Not readable.
+    #[error("the configuration {} cannot be read; check --config and the file's permissions", file.display())]
+    Read {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Not TOML, or with a key that is missing, unknown or of another type; TOML's words name line and key.
+    #[error("the configuration {} has a mistake; correct the key it names", file.display())]
+    Parse {
+        /// The file.
+        file: PathBuf,
+        /// Where and what.
+        source: Box<toml::de::Error>,
+    },
+    /// A value that cannot work.
+    #[error("the configuration {} has an unusable {key}; {remedy}", file.display())]
+    Value {
+        /// The file.
+        file: PathBuf,
+        /// Table and key.
+        key: &'static str,
+        /// What to write instead.
+        remedy: &'static str,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = r#"
+[http]
+listen = "127.0.0.1:8080"
+dashboard_dir = "dist"
+[database]
+url = "sqlite:gateway.sqlite"
+[objects]
+dir = "objects"
+[mqtt]
+host = "localhost"
+port = 8883
+ca = "ca.pem"
+certificate = "gateway.pem"
+key = "gateway.key"
+[identity]
+hpke_key = "hpke.key"
+"#;
+
+    fn refusal(text: &str) -> String {
+        vitals::exit::chain(&Config::parse(Path::new("gateway.toml"), text).unwrap_err())
+    }
+
+    #[test]
+    fn the_shortest_file_is_enough() {
+        let config = Config::parse(Path::new("gateway.toml"), GOOD).unwrap();
+        assert_eq!(config.mqtt.group, "gateway");
+        assert!(config.ca.is_none());
+    }
+
+    #[test]
+    fn every_mistake_names_the_file_and_the_key() {
+        for (from, to, key) in [
+            ("[objects]\ndir", "[objects]\nfolder", "folder"),
+            ("listen = \"127.0.0.1:8080\"", "listen = \"everywhere\"", "listen"),
+            ("port = 8883", "port = 99999", "port"),
+            ("[identity]\nhpke_key = \"hpke.key\"", "", "identity"),
+            ("port = 8883", "port = 8883\ngroup = \"a/b\"", "[mqtt] group"),
+            ("sqlite:gateway.sqlite", "mysql://x", "[database] url"),
+            ("dashboard_dir = \"dist\"", "dashboard_dir = \"dist\"\npublic_url = \"x\"", "[http] public_url"),
+        ] {
+            assert!(GOOD.contains(from), "{from}");
+            let words = refusal(&GOOD.replace(from, to));
+            assert!(words.contains("gateway.toml") && words.contains(key), "{key}: {words}");
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! Takes sealed results from devices, stores each once, and serves the review dashboard.
+//!
+//! Data flows one way: broker → [`ingest`] → [`store`] and [`objects`] → [`api`] → dashboard. Only receipts flow back,
+//! and only after the commit they speak of.
+
+pub mod auth;
+pub mod config;
+pub mod domain;
+pub mod enrolment;
+pub mod identity;
+pub mod objects;
+pub mod store;

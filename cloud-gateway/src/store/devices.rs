@@ -1,0 +1,136 @@
+//! The devices that were enrolled and when each was last heard of.
+
+use sqlx::FromRow;
+use wire::ids::DeviceId;
+use wire::v1::TelemetryV1;
+
+use super::{Connection, Store, StoreError, failed};
+use crate::domain::when::UnixMs;
+
+/// What enrolment leaves behind.
+#[derive(Clone, Debug)]
+pub struct NewDevice {
+    /// Its name.
+    pub id: DeviceId,
+    /// Where it stands.
+    pub site: String,
+    /// Its X25519 public key, hexadecimal.
+    pub sealing_key: String,
+    /// SHA-256 of its certificate, hexadecimal.
+    pub certificate_fingerprint: String,
+    /// When.
+    pub enrolled_at: UnixMs,
+}
+
+/// One device as the API lists it.
+#[derive(Clone, Debug, FromRow)]
+pub struct DeviceRow {
+    /// Its name.
+    pub id: String,
+    /// Where it stands.
+    pub site: String,
+    /// When it was last enrolled.
+    pub enrolled_at: i64,
+    /// When it was last heard of.
+    pub last_seen_at: Option<i64>,
+    /// Rows in its outbox at its last telemetry.
+    pub queue_depth: Option<i64>,
+    /// How many results of it are stored.
+    pub results: i64,
+}
+
+/// Enrols a device, or enrols it again with new keys; true where it was known before.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn enrol(connection: &mut Connection, device: &NewDevice) -> Result<bool, StoreError> {
+    let known: Option<(String,)> = sqlx::query_as("SELECT id FROM devices WHERE id = $1")
+        .bind(device.id.as_str().to_owned())
+        .fetch_optional(&mut *connection)
+        .await
+        .map_err(failed("look up a device"))?;
+    sqlx::query(
+        "INSERT INTO devices (id, site, sealing_key, certificate_fingerprint, enrolled_at) VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT (id) DO UPDATE SET site = excluded.site, sealing_key = excluded.sealing_key,
+             certificate_fingerprint = excluded.certificate_fingerprint, enrolled_at = excluded.enrolled_at",
+    )
+    .bind(device.id.as_str().to_owned())
+    .bind(device.site.clone())
+    .bind(device.sealing_key.clone())
+    .bind(device.certificate_fingerprint.clone())
+    .bind(device.enrolled_at)
+    .execute(connection)
+    .await
+    .map_err(failed("enrol a device"))?;
+    Ok(known.is_some())
+}
+
+/// Notes that a device was heard of.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn seen(connection: &mut Connection, device: &DeviceId, at: UnixMs) -> Result<(), StoreError> {
+    sqlx::query("UPDATE devices SET last_seen_at = $2 WHERE id = $1")
+        .bind(device.as_str().to_owned())
+        .bind(at)
+        .execute(connection)
+        .await
+        .map(drop)
+        .map_err(failed("note that a device was heard of"))
+}
+
+/// Keeps a device's newest telemetry; one that was overtaken changes nothing.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn telemetry(
+    connection: &mut Connection,
+    device: &DeviceId,
+    telemetry: &TelemetryV1,
+) -> Result<(), StoreError> {
+    let count = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+    sqlx::query(
+        "UPDATE devices SET telemetry_at = $2, queue_depth = $3, oldest_ms = $4, rejected = $5, sync_agent_version = $6
+         WHERE id = $1 AND (telemetry_at IS NULL OR telemetry_at <= $2)",
+    )
+    .bind(device.as_str().to_owned())
+    .bind(telemetry.at_ms)
+    .bind(count(telemetry.queue_depth))
+    .bind(count(telemetry.oldest_ms))
+    .bind(count(telemetry.rejected))
+    .bind(telemetry.sync_agent_version.clone())
+    .execute(connection)
+    .await
+    .map(drop)
+    .map_err(failed("keep a device's telemetry"))
+}
+
+impl Store {
+    /// The key that a device seals with, if it is enrolled; hexadecimal.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn sealing_key(&self, device: &DeviceId) -> Result<Option<String>, StoreError> {
+        let row: Option<(String,)> = sqlx::query_as("SELECT sealing_key FROM devices WHERE id = $1")
+            .bind(device.as_str().to_owned())
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(failed("look up a device's key"))?;
+        Ok(row.map(|(key,)| key))
+    }
+
+    /// Every device, by name.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn devices(&self) -> Result<Vec<DeviceRow>, StoreError> {
+        sqlx::query_as(
+            "SELECT id, site, enrolled_at, last_seen_at, queue_depth,
+                 (SELECT COUNT(*) FROM results WHERE results.device = devices.id) AS results
+             FROM devices ORDER BY id",
+        )
+        .fetch_all(&self.pool)
+        .await
+        .map_err(failed("list the devices"))
+    }
+}

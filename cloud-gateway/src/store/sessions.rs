@@ -1,0 +1,91 @@
+//! Who is logged in. It holds only hashes of tokens: a copy of the database opens no session.
+
+use sqlx::FromRow;
+
+use super::{Connection, Store, StoreError, failed};
+use crate::domain::when::UnixMs;
+
+/// An open session with its account.
+#[derive(Clone, Debug, FromRow)]
+pub struct SessionRow {
+    /// Whose it is.
+    pub username: String,
+    /// What others see.
+    pub display_name: String,
+    /// See [`crate::auth::roles::Role`].
+    pub role: String,
+    /// When it was last used.
+    pub last_used_at: i64,
+}
+
+/// Opens a session and forgets those that ended before `idle_since`.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn open(
+    connection: &mut Connection,
+    token_hash: &str,
+    username: &str,
+    at: UnixMs,
+    idle_since: UnixMs,
+) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM sessions WHERE last_used_at < $1")
+        .bind(idle_since)
+        .execute(&mut *connection)
+        .await
+        .map_err(failed("forget ended sessions"))?;
+    sqlx::query("INSERT INTO sessions (token_hash, username, opened_at, last_used_at) VALUES ($1, $2, $3, $3)")
+        .bind(token_hash.to_owned())
+        .bind(username.to_owned())
+        .bind(at)
+        .execute(connection)
+        .await
+        .map(drop)
+        .map_err(failed("open a session"))
+}
+
+/// Closes a session.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn close(connection: &mut Connection, token_hash: &str) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM sessions WHERE token_hash = $1")
+        .bind(token_hash.to_owned())
+        .execute(connection)
+        .await
+        .map(drop)
+        .map_err(failed("close a session"))
+}
+
+impl Store {
+    /// The session of this token, if it was used since `idle_since`.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn session(&self, token_hash: &str, idle_since: UnixMs) -> Result<Option<SessionRow>, StoreError> {
+        sqlx::query_as(
+            "SELECT users.username, users.display_name, users.role, sessions.last_used_at
+             FROM sessions JOIN users ON users.username = sessions.username
+             WHERE sessions.token_hash = $1 AND sessions.last_used_at >= $2",
+        )
+        .bind(token_hash.to_owned())
+        .bind(idle_since)
+        .fetch_optional(&self.pool)
+        .await
+        .map_err(failed("look up a session"))
+    }
+
+    /// Notes that a session is in use.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn touch_session(&self, token_hash: &str, at: UnixMs) -> Result<(), StoreError> {
+        sqlx::query("UPDATE sessions SET last_used_at = $2 WHERE token_hash = $1")
+            .bind(token_hash.to_owned())
+            .bind(at)
+            .execute(&self.pool)
+            .await
+            .map(drop)
+            .map_err(failed("note that a session is in use"))
+    }
+}
