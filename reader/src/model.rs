@@ -1,0 +1,149 @@
+//! A model bundle from the disk to a session that may be used: manifest, digests, session, provider, golden radiographs,
+//! in this order, and nothing after the first that fails. No other module opens a session.
+
+pub mod bundle;
+pub mod golden;
+pub mod manifest;
+pub mod provider;
+pub mod session;
+
+use std::path::{Path, PathBuf};
+
+pub use bundle::Bundle;
+pub use manifest::{Manifest, OperatingPoint};
+pub use provider::{Provider, ProviderChoice};
+pub use session::{ModelSession, SessionConfig};
+
+/// The model in use, as results and status pages name it.
+#[derive(Clone, Debug)]
+pub struct ModelInfo {
+    /// All of the manifest.
+    pub manifest: Manifest,
+    /// Execution provider really in use.
+    pub provider: Provider,
+    /// Version of ONNX Runtime's library.
+    pub runtime: String,
+}
+
+impl ModelInfo {
+    /// The operating point in force: the manifest's first.
+    #[must_use]
+    pub fn operating_point(&self) -> &OperatingPoint {
+        self.manifest.operating_point()
+    }
+
+    /// SHA-256 of the model file, lower-case hexadecimal.
+    #[must_use]
+    pub fn digest(&self) -> &str {
+        &self.manifest.model.sha256
+    }
+}
+
+/// A verified model, ready to be handed to the one worker thread.
+pub struct Loaded {
+    /// What it is.
+    pub info: ModelInfo,
+    pub(crate) session: ModelSession,
+}
+
+/// Why a model may not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// A file of the bundle is missing or unreadable.
+    #[error("cannot read {file}; check that [model] bundle names a complete bundle directory")]
+    Read {
+        /// Which.
+        file: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The manifest is not JSON of the expected shape.
+    #[error("{file} is not a manifest this version understands; install the bundle that belongs to this release")]
+    Manifest {
+        /// Which.
+        file: PathBuf,
+        /// Where and why.
+        source: serde_json::Error,
+    },
+    /// The manifest asks for something that this program does not do.
+    #[error("{file}: {key} {problem}; install the bundle that belongs to this release")]
+    Unsupported {
+        /// Which.
+        file: PathBuf,
+        /// Key of the manifest.
+        key: &'static str,
+        /// What is wrong with its value.
+        problem: String,
+    },
+    /// A file differs from the manifest's digest.
+    #[error(
+        "{file} is not the file that its manifest promises: SHA-256 expected {expected}, found {found}; \
+         it was altered or copied incompletely: install the bundle again"
+    )]
+    Digest {
+        /// Which.
+        file: PathBuf,
+        /// From the manifest.
+        expected: String,
+        /// Of the file.
+        found: String,
+    },
+    /// ONNX Runtime could not be loaded.
+    #[error(
+        "ONNX Runtime cannot be loaded from {path}: {problem}; \
+         run `cargo xtask setup`, or take libonnxruntime.so (1.24 or newer) out of the PyPI wheel `onnxruntime` \
+         and name it as [model] onnxruntime"
+    )]
+    Runtime {
+        /// The configured path.
+        path: PathBuf,
+        /// What the loader said.
+        problem: String,
+    },
+    /// ONNX Runtime refused the model.
+    #[error("ONNX Runtime {attempt} failed")]
+    Session {
+        /// What was attempted.
+        attempt: &'static str,
+        /// What it said.
+        source: ort::Error,
+    },
+    /// The model's inputs or outputs are not what the manifest says.
+    #[error("the model does not fit its manifest: {0}; install the bundle that belongs to this release")]
+    Shape(String),
+    /// A golden image could not be decoded.
+    #[error("golden image {file} is not a {side}×{side} grey PNG; install the bundle again", side = crate::pixels::INPUT_SIDE)]
+    GoldenImage {
+        /// Which.
+        file: PathBuf,
+    },
+    /// A golden radiograph does not give its logit on this machine.
+    #[error(
+        "golden radiograph {file} gives logit {found} on {provider} instead of {expected} ± {tolerance}; \
+         this machine computes the model wrongly: do not use it, try [model] provider = \"cpu\" and report the driver's version"
+    )]
+    Golden {
+        /// Which.
+        file: PathBuf,
+        /// From the manifest.
+        expected: f64,
+        /// Allowed difference.
+        tolerance: f64,
+        /// On this machine.
+        found: f32,
+        /// Which provider computed it.
+        provider: Provider,
+    },
+}
+
+impl Loaded {
+    /// Verifies the bundle's digests, loads ONNX Runtime from `library`, opens the session and runs the golden radiographs.
+    pub fn open(bundle: &Path, library: &Path, config: SessionConfig) -> Result<Self, LoadError> {
+        let bundle = Bundle::open(bundle)?;
+        let golden = bundle.golden_images()?;
+        let mut session = ModelSession::open(&bundle, library, config)?;
+        golden::check(&mut session, &golden)?;
+        let info = ModelInfo { provider: session.provider(), runtime: session.runtime().to_owned(), manifest: bundle.manifest };
+        Ok(Self { info, session })
+    }
+}

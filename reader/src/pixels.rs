@@ -1,0 +1,83 @@
+//! From a file's bytes to what the model and the reviewer need of it: the 224 × 224 grey image and a preview, with the
+//! facts and the identity that the header holds. [`prepare`] is what the sandboxed child runs; services call
+//! [`sandbox::Sandbox`] instead and never parse a hostile byte in their own process.
+
+pub mod decode;
+pub mod facts;
+pub mod grayscale;
+pub mod limits;
+pub mod plain;
+pub mod preview;
+pub mod sandbox;
+pub mod suitability;
+pub mod tensor;
+pub mod unreadable;
+pub mod wrap;
+
+use std::path::Path;
+use std::time::Instant;
+
+use serde::{Deserialize, Serialize};
+
+pub use facts::{Identity, ImageFacts};
+pub use limits::Limits;
+pub use preview::Preview;
+pub use unreadable::Unreadable;
+
+/// Side of the model's square input, pixels: the bundle's contract, checked against each manifest.
+pub const INPUT_SIDE: usize = 224;
+
+/// What a header says of the image and of whom it shows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct About {
+    /// What may be told, and what the gate decides by.
+    pub facts: ImageFacts,
+    /// What must not be told: for pseudonyms only.
+    pub identity: Identity,
+}
+
+/// The pixels, ready for the model and the reviewer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Pixels {
+    /// `INPUT_SIDE`² grey bytes, row-major, 0 black, MONOCHROME2 sense.
+    #[serde(with = "serde_bytes")]
+    pub input: Vec<u8>,
+    /// What a reviewer sees, under the same grey-scale transform.
+    pub preview: Preview,
+}
+
+/// One file, prepared as far as it could be.
+#[derive(Clone, Debug)]
+pub struct Prepared {
+    /// Absent where not even the header could be read.
+    pub about: Option<About>,
+    /// The pixels, or why there are none.
+    pub pixels: Result<Pixels, Unreadable>,
+    /// Time that reading, decoding, grey-scale, resize and preview took, milliseconds.
+    pub decode_ms: f64,
+}
+
+/// Opens, decodes and prepares the file at `path` in this process. `header` is told what the header says before any pixel
+/// is decoded, so that it is known even if a decoder then brings the process down.
+pub fn prepare(path: &Path, limits: &Limits, header: impl FnOnce(&About)) -> Prepared {
+    let started = Instant::now();
+    let (about, pixels) = match decode::open(path, limits) {
+        Err(unreadable) => (None, Err(unreadable)),
+        Ok(object) => {
+            let about = object.about();
+            header(&about);
+            (Some(about), object.decode().map(|frame| Pixels::from_frame(&frame)))
+        }
+    };
+    Prepared { about, pixels, decode_ms: started.elapsed().as_secs_f64() * 1e3 }
+}
+
+impl Pixels {
+    /// Grey-scale, resize and preview of a decoded frame.
+    #[must_use]
+    pub fn from_frame(frame: &grayscale::Frame) -> Self {
+        let display = frame.display();
+        let input = tensor::resize_area_u8(&display, frame.rows, frame.columns, INPUT_SIDE, INPUT_SIDE);
+        Self { input, preview: Preview::from_frame(frame, &display) }
+    }
+}

@@ -1,0 +1,149 @@
+//! A DICOM object from a file: header facts first, then one frame of stored values, then the grey-scale recipe. Hard
+//! limits are checked before memory is taken; what a limit cannot see (a decompression bomb, a nesting bomb, a decoder's
+//! bug) is what the memory-limited child process is for. It never runs in a service's own process.
+
+mod header;
+mod recipe;
+mod samples;
+
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use dicom_core::Tag;
+use dicom_dictionary_std::{tags, uids};
+use dicom_encoding::transfer_syntax::TransferSyntaxIndex;
+use dicom_object::file::ReadPreamble;
+use dicom_object::meta::FileMetaTableBuilder;
+use dicom_object::{DefaultDicomObject, InMemDicomObject, OpenFileOptions};
+use dicom_pixeldata::PixelDecoder;
+use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
+
+use super::grayscale::Frame;
+use super::{About, Limits, Unreadable};
+
+/// A file whose header has been read and whose pixels have not.
+pub struct Opened {
+    path: PathBuf,
+    about: About,
+    limits: Limits,
+    start: Start,
+}
+
+/// How the file begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Start {
+    /// A preamble or at least a file meta group, PS3.10 7.1.
+    Meta,
+    /// A bare dataset, as written before 1993 and by some archives; which encoding is a guess from its first element.
+    Bare {
+        uid: &'static str,
+    },
+}
+
+/// Reads the header of the file at `path`.
+pub fn open(path: &Path, limits: &Limits) -> Result<Opened, Unreadable> {
+    let size = fs::metadata(path).map_err(|_| Unreadable::NotFound)?.len();
+    if size > limits.file_bytes {
+        let what = format!("{} MiB, the limit is {} MiB", size >> 20, limits.file_bytes >> 20);
+        return Err(Unreadable::TooLarge { what });
+    }
+    let start = start(path)?;
+    let object = read(path, start, Some(tags::PIXEL_DATA))?;
+    let about = header::about(&object);
+    Ok(Opened { path: path.to_owned(), about, limits: *limits, start })
+}
+
+impl Opened {
+    /// What the header says.
+    #[must_use]
+    pub fn about(&self) -> About {
+        self.about.clone()
+    }
+
+    /// Decodes the one frame and settles how it is to be shown.
+    pub fn decode(&self) -> Result<Frame, Unreadable> {
+        let facts = &self.about.facts;
+        let (rows, columns) = size(facts.rows, facts.columns, facts.frames, &self.limits)?;
+        let uid = facts.transfer_syntax.clone();
+        let syntax = TransferSyntaxRegistry.get(&uid);
+        if !syntax.is_some_and(|ts| ts.can_decode_all()) {
+            return Err(Unreadable::UnsupportedTransferSyntax { uid });
+        }
+        let mut object = read(&self.path, self.start, None)?;
+        if object.element_opt(tags::PIXEL_DATA).ok().flatten().is_none() {
+            return Err(Unreadable::NoPixelData);
+        }
+        let recipe = recipe::Recipe::read(&object)?;
+        // The recipe is ours from here; the decoder refuses whole files for a window it need not know.
+        for tag in [tags::WINDOW_CENTER, tags::WINDOW_WIDTH, tags::VOILUT_SEQUENCE, tags::VOILUT_FUNCTION] {
+            object.remove_element(tag);
+        }
+        let native = syntax.is_some_and(|ts| !ts.is_encapsulated_pixel_data());
+        let decoded = object.decode_pixel_data().map_err(|_| Unreadable::DecodeFailed { uid })?;
+        let stored = samples::stored(&decoded, rows * columns, native, &recipe)?;
+        Ok(recipe.into_frame((rows, columns), stored))
+    }
+}
+
+/// Rows and columns, if the frame is one and within the limit.
+fn size(rows: Option<u32>, columns: Option<u32>, frames: u32, limits: &Limits) -> Result<(usize, usize), Unreadable> {
+    let (Some(rows @ 1..), Some(columns @ 1..)) = (rows, columns) else {
+        return Err(Unreadable::malformed("Rows or Columns are missing or zero"));
+    };
+    // 2³² · 2³² · 2³² does not fit u64, hence the saturation.
+    let pixels = (u64::from(rows) * u64::from(columns)).saturating_mul(u64::from(frames.max(1)));
+    if pixels > limits.pixels {
+        let what = format!("{} megapixels, the limit is {}", pixels / 1_000_000, limits.pixels / 1_000_000);
+        return Err(Unreadable::TooLarge { what });
+    }
+    if frames > 1 {
+        return Err(Unreadable::MultiFrame);
+    }
+    Ok((rows as usize, columns as usize))
+}
+
+/// How the file begins, from its first 132 bytes.
+fn start(path: &Path) -> Result<Start, Unreadable> {
+    let mut head = Vec::with_capacity(132);
+    let file = File::open(path).map_err(|_| Unreadable::NotFound)?;
+    file.take(132).read_to_end(&mut head).map_err(|_| Unreadable::NotFound)?;
+    // A file meta group without its preamble starts with (0002,0000) or, by a lax writer, (0002,0010).
+    if head.get(128..132) == Some(b"DICM") || head.starts_with(b"DICM") || head.starts_with(&[2, 0]) {
+        return Ok(Start::Meta);
+    }
+    // A bare dataset starts with group 0008, whose first element is a UID, a length or an image type.
+    match (head.get(0..2), head.get(4..6)) {
+        (Some([8, 0]), Some([b'A'..=b'Z', b'A'..=b'Z'])) => Ok(Start::Bare { uid: uids::EXPLICIT_VR_LITTLE_ENDIAN }),
+        (Some([8, 0]), Some(_)) => Ok(Start::Bare { uid: uids::IMPLICIT_VR_LITTLE_ENDIAN }),
+        _ => Err(Unreadable::NotDicom),
+    }
+}
+
+fn read(path: &Path, start: Start, until: Option<Tag>) -> Result<DefaultDicomObject, Unreadable> {
+    let broken = |_| Unreadable::malformed("the dataset cannot be parsed");
+    match start {
+        Start::Meta => {
+            let options = OpenFileOptions::new().read_preamble(ReadPreamble::Auto);
+            let options = if let Some(tag) = until { options.read_until(tag) } else { options };
+            options.open_file(path).map_err(broken)
+        }
+        Start::Bare { uid } => {
+            let syntax = TransferSyntaxRegistry.get(uid).ok_or(Unreadable::NotDicom)?;
+            let file = File::open(path).map_err(|_| Unreadable::NotFound)?;
+            let dataset = InMemDicomObject::read_dataset_with_ts(file, syntax).map_err(broken)?;
+            with_meta(dataset, uid)
+        }
+    }
+}
+
+fn with_meta(dataset: InMemDicomObject, uid: &str) -> Result<DefaultDicomObject, Unreadable> {
+    let text = |tag| dataset.get(tag).and_then(|e| e.to_str().ok()).map(|t| t.trim_end_matches([' ', '\0']).to_owned());
+    let meta = FileMetaTableBuilder::new()
+        .transfer_syntax(uid)
+        .media_storage_sop_class_uid(text(tags::SOP_CLASS_UID).unwrap_or_default())
+        .media_storage_sop_instance_uid(text(tags::SOP_INSTANCE_UID).unwrap_or_default())
+        .build()
+        .map_err(|_| Unreadable::malformed("it has no SOP class"))?;
+    Ok(dataset.with_exact_meta(meta))
+}

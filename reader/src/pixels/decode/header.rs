@@ -1,0 +1,112 @@
+//! Header attributes to facts and identity. Whatever cannot be parsed is absent: the gate decides what that means.
+
+use dicom_core::Tag;
+use dicom_dictionary_std::tags;
+use dicom_object::DefaultDicomObject;
+
+use crate::pixels::{About, Identity, ImageFacts};
+
+/// Longest text taken from a header: the longest value representation used here (LO, UI) has 64 characters, PS3.5 6.2.
+const LONGEST: usize = 64;
+
+pub(super) fn about(object: &DefaultDicomObject) -> About {
+    let code = |tag| text(object, tag).map(|t| t.to_ascii_uppercase());
+    let number = |tag| number(object, tag);
+    let facts = ImageFacts {
+        sop_class: text(object, tags::SOP_CLASS_UID),
+        modality: code(tags::MODALITY),
+        body_part: code(tags::BODY_PART_EXAMINED),
+        view: code(tags::VIEW_POSITION),
+        laterality: code(tags::IMAGE_LATERALITY).or_else(|| code(tags::LATERALITY)),
+        sex: code(tags::PATIENT_SEX),
+        age_years: age(object),
+        transfer_syntax: object.meta().transfer_syntax().trim_end_matches([' ', '\0']).to_owned(),
+        photometric: code(tags::PHOTOMETRIC_INTERPRETATION),
+        rows: number(tags::ROWS),
+        columns: number(tags::COLUMNS),
+        frames: number(tags::NUMBER_OF_FRAMES).unwrap_or(1).max(1),
+        bits_stored: number(tags::BITS_STORED).and_then(|n| u16::try_from(n).ok()),
+        burned_in_annotation: code(tags::BURNED_IN_ANNOTATION).as_deref() == Some("YES"),
+    };
+    let identity = Identity {
+        patient_id: text(object, tags::PATIENT_ID),
+        study_instance_uid: text(object, tags::STUDY_INSTANCE_UID),
+        series_instance_uid: text(object, tags::SERIES_INSTANCE_UID),
+        sop_instance_uid: text(object, tags::SOP_INSTANCE_UID),
+    };
+    About { facts, identity }
+}
+
+/// Trimmed, without control characters, `None` where empty.
+pub(super) fn text(object: &DefaultDicomObject, tag: Tag) -> Option<String> {
+    let element = object.element_opt(tag).ok().flatten()?;
+    let text = element.to_str().ok()?;
+    // Several values are parted by a backslash; the first is the one that counts.
+    let first = text.split('\\').next().unwrap_or_default();
+    let clean: String = first.chars().filter(|c| !c.is_control()).collect();
+    let clean: String = clean.trim().chars().take(LONGEST).collect();
+    (!clean.is_empty()).then_some(clean)
+}
+
+/// The first value as a number, whatever its representation: some writers give Rows as UL or as text.
+pub(super) fn number(object: &DefaultDicomObject, tag: Tag) -> Option<u32> {
+    object.element_opt(tag).ok().flatten()?.to_int::<u32>().ok()
+}
+
+fn age(object: &DefaultDicomObject) -> Option<f32> {
+    let stated = text(object, tags::PATIENT_AGE).and_then(|t| parse_age(&t));
+    stated.or_else(|| {
+        let birth = day(&text(object, tags::PATIENT_BIRTH_DATE)?)?;
+        let study = day(&text(object, tags::STUDY_DATE)?)?;
+        plausible((study - birth) / 365.25)
+    })
+}
+
+/// Age String, PS3.5 6.2: three digits and D, W, M or Y; some writers leave leading zeros out.
+fn parse_age(text: &str) -> Option<f32> {
+    let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    let number: f32 = number.trim().parse::<u16>().ok()?.into();
+    let per_year = match unit {
+        "D" | "d" => 365.25,
+        "W" | "w" => 365.25 / 7.0,
+        "M" | "m" => 12.0,
+        "Y" | "y" => 1.0,
+        _ => return None,
+    };
+    plausible(number / per_year)
+}
+
+/// Nobody is older than 150 or not yet born: such a number is a default or a mistake.
+fn plausible(years: f32) -> Option<f32> {
+    (0.0..=150.0).contains(&years).then_some(years)
+}
+
+/// Days on a common scale from YYYYMMDD; good to a day, which is enough for an age.
+fn day(text: &str) -> Option<f32> {
+    let part = |range: std::ops::Range<usize>| text.get(range)?.parse::<u16>().ok().map(f32::from);
+    Some(part(0..4)? * 365.25 + (part(4..6)? - 1.0) * 30.44 + part(6..8)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ages_are_parsed_in_all_units() {
+        for (text, years) in [("005Y", 5.0), ("018M", 1.5), ("026W", 26.0 * 7.0 / 365.25), ("000D", 0.0), ("7Y", 7.0)] {
+            let found = parse_age(text).unwrap();
+            assert!((found - years).abs() < 1e-4, "{text}: {found}");
+        }
+        for text in ["", "Y", "abcY", "999Y", "12", "5y\u{e9}", "\u{e9}"] {
+            assert_eq!(parse_age(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn days_between_dates_are_close_enough_for_years() {
+        let years = (day("20240301").unwrap() - day("20200228").unwrap()) / 365.25;
+        assert!((years - 4.0).abs() < 0.02, "{years}");
+        assert_eq!(day("2024"), None);
+        assert_eq!(day("19xx0101"), None);
+    }
+}

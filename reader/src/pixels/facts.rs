@@ -1,0 +1,57 @@
+//! What a header says, parsed once: facts that may be told, and the identity that may not.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// What the header says of the image. Strings are trimmed, upper-case where DICOM codes are, and at most 64 characters.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ImageFacts {
+    /// SOP Class UID (0008,0016).
+    pub sop_class: Option<String>,
+    /// Modality (0008,0060).
+    pub modality: Option<String>,
+    /// Body Part Examined (0018,0015).
+    pub body_part: Option<String>,
+    /// View Position (0018,5101).
+    pub view: Option<String>,
+    /// Image Laterality (0020,0062), else Laterality (0020,0060).
+    pub laterality: Option<String>,
+    /// Patient's Sex (0010,0040).
+    pub sex: Option<String>,
+    /// Patient's Age (0010,1010), else from birth and study date; years, 0 to 150.
+    pub age_years: Option<f32>,
+    /// Transfer Syntax UID (0002,0010).
+    pub transfer_syntax: String,
+    /// Photometric Interpretation (0028,0004).
+    pub photometric: Option<String>,
+    /// Rows (0028,0010).
+    pub rows: Option<u32>,
+    /// Columns (0028,0011).
+    pub columns: Option<u32>,
+    /// Number of Frames (0028,0008), 1 where absent.
+    pub frames: u32,
+    /// Bits Stored (0028,0101).
+    pub bits_stored: Option<u16>,
+    /// Burned In Annotation (0028,0301) says YES.
+    pub burned_in_annotation: bool,
+}
+
+/// Who and which: nothing of it may be logged or leave the device; it is what pseudonyms are made from.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// Patient ID (0010,0020).
+    pub patient_id: Option<String>,
+    /// Study Instance UID (0020,000D).
+    pub study_instance_uid: Option<String>,
+    /// Series Instance UID (0020,000E).
+    pub series_instance_uid: Option<String>,
+    /// SOP Instance UID (0008,0018).
+    pub sop_instance_uid: Option<String>,
+}
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Identity(withheld)")
+    }
+}

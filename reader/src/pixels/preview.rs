@@ -1,0 +1,191 @@
+//! What a reviewer's screen gets: values after the modality LUT, reduced to at most 1024 a side, and the very transform
+//! under which the model saw them. The viewer can move the window; its first picture is the model's.
+
+use serde::{Deserialize, Serialize};
+
+use super::grayscale::{Frame, Voi};
+
+/// Longest side of a preview, pixels: a reviewer's study page shows no more, and 1024² × 2 bytes seal to about 1 MB.
+pub const MAX_SIDE: usize = 1024;
+
+/// A reduced image with its recipe.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Preview {
+    /// Rows of `samples`, 1 to 1024.
+    pub rows: u16,
+    /// Columns of `samples`, 1 to 1024.
+    pub columns: u16,
+    /// Row-major little-endian u16; value = sample + `offset`, in units after the modality LUT.
+    #[serde(with = "serde_bytes")]
+    pub samples: Vec<u8>,
+    /// See `samples`.
+    pub offset: i32,
+    /// MONOCHROME1: inverted after the VOI transform.
+    pub invert: bool,
+    /// The VOI transform that the model saw it under.
+    pub voi: PreviewVoi,
+}
+
+/// A VOI transform as data. There is no "full range": it would change with the reduction, so it is given as the window that
+/// it came to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum PreviewVoi {
+    /// PS3.3 C.11.2.1.2.1.
+    Linear {
+        /// Window Center.
+        center: f64,
+        /// Window Width.
+        width: f64,
+    },
+    /// PS3.3 C.11.2.1.3.2.
+    LinearExact {
+        /// Window Center.
+        center: f64,
+        /// Window Width.
+        width: f64,
+    },
+    /// PS3.3 C.11.2.1.3.1.
+    Sigmoid {
+        /// Window Center.
+        center: f64,
+        /// Window Width.
+        width: f64,
+    },
+    /// PS3.3 C.11.2.1.1.
+    Lut {
+        /// First value mapped.
+        first: i32,
+        /// Bits of each entry, 8 to 16.
+        bits: u8,
+        /// Little-endian u16 entries.
+        #[serde(with = "serde_bytes")]
+        data: Vec<u8>,
+    },
+}
+
+impl Preview {
+    /// Reduces `frame`; `display` is its 8-bit image, shown instead where the values span more than 16 bits.
+    #[must_use]
+    pub fn from_frame(frame: &Frame, display: &[u8]) -> Self {
+        let (rows, columns) = reduced(frame.rows, frame.columns);
+        let span = i64::from(frame.range.1) - i64::from(frame.range.0);
+        let fits = span <= i64::from(u16::MAX);
+        let (offset, invert, voi) = if fits {
+            (frame.range.0, frame.invert, frame.voi.settled(frame.range))
+        } else {
+            (0, false, Voi::LinearExact { center: 127.5, width: 255.0 })
+        };
+        let sample = |index: usize| -> u32 {
+            if fits { (frame.values[index] - offset) as u32 } else { u32::from(display[index]) }
+        };
+        Self {
+            rows: rows as u16,
+            columns: columns as u16,
+            samples: average_blocks(sample, (frame.rows, frame.columns), (rows, columns)),
+            offset,
+            invert,
+            voi: PreviewVoi::from(voi),
+        }
+    }
+}
+
+impl From<Voi> for PreviewVoi {
+    fn from(voi: Voi) -> Self {
+        match voi {
+            // `settled` leaves none; a flat image at 0 is what it would show.
+            Voi::FullRange => Self::LinearExact { center: 0.0, width: 1.0 },
+            Voi::Linear { center, width } => Self::Linear { center, width },
+            Voi::LinearExact { center, width } => Self::LinearExact { center, width },
+            Voi::Sigmoid { center, width } => Self::Sigmoid { center, width },
+            Voi::Lut(lut) => {
+                let data = lut.entries.iter().flat_map(|e| e.to_le_bytes()).collect();
+                Self::Lut { first: lut.first, bits: lut.bits, data }
+            }
+        }
+    }
+}
+
+/// The largest size with the same aspect ratio and no side over [`MAX_SIDE`]; never enlarged.
+fn reduced(rows: usize, columns: usize) -> (usize, usize) {
+    let longest = rows.max(columns);
+    if longest <= MAX_SIDE {
+        return (rows, columns);
+    }
+    let scale = |side: usize| ((side * MAX_SIDE + longest / 2) / longest).clamp(1, MAX_SIDE);
+    (scale(rows), scale(columns))
+}
+
+/// Each target pixel is the rounded mean of the whole source pixels it covers. Unlike the model's input it needs no weights
+/// of part pixels: it is looked at, not measured.
+fn average_blocks(
+    sample: impl Fn(usize) -> u32,
+    (rows, columns): (usize, usize),
+    (out_rows, out_columns): (usize, usize),
+) -> Vec<u8> {
+    let edges = |source: usize, target: usize| -> Vec<usize> { (0..=target).map(|i| i * source / target).collect() };
+    let (ys, xs) = (edges(rows, out_rows), edges(columns, out_columns));
+    let mut out = Vec::with_capacity(out_rows * out_columns * 2);
+    for y in ys.windows(2) {
+        for x in xs.windows(2) {
+            let area = ((y[1] - y[0]) * (x[1] - x[0])) as u64;
+            let cells = (y[0]..y[1]).flat_map(|r| (x[0]..x[1]).map(move |c| r * columns + c));
+            let sum: u64 = cells.map(|i| u64::from(sample(i))).sum();
+            out.extend((((2 * sum + area) / (2 * area)) as u16).to_le_bytes());
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pixels::grayscale::Modality;
+
+    fn frame(rows: usize, columns: usize, values: Vec<i32>, voi: Voi) -> Frame {
+        Frame::new((rows, columns), values, &Modality::IDENTITY, voi, false, None)
+    }
+
+    #[test]
+    fn sizes_keep_the_aspect_ratio_and_never_grow() {
+        assert_eq!(reduced(440, 440), (440, 440));
+        assert_eq!(reduced(2048, 2500), (839, 1024));
+        assert_eq!(reduced(8000, 2), (1024, 1));
+    }
+
+    #[test]
+    fn a_small_image_keeps_every_value() {
+        let frame = frame(1, 3, vec![-1000, 0, 64535], Voi::FullRange);
+        let preview = Preview::from_frame(&frame, &frame.display());
+        assert_eq!(preview.offset, -1000);
+        let values: Vec<u16> = preview.samples.chunks(2).map(|b| u16::from_le_bytes([b[0], b[1]])).collect();
+        assert_eq!(values, [0, 1000, 65535]);
+        assert_eq!(preview.voi, PreviewVoi::LinearExact { center: 31767.5, width: 65535.0 });
+    }
+
+    #[test]
+    fn the_settled_window_shows_what_the_full_range_shows() {
+        let frame = frame(1, 256, (0..256).map(|v| v * 13 - 700).collect(), Voi::FullRange);
+        let settled = frame.voi.settled(frame.range);
+        let shade = settled.shade((0, 0), false);
+        let again: Vec<u8> = frame.values.iter().map(|v| shade(*v)).collect();
+        assert_eq!(again, frame.display());
+    }
+
+    #[test]
+    fn values_over_16_bits_fall_back_to_the_displayed_image() {
+        let frame = frame(1, 2, vec![0, 1 << 20], Voi::FullRange);
+        let preview = Preview::from_frame(&frame, &frame.display());
+        assert_eq!(preview.samples, [0, 0, 255, 0]);
+        assert_eq!(preview.voi, PreviewVoi::LinearExact { center: 127.5, width: 255.0 });
+    }
+
+    #[test]
+    fn blocks_are_averaged() {
+        let values: Vec<i32> = (0..2048 * 2).map(|i| i % 2 * 10).collect();
+        let frame = frame(2, 2048, values, Voi::FullRange);
+        let preview = Preview::from_frame(&frame, &frame.display());
+        assert_eq!((preview.rows, preview.columns), (1, 1024));
+        assert!(preview.samples.chunks(2).all(|b| b == [5, 0]));
+    }
+}

@@ -1,0 +1,116 @@
+//! Hostile bytes are parsed in a child process that can be lost. A pool of such children: each lowers its own limits before
+//! it touches a byte, gets one path at a time and answers with the prepared image; one that dies, hangs or answers garbage
+//! is killed and replaced, and the worst that a file has cost is itself.
+//!
+//! The API blocks: call it from `tokio::task::spawn_blocking` or a thread.
+
+mod child;
+mod frame;
+mod process;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+pub use child::child_main;
+
+use super::{Limits, Prepared};
+use process::Worker;
+
+/// How to start children, and how many.
+#[derive(Clone, Debug)]
+pub struct SandboxConfig {
+    /// The program, mostly the service's own executable.
+    pub program: PathBuf,
+    /// Arguments that make it call [`child_main`].
+    pub args: Vec<String>,
+    /// Children at most, 1 or more. Each may take [`Limits::memory_bytes`].
+    pub workers: usize,
+    /// What one file may cost.
+    pub limits: Limits,
+}
+
+/// Why an image could not be prepared *this time*: nothing is known of the image.
+#[derive(Debug, thiserror::Error)]
+pub enum SandboxError {
+    /// The program could not be started.
+    #[error("the decoding process {program} could not be started; check that the file exists and may be executed")]
+    Start {
+        /// Which.
+        program: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// It started, and did not say what a decoding process says.
+    #[error("{program} did not answer as a decoding process; install all programs of one release together")]
+    NotAWorker {
+        /// Which.
+        program: PathBuf,
+    },
+    /// It was told to stop from outside.
+    #[error("the decoding process was stopped from outside, most likely by the service's shutdown; the image will be read again")]
+    Stopped,
+}
+
+/// A pool of decoding processes.
+pub struct Sandbox {
+    config: SandboxConfig,
+    pool: Mutex<Pool>,
+    returned: Condvar,
+}
+
+struct Pool {
+    idle: Vec<Worker>,
+    busy: usize,
+}
+
+impl Sandbox {
+    /// A pool that starts its children when they are first needed.
+    #[must_use]
+    pub fn new(config: SandboxConfig) -> Self {
+        let config = SandboxConfig { workers: config.workers.max(1), ..config };
+        Self { config, pool: Mutex::new(Pool { idle: Vec::new(), busy: 0 }), returned: Condvar::new() }
+    }
+
+    /// Prepares the file at `path` in a child; blocks while all children are busy, then at most `limits.wall` and a second.
+    pub fn prepare(&self, path: &Path) -> Result<Prepared, SandboxError> {
+        let seat = self.take_seat();
+        let mut worker = match seat.worker {
+            Some(worker) => worker,
+            None => Worker::start(&self.config).inspect_err(|_| self.leave(None))?,
+        };
+        let outcome = worker.prepare(path, &self.config.limits);
+        self.leave(worker.reusable().then_some(worker));
+        outcome
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Pool> {
+        self.pool.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for a free place; brings an idle child that still lives if there is one.
+    fn take_seat(&self) -> Seat {
+        let mut pool = self.lock();
+        while pool.busy >= self.config.workers {
+            pool = self.returned.wait(pool).unwrap_or_else(PoisonError::into_inner);
+        }
+        pool.busy += 1;
+        let worker = std::iter::from_fn(|| pool.idle.pop()).find_map(|mut worker| worker.alive().then_some(worker));
+        Seat { worker }
+    }
+
+    fn leave(&self, worker: Option<Worker>) {
+        let mut pool = self.lock();
+        pool.busy -= 1;
+        pool.idle.extend(worker);
+        drop(pool);
+        self.returned.notify_one();
+    }
+}
+
+struct Seat {
+    worker: Option<Worker>,
+}
+
+/// How long a child may take to say hello: it only has to be loaded from disk.
+const START_TIMEOUT: Duration = Duration::from_secs(10);

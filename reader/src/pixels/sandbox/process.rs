@@ -1,0 +1,175 @@
+//! The parent's side of one child: start it, give it a job, wait no longer than allowed, and judge how it ended.
+
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+
+use super::frame::{self, Job, Reply};
+use super::{START_TIMEOUT, SandboxConfig, SandboxError};
+use crate::pixels::{About, Limits, Prepared, Unreadable};
+
+/// Jobs after which a child is replaced: what a codec leaks or fragments stays bounded, at the cost of one start (some
+/// milliseconds) in this many images.
+const JOBS_PER_CHILD: u32 = 500;
+
+pub(super) struct Worker {
+    process: Child,
+    jobs_out: ChildStdin,
+    replies: Receiver<Reply>,
+    jobs: u32,
+    spoiled: bool,
+}
+
+impl Worker {
+    pub(super) fn start(config: &SandboxConfig) -> Result<Self, SandboxError> {
+        let program = || config.program.clone();
+        let failed = |source| SandboxError::Start { program: program(), source };
+        let mut process = Command::new(&config.program)
+            .args(&config.args)
+            // No environment, no terminal, a process group of its own: Ctrl-C in a terminal is for the parent to act on.
+            .env_clear()
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .process_group(0)
+            .spawn()
+            .map_err(failed)?;
+        let (Some(jobs_out), Some(stdout)) = (process.stdin.take(), process.stdout.take()) else {
+            return Err(failed(std::io::Error::other("no pipes")));
+        };
+        let replies = listen(stdout).map_err(failed)?;
+        let worker = Self { process, jobs_out, replies, jobs: 0, spoiled: false };
+        match worker.replies.recv_timeout(START_TIMEOUT) {
+            Ok(Reply::Hello { version }) if version == env!("CARGO_PKG_VERSION") => Ok(worker),
+            _ => Err(SandboxError::NotAWorker { program: program() }),
+        }
+    }
+
+    /// May take another job.
+    pub(super) fn reusable(&self) -> bool {
+        !self.spoiled && self.jobs < JOBS_PER_CHILD
+    }
+
+    /// Has not died while it was idle.
+    pub(super) fn alive(&mut self) -> bool {
+        matches!(self.process.try_wait(), Ok(None))
+    }
+
+    pub(super) fn prepare(&mut self, path: &Path, limits: &Limits) -> Result<Prepared, SandboxError> {
+        let started = Instant::now();
+        self.jobs += 1;
+        let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        // A failed write means that the child is gone, which the wait below finds out and judges.
+        let _ = frame::write(&mut self.jobs_out, &Job { path, limits: *limits });
+        let mut about = None;
+        let (pixels, decode_ms) = match self.wait(started + limits.wall, &mut about) {
+            Waited::Done(pixels, decode_ms) => (*pixels, decode_ms),
+            Waited::Late => {
+                self.end();
+                (Err(Unreadable::DecoderTimeout), elapsed_ms(started))
+            }
+            Waited::Gone => (Err(judge(self.end())?), elapsed_ms(started)),
+        };
+        Ok(Prepared { about, pixels, decode_ms })
+    }
+
+    fn wait(&self, deadline: Instant, about: &mut Option<About>) -> Waited {
+        loop {
+            match self.replies.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                Ok(Reply::Header(header)) if about.is_none() => *about = Some(header),
+                Ok(Reply::Done { pixels, decode_ms }) if sound(&pixels) => {
+                    return Waited::Done(Box::new(pixels), decode_ms);
+                }
+                Err(RecvTimeoutError::Timeout) => return Waited::Late,
+                // Out of turn, impossible, or no more: not the child that was started.
+                Ok(_) | Err(RecvTimeoutError::Disconnected) => return Waited::Gone,
+            }
+        }
+    }
+
+    /// Kills what still runs and tells how it ended, if by itself.
+    fn end(&mut self) -> Option<ExitStatus> {
+        self.spoiled = true;
+        // It closed its pipe a moment before it is reported dead; give the kernel that moment.
+        let deadline = Instant::now() + Duration::from_secs(1);
+        while Instant::now() < deadline && self.jobs > 0 {
+            if let Ok(Some(status)) = self.process.try_wait() {
+                return Some(status);
+            }
+            if !self.closing() {
+                break;
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        // Fails only where it has ended meanwhile.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+        None
+    }
+
+    /// Its pipe is closed, so it is on its way out.
+    fn closing(&self) -> bool {
+        matches!(self.replies.try_recv(), Err(std::sync::mpsc::TryRecvError::Disconnected))
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        // It holds nothing that needs an orderly end.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+enum Waited {
+    Done(Box<Result<crate::pixels::Pixels, Unreadable>>, f64),
+    Late,
+    Gone,
+}
+
+/// A decoder that was taken over could answer anything: shapes are checked before anyone indexes by them.
+fn sound(pixels: &Result<crate::pixels::Pixels, Unreadable>) -> bool {
+    let side = crate::pixels::INPUT_SIDE;
+    pixels.as_ref().ok().is_none_or(|p| {
+        let preview = &p.preview;
+        p.input.len() == side * side
+            && preview.samples.len() == usize::from(preview.rows) * usize::from(preview.columns) * 2
+            && !preview.samples.is_empty()
+    })
+}
+
+/// What a death says of the image, or that it says nothing.
+fn judge(status: Option<ExitStatus>) -> Result<Unreadable, SandboxError> {
+    let signal = status.and_then(|s| s.signal());
+    let is = |s: Signal| signal == Some(s.as_raw());
+    if is(Signal::XCPU) {
+        Ok(Unreadable::DecoderTimeout)
+    } else if is(Signal::TERM) || is(Signal::INT) || is(Signal::HUP) {
+        Err(SandboxError::Stopped)
+    } else {
+        Ok(Unreadable::DecoderCrashed)
+    }
+}
+
+/// Reads replies on a thread of its own, because a pipe cannot be waited on with a time limit. Ends with the pipe.
+fn listen(mut stdout: ChildStdout) -> std::io::Result<Receiver<Reply>> {
+    // A job has two replies; a child that says more is stopped by the full channel and then by the clock.
+    let (sender, receiver) = sync_channel(2);
+    thread::Builder::new().name("decoder-replies".into()).spawn(move || {
+        while let Ok(Some(reply)) = frame::read(&mut stdout) {
+            if sender.send(reply).is_err() {
+                return;
+            }
+        }
+    })?;
+    Ok(receiver)
+}
+
+fn elapsed_ms(since: Instant) -> f64 {
+    since.elapsed().as_secs_f64() * 1e3
+}
