@@ -2,6 +2,7 @@
 import * as api from './api';
 import { rangeOf, type Range, type Voi } from './grayscale';
 import type { Grid } from './saliency';
+import { voiOf } from './voi';
 import { presetsFor, type Preset } from './window';
 
 /** All of it in memory; nothing below asks the gateway again. */
@@ -40,18 +41,6 @@ export async function loadFilm(result: api.ResultDetail): Promise<Film | null> {
     delivered,
     evidence: gridOf(result.saliency, values),
   };
-}
-
-/** The API's transform; one whose numbers are missing falls back to the full range, as an image without one does. */
-export function voiOf(header: api.VoiHeader, lut: ArrayLike<number> | null): Voi {
-  const { kind, center, width } = header;
-  if (kind === 'lut') {
-    return lut === null || lut.length === 0
-      ? { kind: 'full_range' }
-      : { kind, first: header.lut_first ?? 0, bits: header.lut_bits ?? 16, data: lut };
-  }
-  if (kind === 'full_range' || typeof center !== 'number' || typeof width !== 'number') return { kind: 'full_range' };
-  return { kind, center, width };
 }
 
 /** A map whose size is not what its header says is not drawn at all. */

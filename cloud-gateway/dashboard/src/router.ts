@@ -1,34 +1,11 @@
-// The address bar: which page is shown. Five pages need no router library.
+// The address bar: follows it and changes it. Five pages need no router library.
 import { computed, signal } from '@preact/signals';
-
-/** Every page there is. */
-export type Route =
-  | { page: 'list' }
-  | { page: 'study'; id: string }
-  | { page: 'audit' }
-  | { page: 'devices' }
-  | { page: 'missing' };
+import { parse } from './routes';
 
 const location_ = signal(new URL(location.href));
 
-/** Reads a path; what is not listed here is a missing page. */
-export function parse(path: string): Route {
-  const parts = path.split('/').filter((part) => part !== '');
-  const [first, second] = parts;
-  if (first === undefined) return { page: 'list' };
-  if (first === 'results' && second !== undefined && parts.length === 2) return { page: 'study', id: decodeURIComponent(second) };
-  if (first === 'audit' && parts.length === 1) return { page: 'audit' };
-  if (first === 'devices' && parts.length === 1) return { page: 'devices' };
-  return { page: 'missing' };
-}
-
 export const route = computed(() => parse(location_.value.pathname));
 export const query = computed(() => location_.value.searchParams);
-
-/** Address of a result's page. */
-export function studyPath(id: string): string {
-  return `/results/${encodeURIComponent(id)}`;
-}
 
 /** Goes to another page; `replace` leaves no step to go back to. */
 export function go(to: string, replace = false): void {

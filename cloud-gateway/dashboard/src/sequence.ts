@@ -2,6 +2,7 @@
 // and then holds still: a verdict moves the study's line in the list, but "next" stays what the reader saw below it.
 import { signal } from '@preact/signals';
 import { listResults } from './api';
+import { place, type Place } from './place';
 import { filter, items } from './work_list';
 
 const ids = signal<readonly string[]>([]);
@@ -25,27 +26,7 @@ export async function ensure(id: string): Promise<void> {
   }
 }
 
-export interface Place {
-  previous: string | null;
-  next: string | null;
-  /** 1-based; null if the study isn't in the order. */
-  number: number | null;
-  count: number;
-}
-
 /** Where a study stands in the order. */
 export function placeOf(id: string): Place {
   return place(ids.value, id);
 }
-
-/** Pure part of `placeOf`. */
-export function place(order: readonly string[], id: string): Place {
-  const at = order.indexOf(id);
-  return {
-    previous: at > 0 ? (order[at - 1] ?? null) : null,
-    next: order[at + 1] ?? null,
-    number: at >= 0 ? at + 1 : null,
-    count: order.length,
-  };
-}
-

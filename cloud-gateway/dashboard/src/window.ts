@@ -36,9 +36,9 @@ function legal({ center, width }: Window): Window {
   return { center: tidy(center), width: Math.max(2, tidy(width)) };
 }
 
-/** Whole numbers are enough for samples that are whole numbers. */
+/** Halves are enough for samples that are whole numbers, and needed for the middle between two of them. */
 function tidy(n: number): number {
-  return Number.isFinite(n) ? Math.round(n) : 0;
+  return Number.isFinite(n) ? Math.round(n * 2) / 2 : 0;
 }
 
 /**

@@ -38,17 +38,21 @@ export function sentence(words: string): string {
 export function percent(p: number, threshold: number | null = null): string {
   if (p > 0 && p < 0.005) return '< 1 %';
   if (p < 1 && p >= 0.995) return '> 99 %';
-  for (let digits = 0; digits < 4; digits++) {
-    const rounded = (value: number): number => Number((value * 100).toFixed(digits));
-    const truthful = threshold === null || rounded(p) >= rounded(threshold) === p >= threshold;
-    if (truthful) return `${rounded(p)} %`;
+  for (let digits = 0; digits <= 6; digits++) {
+    const rounded = Number((p * 100).toFixed(digits));
+    if (threshold === null || rounded >= hundredths(threshold) === p >= threshold) return `${rounded} %`;
   }
-  return `${(p * 100).toPrecision(8)} %`;
+  return `${p * 100} %`;
+}
+
+/** Per cent with at most two digits, as thresholds are shown. */
+function hundredths(share: number): number {
+  return Number((share * 100).toFixed(2));
 }
 
 /** A threshold in per cent with as many digits as it has, at most two. */
 export function percentThreshold(threshold: number): string {
-  return `${Number((threshold * 100).toFixed(2))} %`;
+  return `${hundredths(threshold)} %`;
 }
 
 /** A share as "96 of 100"; of 1,000 where that would claim all or none. */

@@ -2,6 +2,7 @@
 // reader's eyes. No drawing here.
 import { batch, effect, signal } from '@preact/signals';
 import * as api from './api';
+import { filterOf, listPath, NO_FILTER } from './filter';
 import { query, route } from './router';
 
 /** One page of lines. */
@@ -22,33 +23,13 @@ export const loadingMore = signal(false);
 export const arrived = signal(0);
 
 /** The filter lives in the address, so that back, forward and a bookmark keep it. */
-export const filter = signal<api.ResultFilter>({ finding: null, reviewed: null, device: null });
+export const filter = signal<api.ResultFilter>(NO_FILTER);
 effect(() => {
   // On other pages the list keeps the filter that it was left with.
   if (route.value.page !== 'list') return;
   const next = filterOf(query.value);
   if (listPath(next) !== listPath(filter.peek())) filter.value = next;
 });
-
-export function filterOf(search: URLSearchParams): api.ResultFilter {
-  const finding = search.get('finding');
-  const reviewed = search.get('reviewed');
-  return {
-    finding: finding === 'positive' || finding === 'negative' || finding === 'none' ? finding : null,
-    reviewed: reviewed === 'true' ? true : reviewed === 'false' ? false : null,
-    device: search.get('device'),
-  };
-}
-
-/** Address of the work list under a filter. */
-export function listPath(of: api.ResultFilter): string {
-  const search = new URLSearchParams();
-  if (of.finding !== null) search.set('finding', of.finding);
-  if (of.reviewed !== null) search.set('reviewed', String(of.reviewed));
-  if (of.device !== null) search.set('device', of.device);
-  const text = search.toString();
-  return text === '' ? '/' : `/?${text}`;
-}
 
 /** Bumped by each change of filter: an answer to an older question is dropped. */
 let question = 0;

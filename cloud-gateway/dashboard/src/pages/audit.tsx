@@ -3,7 +3,7 @@ import { useSignal, type Signal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import type { JSX } from 'preact';
 import { ApiError, listAudit, type AuditItem } from '../api';
-import { studyPath } from '../router';
+import { studyPath } from '../routes';
 import { Notice } from '../shell/notice';
 import { When } from '../shell/when';
 import { actionWords } from '../words';

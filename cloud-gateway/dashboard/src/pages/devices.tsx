@@ -6,7 +6,7 @@ import { listDevices, type Device } from '../api';
 import { Notice } from '../shell/notice';
 import { When } from '../shell/when';
 import { ago } from '../time';
-import { listPath } from '../work_list';
+import { listPath, NO_FILTER } from '../filter';
 
 const REFRESH_MS = 10_000;
 /** A device reports about once a minute; silence for this long is worth a look. */
@@ -75,7 +75,7 @@ function Table({ devices }: { devices: readonly Device[] }): JSX.Element {
               </td>
               <td>{device.queue_depth ?? <span class="quiet">not reported</span>}</td>
               <td>
-                <a href={listPath({ finding: null, reviewed: null, device: device.id })}>{device.results}</a>
+                <a href={listPath({ ...NO_FILTER, device: device.id })}>{device.results}</a>
               </td>
               <td>
                 <When iso={device.enrolled_at} full />

@@ -6,13 +6,15 @@ import * as api from '../api';
 import { loadFilm } from '../film';
 import { STEP } from '../geometry';
 import { useShortcuts, type Shortcut } from '../keyboard';
-import { go, studyPath } from '../router';
+import { go } from '../router';
+import { studyPath } from '../routes';
 import * as sequence from '../sequence';
 import { Notice } from '../shell/notice';
 import { Panel } from '../study/panel';
 import { opacity, viewOf, type View } from '../viewer/view';
 import { Viewer } from '../viewer/viewer';
-import { filter, listPath, selected } from '../work_list';
+import { listPath } from '../filter';
+import { filter, selected } from '../work_list';
 import { patientWords } from '../words';
 
 /** The image travels apart from its result and may come seconds later: looked for this often, this many times. */

@@ -2,7 +2,8 @@
 import { useEffect } from 'preact/hooks';
 import type { JSX } from 'preact';
 import { useShortcuts } from '../keyboard';
-import { go, studyPath } from '../router';
+import { go } from '../router';
+import { studyPath } from '../routes';
 import { takeFromList } from '../sequence';
 import { Notice } from '../shell/notice';
 import * as list from '../work_list';

@@ -2,9 +2,11 @@
 import type { JSX } from 'preact';
 import type { Session } from '../api';
 import { helpOpen } from '../keyboard';
-import { route, type Route } from '../router';
+import { route } from '../router';
+import type { Route } from '../routes';
 import { signOut } from '../session';
-import { filter, listPath } from '../work_list';
+import { listPath } from '../filter';
+import { filter } from '../work_list';
 
 export function Header({ session }: { session: Session }): JSX.Element {
   return (

@@ -1,10 +1,11 @@
 // Everything beside the film, in the order a reader needs it: reservations, the reading, the verdict, the record.
 import type { JSX } from 'preact';
 import type { ResultDetail, Verdict } from '../api';
-import { studyPath } from '../router';
-import type { Place } from '../sequence';
+import { studyPath } from '../routes';
+import type { Place } from '../place';
 import { Notice } from '../shell/notice';
-import { filter, listPath } from '../work_list';
+import { listPath } from '../filter';
+import { filter } from '../work_list';
 import { sentence } from '../words';
 import { Facts } from './facts';
 import { Reading } from './reading';

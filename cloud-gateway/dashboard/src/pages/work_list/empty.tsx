@@ -1,8 +1,7 @@
 // The work list without a line: says why that may be and what to do.
 import type { JSX } from 'preact';
-import { filter, listPath } from '../../work_list';
-
-const NO_FILTER = { finding: null, reviewed: null, device: null };
+import { listPath, NO_FILTER } from '../../filter';
+import { filter } from '../../work_list';
 
 export function EmptyList(): JSX.Element {
   const filtered = listPath(filter.value) !== '/';

@@ -1,7 +1,8 @@
 // Which results the work list shows.
 import type { JSX } from 'preact';
 import { go } from '../../router';
-import { filter, listPath } from '../../work_list';
+import { listPath } from '../../filter';
+import { filter } from '../../work_list';
 
 interface Choice {
   value: string;

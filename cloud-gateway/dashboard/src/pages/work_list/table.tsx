@@ -3,7 +3,7 @@ import { useSignalEffect } from '@preact/signals';
 import { useLayoutEffect, useRef } from 'preact/hooks';
 import type { JSX } from 'preact';
 import type { ResultSummary } from '../../api';
-import { studyPath } from '../../router';
+import { studyPath } from '../../routes';
 import { Probability } from '../../shell/probability';
 import { When } from '../../shell/when';
 import { cursor, loadingMore, loadMore, selected } from '../../work_list';

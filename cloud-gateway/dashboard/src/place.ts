@@ -1,0 +1,19 @@
+// Where one id stands in an order of ids. Pure.
+export interface Place {
+  previous: string | null;
+  next: string | null;
+  /** 1-based; null if the study isn't in the order. */
+  number: number | null;
+  count: number;
+}
+
+/** The place of `id` in `order`. */
+export function place(order: readonly string[], id: string): Place {
+  const at = order.indexOf(id);
+  return {
+    previous: at > 0 ? (order[at - 1] ?? null) : null,
+    next: at >= 0 ? (order[at + 1] ?? null) : null,
+    number: at >= 0 ? at + 1 : null,
+    count: order.length,
+  };
+}

@@ -1,0 +1,33 @@
+// Addresses and the pages they stand for. Pure.
+/** Every page there is. */
+export type Route =
+  | { page: 'list' }
+  | { page: 'study'; id: string }
+  | { page: 'audit' }
+  | { page: 'devices' }
+  | { page: 'missing' };
+
+/** Reads a path; what is not listed here is a missing page. */
+export function parse(path: string): Route {
+  const parts = path.split('/').filter((part) => part !== '');
+  const [first, second] = parts;
+  if (first === undefined) return { page: 'list' };
+  if (first === 'results' && second !== undefined && parts.length === 2) return study(second);
+  if (first === 'audit' && parts.length === 1) return { page: 'audit' };
+  if (first === 'devices' && parts.length === 1) return { page: 'devices' };
+  return { page: 'missing' };
+}
+
+/** Address of a result's page. */
+export function studyPath(id: string): string {
+  return `/results/${encodeURIComponent(id)}`;
+}
+
+/** A broken escape in an address makes it lead nowhere. */
+function study(part: string): Route {
+  try {
+    return { page: 'study', id: decodeURIComponent(part) };
+  } catch {
+    return { page: 'missing' };
+  }
+}

@@ -1,0 +1,40 @@
+// Addresses, filters and the order of studies.
+import { expect, test } from 'vitest';
+import { filterOf, listPath, NO_FILTER } from '../src/filter';
+import { voiOf } from '../src/voi';
+import { place } from '../src/place';
+import { parse, studyPath } from '../src/routes';
+import { ago, utc } from '../src/time';
+
+test('paths lead to pages, all others nowhere', () => {
+  expect(parse('/')).toEqual({ page: 'list' });
+  expect(parse('/results/a%2Fb')).toEqual({ page: 'study', id: 'a/b' });
+  expect(parse(studyPath('ü 1'))).toEqual({ page: 'study', id: 'ü 1' });
+  expect(parse('/audit/')).toEqual({ page: 'audit' });
+  for (const path of ['/results', '/results/1/2', '/audit/1', '/nothing', '/results/%']) expect(parse(path)).toEqual({ page: 'missing' });
+});
+
+test('a filter survives its address', () => {
+  const filter = { finding: 'none', reviewed: false, device: 'room 1' } as const;
+  expect(filterOf(new URL(listPath(filter), 'http://x').searchParams)).toEqual(filter);
+  expect(listPath(NO_FILTER)).toBe('/');
+  expect(filterOf(new URLSearchParams('finding=odd&reviewed=odd'))).toEqual(NO_FILTER);
+});
+
+test('next and previous hold still at the ends', () => {
+  expect(place(['a', 'b', 'c'], 'b')).toEqual({ previous: 'a', next: 'c', number: 2, count: 3 });
+  expect(place(['a', 'b'], 'b').next).toBeNull();
+  expect(place(['a', 'b'], 'x')).toEqual({ previous: null, next: null, number: null, count: 2 });
+});
+
+test('a transform that can’t be computed with shows the full range', () => {
+  expect(voiOf({ kind: 'linear', center: 40, width: 400 }, null)).toEqual({ kind: 'linear', center: 40, width: 400 });
+  expect(voiOf({ kind: 'linear', center: null }, null)).toEqual({ kind: 'full_range' });
+  expect(voiOf({ kind: 'lut', lut_first: 3, lut_bits: 12 }, Uint16Array.of(1, 2))).toEqual({ kind: 'lut', first: 3, bits: 12, data: Uint16Array.of(1, 2) });
+});
+
+test('times in UTC and in words', () => {
+  expect(utc('2026-11-21T10:42:07.123Z')).toBe('2026-11-21 10:42:07.123 UTC');
+  const now = new Date('2026-11-21T12:00:00Z');
+  expect(['2026-11-21T11:59:58Z', '2026-11-21T11:48:00Z', '2026-11-21T09:00:00Z', '2026-11-17T12:00:00Z'].map((at) => ago(at, now))).toEqual(['just now', '12 min ago', '3 h ago', '4 days ago']);
+});
