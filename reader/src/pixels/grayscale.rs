@@ -103,3 +103,6 @@ impl Frame {
 fn range_of(values: impl Iterator<Item = i32>) -> Option<(i32, i32)> {
     values.fold(None, |range, v| Some(range.map_or((v, v), |(low, high): (i32, i32)| (low.min(v), high.max(v)))))
 }
+
+#[cfg(test)]
+mod tests;
