@@ -8,9 +8,9 @@ import tomllib
 from dataclasses import dataclass
 from urllib.parse import parse_qs, urlsplit
 
-# The tables and keys that `cloud-gateway serve` accepts; it refuses any other.
+# The tables and keys that `cloud-gateway serve` accepts; it refuses any other. validate.py compares them with its source.
 GATEWAY_KEYS = {
-    "http": {"listen", "dashboard_dir"},
+    "http": {"listen", "dashboard_dir", "public_url"},
     "database": {"url"},
     "objects": {"dir"},
     "mqtt": {"host", "port", "ca", "certificate", "key", "group"},

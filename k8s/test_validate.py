@@ -140,6 +140,11 @@ class Broken(unittest.TestCase):
         self.configure("dashboard_dir", "dashboard_directory")
         self.assert_found(crosschecks.gateway_config(self.manifest), "knows no key http.dashboard_directory")
 
+    def test_a_key_that_the_gateway_has_and_the_checks_do_not(self):
+        sources = validate.gateway_sources().replace("    pub group: String,", "    pub group: String,\n    pub retries: u8,")
+        self.assert_found(validate.drifted_keys(sources), "differ on mqtt.retries")
+        self.assert_found(validate.drifted_keys(""), "differ on the table [mqtt]")
+
     def test_a_file_that_no_volume_brings(self):
         self.configure("/etc/hilum/mqtt/tls.key", "/etc/hilum/mqtt/private.key")
         self.assert_found(crosschecks.gateway_config(self.manifest), "names /etc/hilum/mqtt/private.key")

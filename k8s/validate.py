@@ -7,6 +7,7 @@ It asks no cluster. Exit status: 0 all is well, 1 a check failed, 2 a tool is mi
 
 import io
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -107,6 +108,25 @@ def unused_secrets(secrets, resources):
             yield f"expected-secrets.yaml: no pod reads {name}/{key}"
 
 
+def drifted_keys(sources):
+    """Keys that gateway.toml is checked for here and that the gateway's own source does not have, or the other way round.
+
+    `sources` is the text of the Rust files that define the configuration, one struct for each table.
+    """
+    structs = dict(re.findall(r"pub struct (\w+) \{(.*?)\n\}", sources, re.DOTALL))
+    fields = {name: re.findall(r"^    pub (\w+): (\S+),$", body, re.MULTILINE) for name, body in structs.items()}
+    tables = {field: re.sub(r"^Option<(.*)>$", r"\1", kind) for field, kind in fields.get("Config", [])}
+    for table in tables.keys() ^ crosschecks.GATEWAY_KEYS.keys():
+        yield f"crosschecks.py and the gateway's source differ on the table [{table}]"
+    for table, kind in tables.items():
+        for key in {name for name, _ in fields.get(kind, [])} ^ crosschecks.GATEWAY_KEYS.get(table, set()):
+            yield f"crosschecks.py and the gateway's source differ on {table}.{key}"
+
+
+def gateway_sources():
+    return "".join((HERE.parent / path).read_text() for path in ("cloud-gateway/src/config.rs", "vitals/src/logging.rs"))
+
+
 def version():
     return tomllib.loads((HERE.parent / "Cargo.toml").read_text())["workspace"]["package"]["version"]
 
@@ -129,6 +149,7 @@ def checks():
         yield f"{where}: image overrides take effect", list(image_overrides(folder, resources))
         for title, check in crosschecks.CHECKS:
             yield f"{where}: {title}", list(check(manifest))
+    yield "gateway.toml's known keys are those of the gateway's source", list(drifted_keys(gateway_sources()))
     yield "base: every expected secret is read", list(unused_secrets(expected_secrets(), build(HERE / "base")))
 
 
