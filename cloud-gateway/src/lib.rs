@@ -3,10 +3,14 @@
 //! Data flows one way: broker → [`ingest`] → [`store`] and [`objects`] → [`api`] → dashboard. Only receipts flow back,
 //! and only after the commit they speak of.
 
+pub mod api;
+pub mod app;
 pub mod auth;
+pub mod cli;
 pub mod config;
 pub mod domain;
 pub mod enrolment;
 pub mod identity;
+pub mod ingest;
 pub mod objects;
 pub mod store;

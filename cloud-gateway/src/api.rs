@@ -1,0 +1,113 @@
+//! The HTTP side: the API under `/api/v1`, its description, and the dashboard's files. It decides nothing about results;
+//! it asks `auth` who may, `store` what is, and answers.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use tokio::sync::Semaphore;
+use tower_http::compression::CompressionLayer;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::auth::lockout::Lockout;
+use crate::objects::Objects;
+use crate::store::Store;
+
+pub mod audit;
+pub mod cursor;
+pub mod dashboard;
+pub mod devices;
+pub mod docs;
+pub mod extract;
+pub mod guard;
+pub mod headers;
+pub mod images;
+pub mod problem;
+pub mod results;
+pub mod session;
+pub mod verdicts;
+pub mod view;
+
+use problem::Problem;
+
+/// Largest request body: a verdict's note of 2,000 characters of 4 bytes, escaped, with room to spare.
+const MAX_BODY_BYTES: usize = 64 * 1024;
+
+/// Longest time to answer: over the slowest honest query, under a proxy's usual 60 s.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Passwords checked at the same time; each takes 19 MiB and most of a core for some 20 ms.
+const HASHERS: usize = 2;
+
+/// What every request may need.
+pub struct Api {
+    /// The database.
+    pub store: Store,
+    /// The images.
+    pub objects: Objects,
+    /// The dashboard's built files.
+    pub dashboard_dir: PathBuf,
+    /// Whether browsers come by HTTPS, so that the cookie must not leave it.
+    pub secure: bool,
+    lockout: Mutex<Lockout>,
+    hashers: Semaphore,
+}
+
+impl Api {
+    /// Sets it up.
+    #[must_use]
+    pub fn new(store: Store, objects: Objects, dashboard_dir: PathBuf, secure: bool) -> Arc<Self> {
+        let (lockout, hashers) = (Mutex::default(), Semaphore::new(HASHERS));
+        Arc::new(Self { store, objects, dashboard_dir, secure, lockout, hashers })
+    }
+
+    fn lockout(&self) -> MutexGuard<'_, Lockout> {
+        // Counters have no invariant that a panic could break.
+        self.lockout.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Everything but `/health` and `/metrics`.
+pub fn router(api: &Arc<Api>) -> Router {
+    let (routes, document) = documented().split_for_parts();
+    let guarded = routes
+        .route_layer(middleware::from_fn_with_state(api.clone(), guard::guard))
+        .with_state(api.clone());
+    Router::new()
+        .merge(guarded)
+        .merge(docs::router(document))
+        .fallback(dashboard::serve)
+        .with_state(api.clone())
+        .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
+        .layer(middleware::from_fn(in_time))
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .layer(CompressionLayer::new().gzip(true))
+        .layer(middleware::from_fn_with_state(api.clone(), headers::secure))
+        .layer(middleware::from_fn(vitals::metrics::record_http))
+}
+
+/// The API's routes with their descriptions; [`guard`] has a line for each.
+pub fn documented() -> OpenApiRouter<Arc<Api>> {
+    OpenApiRouter::with_openapi(docs::preface())
+        .routes(routes!(session::open, session::current, session::close))
+        .routes(routes!(results::list))
+        .routes(routes!(results::one))
+        .routes(routes!(images::image))
+        .routes(routes!(images::voi_lut))
+        .routes(routes!(images::saliency))
+        .routes(routes!(verdicts::give))
+        .routes(routes!(audit::list))
+        .routes(routes!(devices::list))
+}
+
+async fn in_time(request: Request, next: Next) -> Response {
+    match tokio::time::timeout(REQUEST_TIMEOUT, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => Problem::late().into_response(),
+    }
+}

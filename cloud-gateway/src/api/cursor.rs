@@ -1,0 +1,93 @@
+//! Where the next page begins, as an opaque text. Pure.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use super::problem::Problem;
+use crate::store::results::After;
+
+/// Entries on a page where the client doesn't say.
+pub const DEFAULT_LIMIT: u32 = 50;
+
+/// Most entries on a page.
+pub const MAX_LIMIT: u32 = 200;
+
+/// The number of entries asked for.
+///
+/// # Errors
+/// 400 outside 1 to [`MAX_LIMIT`].
+pub fn limit(asked: Option<u32>) -> Result<i64, Problem> {
+    match asked.unwrap_or(DEFAULT_LIMIT) {
+        limit @ 1..=MAX_LIMIT => Ok(limit.into()),
+        _ => Err(Problem::bad_request(format!("limit must be 1 to {MAX_LIMIT}."))),
+    }
+}
+
+/// Writes a result's place; the probability bit for bit, since "after" must mean after exactly this one.
+#[must_use]
+pub fn after_result(after: &After) -> String {
+    let text = format!("{:016x}.{}.{}", after.urgency.to_bits(), after.received_at, after.id);
+    URL_SAFE_NO_PAD.encode(text)
+}
+
+/// Reads [`after_result`] back.
+///
+/// # Errors
+/// 400 for a text of another origin.
+pub fn result(cursor: &str) -> Result<After, Problem> {
+    let parse = || {
+        let text = String::from_utf8(URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()?;
+        let mut parts = text.splitn(3, '.');
+        let urgency = f64::from_bits(u64::from_str_radix(parts.next()?, 16).ok()?);
+        let received_at = parts.next()?.parse().ok()?;
+        let id: uuid::Uuid = parts.next()?.parse().ok()?;
+        urgency.is_finite().then(|| After { urgency, received_at, id: id.to_string() })
+    };
+    parse().ok_or_else(foreign)
+}
+
+/// Writes an audit entry's place.
+#[must_use]
+pub fn after_entry(sequence: i64) -> String {
+    URL_SAFE_NO_PAD.encode(sequence.to_string())
+}
+
+/// Reads [`after_entry`] back.
+///
+/// # Errors
+/// 400 for a text of another origin.
+pub fn entry(cursor: &str) -> Result<i64, Problem> {
+    let parse = || String::from_utf8(URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()?.parse().ok();
+    parse().ok_or_else(foreign)
+}
+
+fn foreign() -> Problem {
+    Problem::bad_request("cursor must be a next_cursor of this list; begin again without one.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    proptest::proptest! {
+        #[test]
+        fn every_place_survives_the_round_trip(urgency in -1.0..=1.0f64, received_at: i64, id: u128) {
+            let after = After { urgency, received_at, id: uuid::Uuid::from_u128(id).to_string() };
+            assert_eq!(result(&after_result(&after)).unwrap(), after);
+        }
+
+        #[test]
+        fn any_text_is_answered_without_a_panic(text: String) {
+            let _ = (result(&text), entry(&text));
+        }
+    }
+
+    #[test]
+    fn the_limit_is_bounded() {
+        assert_eq!(limit(None).unwrap(), 50);
+        assert_eq!(limit(Some(200)).unwrap(), 200);
+        assert!(limit(Some(0)).is_err());
+        assert!(limit(Some(201)).is_err());
+        assert_eq!(entry(&after_entry(7)).unwrap(), 7);
+    }
+}

@@ -1,0 +1,38 @@
+//! The API's description, for machines and for people.
+
+use axum::Router;
+use utoipa::OpenApi;
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
+use utoipa_swagger_ui::SwaggerUi;
+
+use super::guard::COOKIE;
+
+/// Where people read it.
+pub const PATH: &str = "/api/docs";
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Hilum gateway",
+        description = "Results of chest radiographs that devices have read, for review. Log in with POST /api/v1/session; \
+                       the cookie does the rest. Requests that change something carry the session's `csrf` in the \
+                       header X-Hilum-Csrf. Errors are RFC 9457 problem details. Not a cleared medical device.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0")
+    ),
+    security(("session" = []))
+)]
+struct Preface;
+
+/// The document before its routes.
+#[must_use]
+pub fn preface() -> utoipa::openapi::OpenApi {
+    let mut document = Preface::openapi();
+    let cookie = SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new(COOKIE)));
+    document.components.get_or_insert_default().add_security_scheme("session", cookie);
+    document
+}
+
+/// `/api/v1/openapi.json` and `/api/docs`.
+pub fn router<S: Clone + Send + Sync + 'static>(document: utoipa::openapi::OpenApi) -> Router<S> {
+    SwaggerUi::new(PATH).url("/api/v1/openapi.json", document).into()
+}

@@ -1,0 +1,160 @@
+//! Lets a request pass, or not: who is it, may they, does it come from their own page. What isn't in the table is
+//! refused, so a new route without a line here can't be reached.
+
+use std::sync::Arc;
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderMap, Method, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use super::Api;
+use super::problem::Problem;
+use crate::auth::roles::{Act, Role};
+use crate::auth::token::{IDLE_MS, RENEW_MS, Token};
+use crate::domain::when;
+
+/// The session cookie's name.
+pub const COOKIE: &str = "hilum_session";
+
+/// The header that proves the page.
+pub const CSRF_HEADER: &str = "x-hilum-csrf";
+
+/// What a route asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gate {
+    /// Nothing.
+    Open,
+    /// A session whose role may do this.
+    Needs(Act),
+}
+
+use Gate::{Needs, Open};
+
+/// Every route of the API.
+pub const GATES: [(Method, &str, Gate); 11] = [
+    (Method::POST, "/api/v1/session", Open),
+    (Method::GET, "/api/v1/session", Needs(Act::KeepSession)),
+    (Method::DELETE, "/api/v1/session", Needs(Act::KeepSession)),
+    (Method::GET, "/api/v1/results", Needs(Act::ReadResults)),
+    (Method::GET, "/api/v1/results/{id}", Needs(Act::ReadResults)),
+    (Method::GET, "/api/v1/results/{id}/image", Needs(Act::ReadResults)),
+    (Method::GET, "/api/v1/results/{id}/voi-lut", Needs(Act::ReadResults)),
+    (Method::GET, "/api/v1/results/{id}/saliency", Needs(Act::ReadResults)),
+    (Method::POST, "/api/v1/results/{id}/verdicts", Needs(Act::GiveVerdict)),
+    (Method::GET, "/api/v1/audit", Needs(Act::ReadAudit)),
+    (Method::GET, "/api/v1/devices", Needs(Act::ReadDevices)),
+];
+
+/// Who is asking, for the handlers behind the gate.
+#[derive(Clone)]
+pub struct Person {
+    /// The account.
+    pub username: String,
+    /// What others see.
+    pub display_name: String,
+    /// What they may.
+    pub role: Role,
+    /// Their session.
+    pub token: Token,
+}
+
+/// The line of the table, if there is one. HEAD is GET without its body.
+#[must_use]
+pub fn gate(method: &Method, path: &str) -> Option<Gate> {
+    let method = if method == Method::HEAD { &Method::GET } else { method };
+    GATES.iter().find(|(known, route, _)| known == method && *route == path).map(|(_, _, gate)| *gate)
+}
+
+/// Stands before every route of the API.
+pub async fn guard(State(api): State<Arc<Api>>, mut request: Request, next: Next) -> Response {
+    let path = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned()).unwrap_or_default();
+    let act = match gate(request.method(), &path) {
+        Some(Open) => return next.run(request).await,
+        Some(Needs(act)) => act,
+        None => return Problem::method_not_allowed().into_response(),
+    };
+    match admit(&api, act, request.method(), request.headers()).await {
+        Ok(person) => {
+            request.extensions_mut().insert(person);
+            next.run(request).await
+        }
+        Err(problem) => problem.into_response(),
+    }
+}
+
+async fn admit(api: &Api, act: Act, method: &Method, headers: &HeaderMap) -> Result<Person, Problem> {
+    let token = cookie(headers).and_then(Token::from_cookie).ok_or_else(Problem::no_session)?;
+    let now = when::now();
+    let session = api.store.session(&token.hash(), now - IDLE_MS).await?.ok_or_else(Problem::no_session)?;
+    let role = Role::from_name(&session.role).ok_or_else(Problem::internal)?;
+    if !method.is_safe() {
+        let given = headers.get(CSRF_HEADER).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        if !token.accepts_csrf(given) {
+            return Err(Problem::no_csrf());
+        }
+    }
+    if !role.may(act) {
+        return Err(Problem::not_allowed(role.as_str()));
+    }
+    if now - session.last_used_at > RENEW_MS {
+        api.store.touch_session(&token.hash(), now).await?;
+    }
+    Ok(Person { username: session.username, display_name: session.display_name, role, token })
+}
+
+/// Our cookie among those that the browser sent (RFC 6265, section 4.2).
+fn cookie(headers: &HeaderMap) -> Option<&str> {
+    let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
+    lines.flat_map(|line| line.split(';')).find_map(|pair| {
+        let (name, value) = pair.trim().split_once('=')?;
+        (name == COOKIE).then_some(value)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_documented_route_has_its_line_and_no_line_is_left_over() {
+        let document = super::super::documented().into_openapi();
+        let document = serde_json::to_value(&document).unwrap();
+        let mut routes: Vec<(String, String)> = document["paths"]
+            .as_object()
+            .unwrap()
+            .iter()
+            .flat_map(|(path, methods)| {
+                methods.as_object().unwrap().keys().map(move |method| (method.to_uppercase(), path.clone()))
+            })
+            .collect();
+        let mut lines: Vec<(String, String)> =
+            GATES.iter().map(|(method, path, _)| (method.to_string(), (*path).to_owned())).collect();
+        routes.sort();
+        lines.sort();
+        assert_eq!(routes, lines);
+    }
+
+    #[test]
+    fn what_is_not_listed_is_refused() {
+        assert_eq!(gate(&Method::PUT, "/api/v1/results"), None);
+        assert_eq!(gate(&Method::GET, "/api/v1/secrets"), None);
+        assert_eq!(gate(&Method::HEAD, "/api/v1/audit"), Some(Needs(Act::ReadAudit)));
+    }
+
+    #[test]
+    fn only_the_login_is_open() {
+        let open: Vec<_> = GATES.iter().filter(|(_, _, gate)| *gate == Open).collect();
+        assert_eq!(open.len(), 1);
+        assert_eq!((&open[0].0, open[0].1), (&Method::POST, "/api/v1/session"));
+    }
+
+    #[test]
+    fn our_cookie_is_found_among_others() {
+        let mut headers = HeaderMap::new();
+        headers.append(header::COOKIE, "theme=dark; hilum_session=abc; x=y".parse().unwrap());
+        assert_eq!(cookie(&headers), Some("abc"));
+        headers.insert(header::COOKIE, "xhilum_session=abc".parse().unwrap());
+        assert_eq!(cookie(&headers), None);
+    }
+}

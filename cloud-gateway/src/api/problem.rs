@@ -1,0 +1,150 @@
+//! What went wrong with a request, as RFC 9457 problem details. It never tells a client what only an operator may know:
+//! that goes to the log.
+
+use axum::Json;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+use crate::objects::ObjectsError;
+use crate::store::StoreError;
+
+/// A refusal or failure, `application/problem+json`.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+pub struct Problem {
+    /// A stable name of the kind of problem.
+    #[serde(rename = "type")]
+    #[schema(example = "urn:hilum:problem:not-found")]
+    kind: String,
+    /// The same in words.
+    title: String,
+    /// The HTTP status again.
+    status: u16,
+    /// What happened here and what to do.
+    detail: String,
+    #[serde(skip)]
+    retry_after_s: Option<i64>,
+}
+
+impl Problem {
+    fn new(status: StatusCode, kind: &str, title: &str, detail: impl Into<String>) -> Self {
+        Self {
+            kind: format!("urn:hilum:problem:{kind}"),
+            title: title.to_owned(),
+            status: status.as_u16(),
+            detail: detail.into(),
+            retry_after_s: None,
+        }
+    }
+
+    /// 400: the request says something that can't be.
+    pub fn bad_request(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "bad-request", "The request is not understood", detail)
+    }
+
+    /// 401: nobody is logged in.
+    #[must_use]
+    pub fn no_session() -> Self {
+        let detail = "Log in; a session ends after 30 minutes without use.";
+        Self::new(StatusCode::UNAUTHORIZED, "no-session", "You are not logged in", detail)
+    }
+
+    /// 401: the login failed. It does not say which of the two was wrong.
+    #[must_use]
+    pub fn wrong_password() -> Self {
+        let detail = "The name or the password is wrong.";
+        Self::new(StatusCode::UNAUTHORIZED, "wrong-password", "You could not be logged in", detail)
+    }
+
+    /// 429: too many failed logins.
+    #[must_use]
+    pub fn locked_out(wait_ms: i64) -> Self {
+        let minutes = (wait_ms + 59_999) / 60_000;
+        let detail = format!("Too many failed attempts from here; try again in {minutes} minutes.");
+        let status = StatusCode::TOO_MANY_REQUESTS;
+        let problem = Self::new(status, "locked-out", "This account is locked for a while", detail);
+        Self { retry_after_s: Some((wait_ms + 999) / 1_000), ..problem }
+    }
+
+    /// 403: this role may not.
+    #[must_use]
+    pub fn not_allowed(role: &str) -> Self {
+        let detail = format!("The role {role} may not do this; ask an administrator for another account.");
+        Self::new(StatusCode::FORBIDDEN, "not-allowed", "Your role does not allow this", detail)
+    }
+
+    /// 403: the page does not prove that it is ours.
+    #[must_use]
+    pub fn no_csrf() -> Self {
+        let detail = "Send the `csrf` of your session in the header X-Hilum-Csrf; reloading the page does that.";
+        Self::new(StatusCode::FORBIDDEN, "csrf", "The request does not come from this session's page", detail)
+    }
+
+    /// 404.
+    pub fn not_found(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not-found", "There is no such thing", detail)
+    }
+
+    /// 405.
+    #[must_use]
+    pub fn method_not_allowed() -> Self {
+        let detail = "This address exists, but not for this method; see /api/docs.";
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "method", "The method is not allowed here", detail)
+    }
+
+    /// 412: somebody was faster.
+    #[must_use]
+    pub fn overtaken() -> Self {
+        let detail = "Another verdict was given since you opened this result; look at it and decide again.";
+        Self::new(StatusCode::PRECONDITION_FAILED, "overtaken", "The result was reviewed meanwhile", detail)
+    }
+
+    /// 503: our side is at fault and it will pass.
+    fn unavailable(detail: &str) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "The gateway can't answer now", detail)
+    }
+
+    /// 503: too slow.
+    #[must_use]
+    pub fn late() -> Self {
+        Self::unavailable("The answer took too long; try again, and tell the operator if it stays so.")
+    }
+
+    /// 500: what should never be.
+    #[must_use]
+    pub fn internal() -> Self {
+        let detail = "The gateway made a mistake; tell the operator when it was.";
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Something is broken", detail)
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        tracing::error!(error = vitals::exit::chain(&error), "a request failed at the database");
+        match error {
+            StoreError::Content { .. } => Self::internal(),
+            _ => Self::unavailable("The database does not answer; try again in a moment."),
+        }
+    }
+}
+
+impl From<ObjectsError> for Problem {
+    fn from(error: ObjectsError) -> Self {
+        tracing::error!(error = vitals::exit::chain(&error), "a request failed at the object store");
+        Self::unavailable("The image store does not answer; try again in a moment.")
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let wait = self.retry_after_s;
+        let mut response =
+            (status, [(header::CONTENT_TYPE, "application/problem+json")], Json(self)).into_response();
+        response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/problem+json"));
+        if let Some(seconds) = wait {
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        }
+        response
+    }
+}

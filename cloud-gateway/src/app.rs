@@ -1,0 +1,138 @@
+//! Puts the rooms together and takes them apart again: the only one that knows them all.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use axum::Router;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use vitals::health::{Health, Part};
+
+use crate::api::{self, Api};
+use crate::config::Config;
+use crate::ingest::desk::Desk;
+use crate::objects::Objects;
+use crate::store::{Store, sqlite_folder};
+use crate::{identity, ingest};
+
+/// How often the database is asked whether it is there: readiness follows within one probe of Kubernetes' default 10 s.
+const DATABASE_PROBE: Duration = Duration::from_secs(5);
+
+/// How long answers that were begun may take once the service stops.
+const HTTP_GRACE: Duration = Duration::from_secs(10);
+
+/// A gateway at work.
+pub struct Running {
+    /// Where it listens; the port that was given where the configuration says 0.
+    pub address: SocketAddr,
+    /// How it is.
+    pub health: Health,
+    store: Store,
+    rooms: Vec<JoinHandle<()>>,
+    http: JoinHandle<std::io::Result<()>>,
+}
+
+/// Runs until SIGTERM or SIGINT.
+///
+/// # Errors
+/// What kept it from starting, or ended its HTTP server.
+pub async fn serve(config: Config) -> anyhow::Result<()> {
+    vitals::logging::init(&config.log)?;
+    let stop = vitals::shutdown::on_signal().context("signals cannot be handled")?;
+    let metrics = vitals::metrics::install().context("metrics cannot be recorded")?;
+    let health = Health::default();
+    let running = start(config, health.clone(), health.router(metrics), stop.clone()).await?;
+    tracing::info!(address = %running.address, "serving");
+    vitals::notify::ready();
+    tokio::spawn(vitals::notify::feed_watchdog(|| true, stop.clone()));
+    stop.cancelled().await;
+    vitals::notify::stopping();
+    running.finish().await
+}
+
+/// Starts every role; it stops when `stop` is cancelled.
+///
+/// # Errors
+/// What is wrong with the configuration or with what it points to.
+pub async fn start(
+    config: Config,
+    health: Health,
+    signs_of_life: Router,
+    stop: CancellationToken,
+) -> anyhow::Result<Running> {
+    let key = identity::load(&config.identity.hpke_key)?;
+    let tls = ingest::tls::client(&config.mqtt)?;
+    let objects = Objects::open(&config.objects.dir)?;
+    let listener = vitals::listen::bind("[http] listen", config.http.listen).await?;
+    let address = listener.local_addr().context("the address that was bound is not known")?;
+    let store = open_store(&config).await?;
+    if !config.http.dashboard_dir.join("index.html").is_file() {
+        tracing::warn!(
+            folder = %config.http.dashboard_dir.display(),
+            "[http] dashboard_dir holds no dashboard; build it with `npm ci && npm run build` in cloud-gateway/dashboard"
+        );
+    }
+    let (database, broker) = (health.part("database", "not asked yet"), health.part("broker", "not connected yet"));
+    let desk = Arc::new(Desk::new(store.clone(), objects.clone(), key));
+    let rooms = vec![
+        tokio::spawn(watch_database(store.clone(), database, stop.clone())),
+        tokio::spawn(ingest::run(config.mqtt, tls, desk, broker, stop.clone())),
+    ];
+    let secure = config.http.public_url.is_some_and(|url| url.starts_with("https://"));
+    let api = Api::new(store.clone(), objects, config.http.dashboard_dir, secure);
+    let router = signs_of_life.merge(api::router(&api)).into_make_service_with_connect_info::<SocketAddr>();
+    let http = tokio::spawn(async move {
+        axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await
+    });
+    Ok(Running { address, health, store, rooms, http })
+}
+
+/// Opens the database and brings its tables to this version.
+///
+/// # Errors
+/// Why it can't be used.
+pub async fn open_store(config: &Config) -> anyhow::Result<Store> {
+    let url = &config.database.url;
+    if let Some(folder) = sqlite_folder(url).filter(|folder| !folder.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("the folder {} of [database] url cannot be made", folder.display()))?;
+    }
+    let store = Store::open(url).await?;
+    store.migrate().await?;
+    Ok(store)
+}
+
+impl Running {
+    /// Waits for what was begun: messages are committed and receipted, answers are sent.
+    ///
+    /// # Errors
+    /// Where the HTTP server failed.
+    pub async fn finish(self) -> anyhow::Result<()> {
+        for room in self.rooms {
+            let _ = room.await;
+        }
+        let ended = tokio::time::timeout(HTTP_GRACE, self.http).await;
+        self.store.close().await;
+        tracing::info!("stopped");
+        match ended {
+            Ok(Ok(served)) => served.context("the HTTP server failed"),
+            Ok(Err(_)) => anyhow::bail!("the HTTP server ended unexpectedly; its log line above says why"),
+            Err(_) => {
+                tracing::warn!(grace_ms = HTTP_GRACE.as_millis(), "left while answers were still being sent");
+                Ok(())
+            }
+        }
+    }
+}
+
+async fn watch_database(store: Store, part: Part, stop: CancellationToken) {
+    let mut tick = tokio::time::interval(DATABASE_PROBE);
+    while stop.run_until_cancelled(tick.tick()).await.is_some() {
+        match store.ping().await {
+            Ok(()) => part.up(),
+            Err(error) => part.down(&vitals::exit::chain(&error)),
+        }
+    }
+}

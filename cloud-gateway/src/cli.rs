@@ -1,0 +1,200 @@
+//! The commands of `cloud-gateway`. Each does its one thing and says what it did; `serve` is [`crate::app`]'s.
+
+use std::io::{BufRead, IsTerminal};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use clap::Subcommand;
+use time::OffsetDateTime;
+use wire::enrolment::EnrolmentRequest;
+use zeroize::Zeroizing;
+
+use crate::auth::password;
+use crate::auth::roles::Role;
+use crate::config::Config;
+use crate::domain::audit::{Action, Statement};
+use crate::domain::when;
+use crate::enrolment::{self, Authority, Papers};
+use crate::store::users::{self, UserRow};
+use crate::store::{audit, commit};
+use crate::{app, identity};
+
+/// What can be asked for.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Run every role in this process: ingest, API, dashboard
+    Serve(ConfigFile),
+    /// Bring the database's tables to this version and stop
+    Migrate(ConfigFile),
+    /// Look after accounts
+    #[command(subcommand)]
+    User(UserCommand),
+    /// Look after the key that devices seal to
+    #[command(subcommand)]
+    Identity(IdentityCommand),
+    /// Take a device in: check its request, sign its certificate, write the answer
+    Enrol {
+        /// The configuration.
+        #[command(flatten)]
+        config: ConfigFile,
+        /// The site that the device stands in
+        #[arg(long)]
+        site: String,
+        /// Where to write the answer for `hilum-sync-agent enrol-accept`
+        #[arg(long)]
+        out: PathBuf,
+        /// What `hilum-sync-agent enrol-request` wrote
+        request: PathBuf,
+    },
+    /// Look after the audit trail
+    #[command(subcommand)]
+    Audit(AuditCommand),
+}
+
+/// Every command's configuration.
+#[derive(clap::Args)]
+pub struct ConfigFile {
+    /// The configuration, TOML
+    #[arg(long = "config")]
+    file: PathBuf,
+}
+
+/// Accounts.
+#[derive(Subcommand)]
+pub enum UserCommand {
+    /// Make an account; its password is read from standard input
+    Add {
+        /// The configuration.
+        #[command(flatten)]
+        config: ConfigFile,
+        /// What the person logs in with
+        #[arg(long)]
+        username: String,
+        /// What the person is here for
+        #[arg(long)]
+        role: Role,
+        /// What others see; the username if not given
+        #[arg(long)]
+        display_name: Option<String>,
+    },
+}
+
+/// The sealing key.
+#[derive(Subcommand)]
+pub enum IdentityCommand {
+    /// Make a new key, readable by its owner only
+    Init {
+        /// The new file
+        #[arg(long)]
+        out: PathBuf,
+    },
+}
+
+/// The audit trail.
+#[derive(Subcommand)]
+pub enum AuditCommand {
+    /// Follow the chain from its first entry to its last
+    Verify(ConfigFile),
+}
+
+/// Does what was asked for.
+///
+/// # Errors
+/// A chain of causes whose first sentence is for whoever typed the command.
+pub async fn run(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Serve(config) => app::serve(Config::load(&config.file)?).await,
+        Command::Migrate(config) => migrate(&Config::load(&config.file)?).await,
+        Command::User(UserCommand::Add { config, username, role, display_name }) => {
+            add_user(&Config::load(&config.file)?, username, role, display_name).await
+        }
+        Command::Identity(IdentityCommand::Init { out }) => {
+            let key = identity::init(&out)?.public().key_id().0;
+            println!("made {}, key {key}; keep a copy where only you can read it", out.display());
+            Ok(())
+        }
+        Command::Enrol { config, site, out, request } => {
+            enrol(&Config::load(&config.file)?, &site, &out, &request).await
+        }
+        Command::Audit(AuditCommand::Verify(config)) => verify(&Config::load(&config.file)?).await,
+    }
+}
+
+async fn migrate(config: &Config) -> anyhow::Result<()> {
+    app::open_store(config).await?.close().await;
+    println!("the database's tables are those of cloud-gateway {}", env!("CARGO_PKG_VERSION"));
+    Ok(())
+}
+
+async fn add_user(
+    config: &Config,
+    username: String,
+    role: Role,
+    display_name: Option<String>,
+) -> anyhow::Result<()> {
+    let plain = |text: &str, most| (1..=most).contains(&text.chars().count()) && !text.chars().any(char::is_control);
+    if !plain(&username, 64) || username.contains(char::is_whitespace) {
+        bail!("--username must be 1 to 64 characters without spaces");
+    }
+    let display_name = display_name.unwrap_or_else(|| username.clone());
+    if !plain(&display_name, 128) {
+        bail!("--display-name must be 1 to 128 characters");
+    }
+    let password_hash = password::hash(&read_password()?)?;
+    let store = app::open_store(config).await?;
+    let now = when::now();
+    let user = UserRow { username, display_name, role: role.as_str().to_owned(), password_hash, created_at: now };
+    let mut work = store.begin().await?;
+    if !users::add(&mut work, &user).await? {
+        bail!("there is an account named {} already; choose another --username", user.username);
+    }
+    let statement = Statement {
+        at: now,
+        actor: "operator".to_owned(),
+        action: Action::UserAdded,
+        subject: user.username.clone(),
+        detail: format!("as {}", user.role),
+    };
+    audit::append(&mut work, &statement).await?;
+    commit(work).await?;
+    store.close().await;
+    println!("{} can log in as {}", user.username, user.role);
+    Ok(())
+}
+
+fn read_password() -> anyhow::Result<Zeroizing<String>> {
+    let input = std::io::stdin();
+    if input.is_terminal() {
+        eprintln!("Password, at least {} characters, then Enter (it is shown):", password::MIN_CHARACTERS);
+    }
+    let mut line = Zeroizing::new(String::new());
+    input.lock().read_line(&mut line).context("the password cannot be read from standard input")?;
+    Ok(Zeroizing::new(line.trim_end_matches(['\r', '\n']).to_owned()))
+}
+
+async fn enrol(config: &Config, site: &str, out: &Path, request: &Path) -> anyhow::Result<()> {
+    let read = |key: &str, file: &Path| {
+        std::fs::read_to_string(file).with_context(|| format!("{} ({key}) cannot be read", file.display()))
+    };
+    let Some(ca) = &config.ca else { bail!("the configuration has no [ca] certificate and key to sign with; add them") };
+    let authority =
+        Authority::from_pem(&read("[ca] certificate", &ca.certificate)?, &Zeroizing::new(read("[ca] key", &ca.key)?))?;
+    let request: EnrolmentRequest = serde_json::from_str(&read("the request", request)?)
+        .with_context(|| format!("{} is not a request of `hilum-sync-agent enrol-request`", request.display()))?;
+    let gateway = identity::load(&config.identity.hpke_key)?.public();
+    let authorities = read("[mqtt] ca", &config.mqtt.ca)?;
+    let papers = Papers { site, authorities: &authorities, gateway: &gateway };
+    let store = app::open_store(config).await?;
+    let answer = enrolment::enrol(&store, &authority, &request, &papers, OffsetDateTime::now_utc()).await?;
+    store.close().await;
+    std::fs::write(out, serde_json::to_vec_pretty(&answer)?)
+        .with_context(|| format!("{} cannot be written; the device is enrolled, so run this again", out.display()))?;
+    println!("enrolled {} at {site}; give {} to `hilum-sync-agent enrol-accept`", answer.device, out.display());
+    Ok(())
+}
+
+async fn verify(config: &Config) -> anyhow::Result<()> {
+    let entries = app::open_store(config).await?.verify_audit().await??;
+    println!("the audit trail holds, {entries} entries");
+    Ok(())
+}

@@ -1,0 +1,269 @@
+//! Where messages become rows: opened together, committed together, receipted only then. It never talks to the broker.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use metrics::{counter, histogram};
+use wire::ids::DeviceId;
+use wire::seal::{PrivateKey, PublicKey};
+use wire::topics::Up;
+use wire::v1::result::{OutcomeV1, ResultV1};
+use wire::v1::{ImageV1, image::VoiV1};
+
+use super::judge::{self, Addressed, Arrived, Body, Refused};
+use super::receipt::Receipts;
+use crate::domain::audit::{Action, Statement};
+use crate::domain::image::Voi;
+use crate::domain::result;
+use crate::domain::when::UnixMs;
+use crate::objects::{Objects, ObjectsError, Part};
+use crate::store::images::ImageRow;
+use crate::store::refusals::RefusedRow;
+use crate::store::results::NewResult;
+use crate::store::{Connection, Store, StoreError, audit, commit, devices, images, messages, refusals, results};
+
+/// What it works with.
+pub struct Desk {
+    store: Store,
+    objects: Objects,
+    key: PrivateKey,
+}
+
+/// A message that was opened and can be stored.
+struct Accepted {
+    addressed: Addressed,
+    body: Body,
+}
+
+impl Desk {
+    /// Sets it up.
+    #[must_use]
+    pub fn new(store: Store, objects: Objects, key: PrivateKey) -> Self {
+        Self { store, objects, key }
+    }
+
+    /// Takes messages in. When this returns they are committed, and the receipts may leave.
+    ///
+    /// # Errors
+    /// [`DeskError`]; then nothing was committed and nothing may be acknowledged.
+    pub async fn take_in(self: &Arc<Self>, arrived: Vec<Arrived>, now: UnixMs) -> Result<Receipts, DeskError> {
+        let addressed: Vec<_> = arrived.into_iter().map(judge::address).collect();
+        let keys = self.keys(&addressed).await?;
+        // Opening seals and syncing files would hold up every other task of this thread.
+        let desk = self.clone();
+        let (mut accepted, refused) = tokio::task::spawn_blocking(move || {
+            let (accepted, refused) = desk.open(addressed, &keys);
+            accepted.iter().try_for_each(|accepted| desk.keep_image(accepted)).map(|()| (accepted, refused))
+        })
+        .await
+        .map_err(|_| DeskError::Interrupted)??;
+        // One order for every replica, so that two of them that hold the same messages can't wait for each other.
+        accepted.sort_by(|a, b| a.key().cmp(&b.key()));
+        self.commit(&accepted, &refused, now).await.map_err(DeskError::Store)
+    }
+
+    async fn keys(
+        &self,
+        addressed: &[Result<Addressed, Refused>],
+    ) -> Result<HashMap<DeviceId, PublicKey>, DeskError> {
+        let mut keys = HashMap::new();
+        for device in addressed.iter().flatten().map(|addressed| &addressed.envelope.device) {
+            if keys.contains_key(device) {
+                continue;
+            }
+            let stored = self.store.sealing_key(device).await.map_err(DeskError::Store)?;
+            if let Some(key) = stored.and_then(|key| PublicKey::from_hex(&key).ok()) {
+                keys.insert(device.clone(), key);
+            }
+        }
+        Ok(keys)
+    }
+
+    fn open(
+        &self,
+        addressed: Vec<Result<Addressed, Refused>>,
+        keys: &HashMap<DeviceId, PublicKey>,
+    ) -> (Vec<Accepted>, Vec<Refused>) {
+        let (mut accepted, mut refused) = (Vec::new(), Vec::new());
+        for addressed in addressed {
+            let opened = addressed.and_then(|addressed| {
+                let body = judge::open(&addressed, &self.key, keys.get(&addressed.envelope.device))?;
+                Ok(Accepted { addressed, body })
+            });
+            match opened {
+                Ok(message) => accepted.push(message),
+                Err(refusal) => refused.push(refusal),
+            }
+        }
+        (accepted, refused)
+    }
+
+    /// Objects first, row second: a row never names an object that is not there.
+    fn keep_image(&self, accepted: &Accepted) -> Result<(), DeskError> {
+        let Body::Image(image) = &accepted.body else { return Ok(()) };
+        let stem = accepted.object();
+        let put = |part, bytes: &[u8]| self.objects.put(&stem, part, bytes).map_err(DeskError::Objects);
+        put(Part::Preview, &image.preview.samples)?;
+        if let Some(saliency) = &image.saliency {
+            put(Part::Saliency, &saliency.values)?;
+        }
+        if let VoiV1::Lut { data, .. } = &image.preview.voi {
+            put(Part::VoiLut, data)?;
+        }
+        Ok(())
+    }
+
+    async fn commit(&self, accepted: &[Accepted], refused: &[Refused], now: UnixMs) -> Result<Receipts, StoreError> {
+        let mut work = self.store.begin().await?;
+        let mut receipts = Receipts::default();
+        let mut fresh = Vec::new();
+        for message in accepted {
+            if message.store(&mut work, now).await? {
+                fresh.push(message);
+            }
+            let envelope = &message.addressed.envelope;
+            receipts.stored(&envelope.device, envelope.id);
+        }
+        let mut heard: Vec<&DeviceId> = accepted.iter().map(|message| &message.addressed.envelope.device).collect();
+        heard.dedup();
+        for device in heard {
+            devices::seen(&mut work, device, now).await?;
+        }
+        for refusal in refused {
+            record(&mut work, refusal, now).await?;
+            if let (Some(device), Some(id), true) = (&refusal.device, refusal.message, refusal.reason.is_final()) {
+                receipts.rejected(device, id, refusal.reason.to_string());
+            }
+        }
+        commit(work).await?;
+        count(accepted.len() - fresh.len(), &fresh, refused);
+        Ok(receipts)
+    }
+}
+
+impl Accepted {
+    fn key(&self) -> (&DeviceId, wire::ids::MessageId) {
+        (&self.addressed.envelope.device, self.addressed.envelope.id)
+    }
+
+    /// The stem of this message's objects; not the result's id, since a device may send a second image for one result.
+    fn object(&self) -> String {
+        let (device, message) = self.key();
+        result::id(device, message).to_string()
+    }
+
+    /// True where this was its first time.
+    async fn store(&self, connection: &mut Connection, now: UnixMs) -> Result<bool, StoreError> {
+        let envelope = &self.addressed.envelope;
+        if envelope.kind != Up::Telemetry
+            && !messages::enter(connection, &envelope.device, envelope.id, envelope.kind, now).await?
+        {
+            return Ok(false);
+        }
+        match &self.body {
+            Body::Result(reading) => results::insert(connection, &self.result_row(reading, now)?).await?,
+            Body::Image(picture) => images::insert(connection, &self.image_row(picture, now)?).await?,
+            Body::Telemetry(state) => devices::telemetry(connection, &envelope.device, state).await?,
+        }
+        Ok(true)
+    }
+
+    fn result_row(&self, reading: &ResultV1, now: UnixMs) -> Result<NewResult, StoreError> {
+        let (device, message) = self.key();
+        Ok(NewResult {
+            id: result::id(device, message),
+            device: device.to_string(),
+            message: message.to_string(),
+            site: reading.site.clone(),
+            received_at: reading.received_at_ms,
+            stored_at: now,
+            finding: result::finding(reading),
+            urgency: result::urgency(reading),
+            payload: serde_json::to_string(reading).map_err(|_| StoreError::Content { what: "result" })?,
+        })
+    }
+
+    fn image_row(&self, picture: &ImageV1, now: UnixMs) -> Result<ImageRow, StoreError> {
+        let (device, message) = self.key();
+        let preview = &picture.preview;
+        let voi = serde_json::to_string(&Voi::from(&preview.voi)).map_err(|_| StoreError::Content { what: "VOI" })?;
+        Ok(ImageRow {
+            // Named after the sender, so a device can give pictures to its own results only.
+            result: result::id(device, picture.result).to_string(),
+            device: device.to_string(),
+            message: message.to_string(),
+            stored_at: now,
+            image_rows: preview.rows.into(),
+            image_columns: preview.columns.into(),
+            sample_offset: preview.offset.into(),
+            inverted: preview.invert.into(),
+            voi,
+            saliency_rows: picture.saliency.as_ref().map(|saliency| saliency.rows.into()),
+            saliency_columns: picture.saliency.as_ref().map(|saliency| saliency.columns.into()),
+            object: self.object(),
+        })
+    }
+}
+
+/// Writes a refusal down; the first time also in the audit trail, so that a message sent for ever can't fill it.
+async fn record(connection: &mut Connection, refused: &Refused, now: UnixMs) -> Result<(), StoreError> {
+    let row = RefusedRow {
+        fingerprint: refused.fingerprint.clone(),
+        device: refused.device.as_ref().map(ToString::to_string),
+        message: refused.message.as_ref().map(ToString::to_string),
+        reason: refused.reason.code(),
+        words: refused.reason.to_string(),
+    };
+    if !refusals::record(connection, &row, now).await? {
+        return Ok(());
+    }
+    let statement = Statement {
+        at: now,
+        actor: row.device.map_or_else(|| "broker".to_owned(), |device| format!("device:{device}")),
+        action: Action::MessageRejected,
+        subject: row.message.unwrap_or(row.fingerprint),
+        detail: format!("{}: {}", row.reason, row.words),
+    };
+    audit::append(connection, &statement).await
+}
+
+fn count(replays: usize, fresh: &[&Accepted], refused: &[Refused]) {
+    counter!("ingest_replays_total").increment(replays as u64);
+    for refusal in refused {
+        tracing::warn!(reason = refusal.reason.code(), device = ?refusal.device, "refused a message");
+        counter!("ingest_refused_total", "reason" => refusal.reason.code()).increment(1);
+    }
+    for message in fresh {
+        counter!("ingest_stored_total", "kind" => message.addressed.envelope.kind.as_str()).increment(1);
+        if let Body::Result(reading) = &message.body {
+            count_reading(reading);
+        }
+    }
+}
+
+fn count_reading(reading: &ResultV1) {
+    let (status, version) = match &reading.outcome {
+        OutcomeV1::Read(read) => ("read", read.model.version.clone()),
+        OutcomeV1::Abstained { .. } => ("abstained", "none".to_owned()),
+        OutcomeV1::Unreadable { .. } => ("unreadable", "none".to_owned()),
+    };
+    counter!("predictions_total", "model_version" => version, "status" => status).increment(1);
+    if let Some(finding) = result::finding(reading) {
+        counter!("pneumonia_predictions_total", "finding" => finding).increment(1);
+        histogram!("model_inference_duration_seconds").record(reading.stages.infer_ms / 1_000.0);
+    }
+}
+
+/// Messages that could not be taken in; they are not lost, since nothing was acknowledged.
+#[derive(Debug, thiserror::Error)]
+pub enum DeskError {
+    /// The database did not commit.
+    #[error("messages could not be committed, so they were not acknowledged and will come again")]
+    Store(#[source] StoreError),
+    /// The object store did not take an image.
+    #[error("images could not be stored, so they were not acknowledged and will come again")]
+    Objects(#[source] ObjectsError),
+    /// The program is stopping.
+    #[error("messages were not taken in because the gateway is stopping; they will come again")]
+    Interrupted,
+}

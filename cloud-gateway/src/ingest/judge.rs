@@ -1,0 +1,296 @@
+//! Whether a message may be stored, and why not. Pure: it reads no database, no key file and no clock.
+
+use sha2::{Digest, Sha256};
+use wire::codec::CodecError;
+use wire::envelope::{Envelope, EnvelopeError};
+use wire::ids::{DeviceId, MessageId};
+use wire::seal::{PrivateKey, PublicKey, SealError, Sealed};
+use wire::topics::{Topic, Up};
+use wire::v1::{ImageV1, ResultV1, TelemetryV1};
+use wire::{codec, seal};
+
+use crate::domain::{image, result};
+
+/// A message as the broker delivered it.
+#[derive(Clone, Debug)]
+pub struct Arrived {
+    /// Its topic, as text.
+    pub topic: String,
+    /// Its MQTT 5 user properties.
+    pub properties: Vec<(String, String)>,
+    /// Its payload.
+    pub payload: Vec<u8>,
+}
+
+/// A message whose labels agree with each other.
+#[derive(Clone, Debug)]
+pub struct Addressed {
+    /// Its labels; the device in them is the topic's, which the broker bound to a certificate.
+    pub envelope: Envelope,
+    payload: Vec<u8>,
+}
+
+/// What a message turned out to be.
+#[derive(Clone, Debug)]
+pub enum Body {
+    /// A reading.
+    Result(Box<ResultV1>),
+    /// A picture.
+    Image(Box<ImageV1>),
+    /// The device's state.
+    Telemetry(TelemetryV1),
+}
+
+/// A message that will not be stored.
+#[derive(Debug)]
+pub struct Refused {
+    /// The device whose topic it came on.
+    pub device: Option<DeviceId>,
+    /// The id that it claims.
+    pub message: Option<MessageId>,
+    /// SHA-256 of topic and payload, hexadecimal.
+    pub fingerprint: String,
+    /// Why.
+    pub reason: Refusal,
+}
+
+/// Reads the labels and checks that they agree with the topic.
+///
+/// # Errors
+/// [`Refused`].
+pub fn address(arrived: Arrived) -> Result<Addressed, Refused> {
+    let envelope = Envelope::from_properties(&arrived.properties);
+    let message = envelope.as_ref().ok().map(|envelope| envelope.id);
+    let refuse = |device, reason| {
+        let fingerprint = fingerprint(&arrived.topic, &arrived.payload);
+        Err(Refused { device, message, fingerprint, reason })
+    };
+    let Ok(Topic::Up(device, kind)) = arrived.topic.parse() else { return refuse(None, Refusal::Topic) };
+    let envelope = match envelope {
+        Ok(envelope) => envelope,
+        Err(error) => return refuse(Some(device), Refusal::Envelope(error)),
+    };
+    if envelope.device != device {
+        return refuse(Some(device), Refusal::OtherDevice);
+    }
+    if envelope.kind != kind {
+        return refuse(Some(device), Refusal::OtherKind);
+    }
+    Ok(Addressed { envelope, payload: arrived.payload })
+}
+
+/// Opens an addressed message that `device_key` should have sealed to `ours`.
+///
+/// # Errors
+/// [`Refused`]; `None` for `device_key` means that the device is not enrolled.
+pub fn open(addressed: &Addressed, ours: &PrivateKey, device_key: Option<&PublicKey>) -> Result<Body, Refused> {
+    unseal(addressed, ours, device_key).map_err(|reason| Refused {
+        device: Some(addressed.envelope.device.clone()),
+        message: Some(addressed.envelope.id),
+        fingerprint: fingerprint(&addressed.topic(), &addressed.payload),
+        reason,
+    })
+}
+
+fn unseal(addressed: &Addressed, ours: &PrivateKey, device_key: Option<&PublicKey>) -> Result<Body, Refusal> {
+    let device_key = device_key.ok_or(Refusal::UnknownDevice)?;
+    let sealed: Sealed =
+        ciborium::from_reader(addressed.payload.as_slice()).map_err(|_| Refusal::NotSealed)?;
+    if sealed.key_id != ours.public().key_id() {
+        return Err(Refusal::OtherKey);
+    }
+    let bytes = seal::open(&sealed, &addressed.envelope.binding(), ours, device_key).map_err(Refusal::Seal)?;
+    let body = match addressed.envelope.kind {
+        Up::Result => Body::Result(Box::new(codec::decode(&bytes)?)),
+        Up::Image => Body::Image(Box::new(codec::decode(&bytes)?)),
+        Up::Telemetry => Body::Telemetry(codec::decode(&bytes)?),
+    };
+    match &body {
+        Body::Result(reading) => result::check(reading),
+        Body::Image(picture) => image::check(picture),
+        Body::Telemetry(state) if state.sync_agent_version.contains('\0') => Err("sync_agent_version".to_owned()),
+        Body::Telemetry(_) => Ok(()),
+    }
+    .map_err(Refusal::Implausible)?;
+    Ok(body)
+}
+
+impl Addressed {
+    fn topic(&self) -> String {
+        Topic::Up(self.envelope.device.clone(), self.envelope.kind).to_string()
+    }
+}
+
+fn fingerprint(topic: &str, payload: &[u8]) -> String {
+    let mut sha = Sha256::new();
+    sha.update(topic.as_bytes());
+    sha.update(b"\n");
+    sha.update(payload);
+    hex::encode(sha.finalize())
+}
+
+/// Why a message will not be stored; the words are for the technician at the device.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// Not one of ours.
+    #[error("it came on a topic that this gateway does not know; update the gateway")]
+    Topic,
+    /// Labels missing or malformed.
+    #[error(transparent)]
+    Envelope(EnvelopeError),
+    /// One device speaks in another's name.
+    #[error("it was sent on one device's topic in another device's name")]
+    OtherDevice,
+    /// Labels contradict the topic.
+    #[error("its type is not its topic's")]
+    OtherKind,
+    /// Nobody enrolled it here.
+    #[error("the device is not enrolled at this gateway; enrol it with `cloud-gateway enrol`")]
+    UnknownDevice,
+    /// Not a sealed payload.
+    #[error("its payload is not sealed; the device's software is of another release")]
+    NotSealed,
+    /// Sealed to somebody else, or to a key this gateway no longer has.
+    #[error("it was sealed to another gateway's key; enrol the device again, or restore [identity] hpke_key")]
+    OtherKey,
+    /// The seal does not open.
+    #[error(transparent)]
+    Seal(SealError),
+    /// The bytes inside are of another kind.
+    #[error(transparent)]
+    Decode(#[from] CodecError),
+    /// It cannot be true.
+    #[error("it says what cannot be: {0}")]
+    Implausible(String),
+}
+
+impl Refusal {
+    /// Stable, `snake_case`; a metric's label and the database's column.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Topic => "unknown_topic",
+            Self::Envelope(_) => "bad_envelope",
+            Self::OtherDevice => "other_device",
+            Self::OtherKind => "other_kind",
+            Self::UnknownDevice => "unknown_device",
+            Self::NotSealed => "not_sealed",
+            Self::OtherKey => "other_key",
+            Self::Seal(_) => "seal",
+            Self::Decode(_) => "undecodable",
+            Self::Implausible(_) => "implausible",
+        }
+    }
+
+    /// Whether it will be refused for ever, so that the device may be told so. What an operator here can still put
+    /// right (a device not enrolled, a key not restored) gets no receipt: the device keeps it and sends it again.
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        !matches!(self, Self::UnknownDevice | Self::OtherKey)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand_chacha::ChaCha20Rng;
+    use rand_chacha::rand_core::SeedableRng;
+    use serde::Serialize;
+    use time::macros::datetime;
+
+    struct World {
+        rng: ChaCha20Rng,
+        device: (PrivateKey, PublicKey),
+        gateway: (PrivateKey, PublicKey),
+    }
+
+    fn world() -> World {
+        let mut rng = ChaCha20Rng::seed_from_u64(3);
+        let (device, gateway) = (seal::generate(&mut rng), seal::generate(&mut rng));
+        World { rng, device, gateway }
+    }
+
+    fn envelope(kind: Up) -> Envelope {
+        Envelope {
+            id: "01890a5d-ac96-774b-bcce-b302099a8057".parse().unwrap(),
+            device: "demo-1".parse().unwrap(),
+            kind,
+            time: datetime!(2026-01-02 03:04:05 UTC),
+            traceparent: None,
+        }
+    }
+
+    impl World {
+        fn message<T: Serialize>(&mut self, kind: Up, body: &T) -> Arrived {
+            let envelope = envelope(kind);
+            let plain = codec::encode(body).unwrap();
+            let pair = (&self.device.0, &self.device.1);
+            let sealed = seal::seal(&plain, &envelope.binding(), &self.gateway.1, pair, &mut self.rng).unwrap();
+            let mut payload = Vec::new();
+            ciborium::into_writer(&sealed, &mut payload).unwrap();
+            let topic = Topic::Up(envelope.device.clone(), kind).to_string();
+            Arrived { topic, properties: envelope.to_properties().unwrap(), payload }
+        }
+
+        fn judge(&self, arrived: Arrived) -> Result<Body, Refused> {
+            open(&address(arrived)?, &self.gateway.0, Some(&self.device.1))
+        }
+    }
+
+    fn reading() -> ResultV1 {
+        result::tests::read(0.75)
+    }
+
+    #[test]
+    fn what_a_device_sealed_under_its_own_labels_is_accepted() {
+        let mut world = world();
+        let message = world.message(Up::Result, &reading());
+        assert!(matches!(world.judge(message), Ok(Body::Result(body)) if *body == reading()));
+        let message = world.message(Up::Image, &image::tests::image());
+        assert!(matches!(world.judge(message), Ok(Body::Image(_))));
+        let message = world.message(Up::Telemetry, &TelemetryV1::default());
+        assert!(matches!(world.judge(message), Ok(Body::Telemetry(_))));
+    }
+
+    #[test]
+    fn every_way_to_be_wrong_has_its_own_reason() {
+        type Damage = fn(&mut World, &mut Arrived);
+        let table: [(&str, Damage); 9] = [
+            ("unknown_topic", |_, m| m.topic = "hilum/v1/demo-1/down/receipt".into()),
+            ("bad_envelope", |_, m| m.properties.clear()),
+            ("other_device", |_, m| m.topic = "hilum/v1/demo-2/up/result".into()),
+            ("other_kind", |_, m| m.topic = "hilum/v1/demo-1/up/image".into()),
+            ("not_sealed", |_, m| m.payload = b"{}".to_vec()),
+            ("other_key", |w, _| w.gateway = seal::generate(&mut w.rng)),
+            ("seal", |w, _| w.device = seal::generate(&mut w.rng)),
+            ("undecodable", |w, m| *m = w.message(Up::Result, &"not a result")),
+            ("implausible", |w, m| *m = w.message(Up::Result, &ResultV1 { site: "\0".into(), ..reading() })),
+        ];
+        for (code, damage) in table {
+            let mut world = world();
+            let mut message = world.message(Up::Result, &reading());
+            damage(&mut world, &mut message);
+            let refused = world.judge(message).unwrap_err();
+            assert_eq!(refused.reason.code(), code);
+            assert_eq!(refused.device.is_some(), code != "unknown_topic", "{code}");
+            assert_eq!(refused.reason.is_final(), code != "other_key", "{code}");
+        }
+    }
+
+    #[test]
+    fn a_device_that_nobody_enrolled_is_asked_to_wait() {
+        let mut world = world();
+        let addressed = address(world.message(Up::Result, &reading())).unwrap();
+        let refused = open(&addressed, &world.gateway.0, None).unwrap_err();
+        assert_eq!(refused.reason.code(), "unknown_device");
+        assert!(!refused.reason.is_final());
+    }
+
+    #[test]
+    fn a_payload_moved_under_another_id_does_not_open() {
+        let mut world = world();
+        let mut message = world.message(Up::Result, &reading());
+        message.properties[1].1 = "01890a5d-ac96-774b-bcce-b302099a8058".into();
+        assert_eq!(world.judge(message).unwrap_err().reason.code(), "seal");
+    }
+}

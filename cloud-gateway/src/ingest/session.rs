@@ -1,0 +1,251 @@
+//! One connection to the broker, from CONNECT to its end. It never outlives a lost connection: acknowledgements belong
+//! to the connection that delivered the message, so a new connection starts with nothing of the old.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rumqttc::mqttbytes::QoS;
+use rumqttc::mqttbytes::v5::{Packet, Publish, SubscribeReasonCode};
+use rumqttc::{
+    AckMode, AsyncClient, Event, EventLoop, MqttOptions, Outgoing, PublishOptions, TlsConfiguration, Transport,
+};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use vitals::health::Part;
+use wire::topics::Topic;
+
+use super::desk::{Desk, DeskError};
+use super::judge::Arrived;
+use crate::config::MqttConfig;
+use crate::domain::when;
+
+/// Messages that the broker may have outstanding with us: one transaction's worth. Also what bounds every queue here.
+const WINDOW: u16 = 32;
+
+/// Largest MQTT packet: a payload's 4 MiB (which only an incompressible one would fill) and a megabyte for its labels,
+/// its seal and CBOR.
+const MAX_PACKET: u32 = 5 * 1024 * 1024;
+
+/// How long the first message of a batch waits for others: under what a person notices, over what a burst needs.
+const GATHER: Duration = Duration::from_millis(5);
+
+/// PINGREQ after this silence, so a dead broker is noticed within a minute.
+const KEEP_ALIVE_S: u16 = 30;
+
+/// Takes messages over one connection; `Ok` once stopped and drained.
+///
+/// # Errors
+/// [`Ended`] with what ended it, in words for the operator.
+pub async fn run(
+    config: &MqttConfig,
+    client_id: &str,
+    tls: Arc<rustls::ClientConfig>,
+    desk: Arc<Desk>,
+    part: &Part,
+    stop: CancellationToken,
+) -> Result<(), Ended> {
+    let refused = |error| Ended { was_connected: false, error };
+    let (client, events) = AsyncClient::builder(options(config, client_id, tls))
+        .capacity(2 * usize::from(WINDOW))
+        .try_build()
+        .map_err(|error| refused(SessionError::Options(error.to_string())))?;
+    let filter = Topic::shared_up_filter(&config.group);
+    client
+        .subscribe(filter, QoS::AtLeastOnce)
+        .await
+        .map_err(|error| refused(SessionError::Options(error.to_string())))?;
+    let (arrivals, arriving) = mpsc::channel(usize::from(WINDOW));
+    let worker = tokio::spawn(work(arriving, client, desk, stop));
+    let polled = poll(config, events, &arrivals, part).await;
+    drop(arrivals);
+    let worked = worker.await.unwrap_or(Err(DeskError::Interrupted));
+    match (worked, polled) {
+        (Err(error), polled) => Err(Ended { was_connected: polled.was_connected, error: SessionError::Desk(error) }),
+        (Ok(()), Polled { error: None, .. }) => Ok(()),
+        (Ok(()), Polled { error: Some(error), was_connected }) => Err(Ended { was_connected, error }),
+    }
+}
+
+fn options(config: &MqttConfig, client_id: &str, tls: Arc<rustls::ClientConfig>) -> MqttOptions {
+    let mut options = MqttOptions::new(client_id, (config.host.as_str(), config.port));
+    options
+        .set_transport(Transport::tls_with_config(TlsConfiguration::Rustls(tls)))
+        .set_keep_alive(KEEP_ALIVE_S)
+        // The database is our session: what was not acknowledged comes again, from the broker or from the device.
+        .set_clean_start(true)
+        .set_ack_mode(AckMode::Manual)
+        .set_receive_maximum(Some(WINDOW))
+        .set_max_packet_size(Some(MAX_PACKET));
+    options
+}
+
+struct Polled {
+    was_connected: bool,
+    /// `None` after a farewell of our own.
+    error: Option<SessionError>,
+}
+
+/// Moves packets until the connection ends.
+async fn poll(config: &MqttConfig, mut events: EventLoop, arrivals: &mpsc::Sender<Publish>, part: &Part) -> Polled {
+    let mut was_connected = false;
+    loop {
+        let error = match events.poll().await {
+            Ok(Event::Incoming(Packet::Publish(publish))) => {
+                forward(arrivals, publish);
+                continue;
+            }
+            Ok(Event::Incoming(Packet::SubAck(answer))) => {
+                match answer.return_codes.iter().find(|code| !matches!(code, SubscribeReasonCode::Success(_))) {
+                    None => {
+                        was_connected = true;
+                        part.up();
+                        tracing::info!(group = config.group, "taking messages from the broker");
+                        continue;
+                    }
+                    Some(code) => Some(SessionError::Subscribe { reason: format!("{code:?}") }),
+                }
+            }
+            Ok(Event::Incoming(Packet::Disconnect(farewell))) => {
+                Some(SessionError::Farewell { reason: format!("{:?}", farewell.reason_code) })
+            }
+            Ok(Event::Outgoing(Outgoing::Disconnect)) => None,
+            Ok(_) => continue,
+            Err(rumqttc::ConnectionError::RequestsDone) => None,
+            Err(error) => Some(SessionError::Connection {
+                host: config.host.clone(),
+                port: config.port,
+                remedy: remedy(&error),
+                source: Box::new(error),
+            }),
+        };
+        return Polled { was_connected, error };
+    }
+}
+
+/// The window keeps acknowledged kinds within the channel; what a device sends without asking for an acknowledgement is
+/// not worth waiting for.
+fn forward(arrivals: &mpsc::Sender<Publish>, publish: Publish) {
+    if arrivals.try_send(publish).is_err() {
+        metrics::counter!("ingest_dropped_total").increment(1);
+    }
+}
+
+/// Commits what arrives, then acknowledges, then gives receipts, until `stop` or the end of the connection.
+async fn work(
+    mut arriving: mpsc::Receiver<Publish>,
+    client: AsyncClient,
+    desk: Arc<Desk>,
+    stop: CancellationToken,
+) -> Result<(), DeskError> {
+    while let Some(batch) = gather(&mut arriving, &stop).await {
+        let arrived = batch.iter().map(arrived).collect();
+        let receipts = match desk.take_in(arrived, when::now()).await {
+            Ok(receipts) => receipts,
+            Err(error) => {
+                // Closing the connection without an acknowledgement hands the batch back to the broker.
+                let _ = client.disconnect_now().await;
+                return Err(error);
+            }
+        };
+        // From here on a lost connection costs a repetition and nothing else, so its errors are not ours to handle.
+        for publish in &batch {
+            let _ = client.ack(publish).await;
+        }
+        for (topic, payload) in receipts.into_messages().unwrap_or_default() {
+            let told = client.publish(topic, payload, PublishOptions::at_least_once()).await.is_ok();
+            metrics::counter!("receipts_total", "sent" => if told { "yes" } else { "no" }).increment(1);
+        }
+    }
+    let _ = client.disconnect().await;
+    Ok(())
+}
+
+/// The next handful of messages; `None` once there will be no more.
+async fn gather(arriving: &mut mpsc::Receiver<Publish>, stop: &CancellationToken) -> Option<Vec<Publish>> {
+    let first = tokio::select! {
+        biased;
+        first = arriving.recv() => first?,
+        () = stop.cancelled() => {
+            arriving.close();
+            arriving.recv().await?
+        }
+    };
+    let mut batch = vec![first];
+    let until = tokio::time::Instant::now() + GATHER;
+    while batch.len() < usize::from(WINDOW) {
+        match tokio::time::timeout_at(until, arriving.recv()).await {
+            Ok(Some(next)) => batch.push(next),
+            Ok(None) | Err(_) => break,
+        }
+    }
+    Some(batch)
+}
+
+fn arrived(publish: &Publish) -> Arrived {
+    Arrived {
+        topic: String::from_utf8_lossy(&publish.topic).into_owned(),
+        properties: publish.properties.as_ref().map(|all| all.user_properties.clone()).unwrap_or_default(),
+        payload: publish.payload.to_vec(),
+    }
+}
+
+/// What the operator can do about the commonest ways not to be connected.
+fn remedy(error: &rumqttc::ConnectionError) -> &'static str {
+    let words = vitals::exit::chain(error).to_lowercase();
+    let table = [
+        ("connection refused, return code", "the broker's access list does not let the name in [mqtt] certificate in"),
+        ("connection refused", "start the broker, or correct [mqtt] host and port"),
+        ("unknownissuer", "[mqtt] ca is not the authority of the broker's certificate"),
+        ("notvalidforname", "[mqtt] host is not a name in the broker's certificate"),
+        ("expired", "a certificate has expired; renew it"),
+        ("fatalalert", "the broker does not accept [mqtt] certificate; is it signed by the broker's authority?"),
+        ("fatal alert", "the broker does not accept [mqtt] certificate; is it signed by the broker's authority?"),
+        ("failed to lookup", "[mqtt] host is not known to the name service"),
+        ("timeout", "the broker does not answer; check [mqtt] host, port and the firewall"),
+    ];
+    table.iter().find(|(sign, _)| words.contains(sign)).map_or("look at the broker's log", |(_, remedy)| remedy)
+}
+
+/// The end of a connection.
+#[derive(Debug)]
+pub struct Ended {
+    /// Whether it ever took messages.
+    pub was_connected: bool,
+    /// What ended it.
+    pub error: SessionError,
+}
+
+/// What ends a connection.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    /// Settings that the MQTT client refuses.
+    #[error("the connection to the broker cannot be set up: {0}")]
+    Options(String),
+    /// No connection, or none any more.
+    #[error("the broker {host}:{port} is not connected; {remedy}")]
+    Connection {
+        /// As configured.
+        host: String,
+        /// As configured.
+        port: u16,
+        /// What to do.
+        remedy: &'static str,
+        /// The library's words.
+        source: Box<rumqttc::ConnectionError>,
+    },
+    /// The broker hung up.
+    #[error("the broker closed the connection ({reason}); look at its log")]
+    Farewell {
+        /// Its reason code.
+        reason: String,
+    },
+    /// The broker lets us in but not read.
+    #[error("the broker does not let the gateway subscribe ({reason}); allow it to read hilum/v1/+/up/+ in its ACL")]
+    Subscribe {
+        /// Its reason code.
+        reason: String,
+    },
+    /// Our own side could not store.
+    #[error(transparent)]
+    Desk(DeskError),
+}
