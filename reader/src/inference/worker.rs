@@ -191,3 +191,6 @@ fn inference(output: Output, queue_ms: f64, infer_ms: f64) -> Inference {
 fn elapsed_ms(since: Instant) -> f64 {
     since.elapsed().as_secs_f64() * 1e3
 }
+
+#[cfg(test)]
+mod tests;

@@ -121,7 +121,6 @@ fn start(path: &Path) -> Result<Start, Unreadable> {
 }
 
 fn read(path: &Path, start: Start, until: Option<Tag>) -> Result<DefaultDicomObject, Unreadable> {
-    let broken = |_| Unreadable::malformed("the dataset cannot be parsed");
     match start {
         Start::Meta => {
             let options = OpenFileOptions::new().read_preamble(ReadPreamble::Auto);
@@ -135,6 +134,11 @@ fn read(path: &Path, start: Start, until: Option<Tag>) -> Result<DefaultDicomObj
             with_meta(dataset, uid)
         }
     }
+}
+
+/// The parser refuses damage and impossible lengths alike, and does not tell them apart from outside.
+fn broken<E>(_: E) -> Unreadable {
+    Unreadable::malformed("it cannot be parsed within the memory that one object may take")
 }
 
 fn with_meta(dataset: InMemDicomObject, uid: &str) -> Result<DefaultDicomObject, Unreadable> {

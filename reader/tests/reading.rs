@@ -1,0 +1,205 @@
+//! Files to readings with the real ONNX Runtime, the tiny bundle and real decoding processes.
+//!
+//! Needs ONNX Runtime's library: `HILUM_ONNXRUNTIME`, else target/hilum/onnxruntime/, where `cargo xtask setup` puts it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use dicom_core::{DataElement, VR};
+use dicom_dictionary_std::tags;
+use reader::inference::{BatchPolicy, Engine, EngineConfig, InferError};
+use reader::model::{LoadError, Loaded, Provider, ProviderChoice, SessionConfig};
+use reader::pixels::Limits;
+use reader::pixels::plain::{Plain, Samples};
+use reader::pixels::sandbox::SandboxConfig;
+use reader::pixels::wrap::{WrapFacts, to_dicom};
+use reader::{Outcome, Priority, Reader, ReaderConfig};
+
+const SIDE: usize = 224;
+
+fn library() -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let own = root.join("../target/hilum/onnxruntime/libonnxruntime.so");
+    let library = std::env::var_os("HILUM_ONNXRUNTIME").map_or(own, PathBuf::from);
+    assert!(
+        library.is_file(),
+        "{} is not there: run `cargo xtask setup`, or set HILUM_ONNXRUNTIME to libonnxruntime.so (1.24 or newer)",
+        library.display()
+    );
+    library
+}
+
+fn tiny() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/models/tiny")
+}
+
+fn session() -> SessionConfig {
+    SessionConfig { threads: 1, provider: ProviderChoice::Cpu }
+}
+
+fn engine_config(max_batch: usize, queue: usize) -> EngineConfig {
+    let batch = BatchPolicy { max_batch, max_delay: Duration::from_millis(20) };
+    EngineConfig { session: session(), batch, queue }
+}
+
+fn open_reader() -> Reader {
+    let sandbox = SandboxConfig {
+        program: env!("CARGO_BIN_EXE_decode-worker").into(),
+        args: vec![],
+        workers: 2,
+        limits: Limits::default(),
+    };
+    let config = ReaderConfig { bundle: tiny(), onnxruntime: library(), engine: engine_config(4, 64), sandbox };
+    Reader::open(config).unwrap()
+}
+
+/// A film of two grey values: dark on the left, `bright` on the right.
+fn film(folder: &Path, name: &str, bright: u8, facts: &WrapFacts) -> PathBuf {
+    let grey = (0..SIDE * SIDE).map(|i| if i % SIDE < SIDE / 2 { 0 } else { bright }).collect();
+    let path = folder.join(name);
+    let image = Plain { rows: SIDE, columns: SIDE, samples: Samples::Eight(grey) };
+    to_dicom(&image, facts).unwrap().write_to_file(&path).unwrap();
+    path
+}
+
+fn child_chest() -> WrapFacts {
+    let word = |w: &str| Some(w.to_owned());
+    WrapFacts { patient_id: None, body_part: word("CHEST"), view: word("PA"), age: word("004Y"), sex: word("F") }
+}
+
+#[tokio::test]
+async fn a_chest_film_is_read_and_its_numbers_are_the_models() {
+    let folder = tempfile::tempdir().unwrap();
+    let reader = open_reader();
+    assert_eq!(reader.model().provider, Provider::Cpu);
+    let path = film(folder.path(), "film.dcm", 255, &child_chest());
+    let reading = reader.read(&path, Priority::Live).await.unwrap();
+    assert_eq!(reading.caveats, []);
+    let Outcome::Read { finding, saliency, provider } = &reading.outcome else { panic!("{:?}", reading.outcome) };
+    // Half black, half white: mean 0.5, logit 8 · 0.5 − 4 = 0, probability 0.5, at the threshold and so positive.
+    assert!(finding.logit.abs() < 1e-4, "{finding:?}");
+    assert!((finding.probability - 0.5).abs() < 1e-4);
+    assert_eq!((saliency.rows, saliency.columns, provider.as_str()), (14, 14, "CPU"));
+    assert_eq!(saliency.values[..14], [0, 0, 0, 0, 0, 0, 0, 255, 255, 255, 255, 255, 255, 255]);
+    let times = reading.times;
+    assert!(times.decode_ms > 0.0 && times.infer_ms > 0.0 && times.total_ms >= times.decode_ms + times.infer_ms);
+    assert_eq!(reading.preview.unwrap().rows, 224);
+}
+
+#[tokio::test]
+async fn every_file_gets_an_answer_of_its_kind() {
+    let folder = tempfile::tempdir().unwrap();
+    let reader = open_reader();
+    let hip = WrapFacts { body_part: Some("HIP".into()), ..child_chest() };
+    let broken = folder.path().join("broken.dcm");
+    fs::write(&broken, [0u8; 200]).unwrap();
+    let cases = [
+        (film(folder.path(), "hip.dcm", 200, &hip), "abstained", "not_a_chest"),
+        (film(folder.path(), "blank.dcm", 3, &child_chest()), "abstained", "no_contrast"),
+        (broken, "unreadable", "not_dicom"),
+    ];
+    for (path, kind, code) in cases {
+        let reading = reader.read(&path, Priority::Backlog).await.unwrap();
+        let found = match &reading.outcome {
+            Outcome::Abstained(reason) => ("abstained", reason.code.as_str()),
+            Outcome::Unreadable(reason) => ("unreadable", reason.code.as_str()),
+            Outcome::Read { .. } => ("read", ""),
+        };
+        assert_eq!(found, (kind, code));
+    }
+}
+
+#[tokio::test]
+async fn what_is_unknown_is_said_beside_the_finding() {
+    let folder = tempfile::tempdir().unwrap();
+    let reader = open_reader();
+    let path = film(folder.path(), "unknown.dcm", 255, &WrapFacts::default());
+    let reading = reader.read(&path, Priority::Live).await.unwrap();
+    assert!(matches!(reading.outcome, Outcome::Read { .. }));
+    let codes: Vec<_> = reading.caveats.iter().map(|c| c.code.as_str()).collect();
+    assert_eq!(codes, ["body_part_unknown", "view_unknown", "age_unknown"]);
+}
+
+/// An object without rows, whose pixels cannot be placed: the reason is the damage, the header is kept.
+#[tokio::test]
+async fn a_damaged_object_is_unreadable_with_its_header() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = film(folder.path(), "damaged.dcm", 255, &child_chest());
+    let mut object = dicom_object::open_file(&path).unwrap();
+    object.put(DataElement::new(tags::ROWS, VR::US, dicom_core::PrimitiveValue::from(60_000u16)));
+    object.put(DataElement::new(tags::COLUMNS, VR::US, dicom_core::PrimitiveValue::from(1000u16)));
+    object.write_to_file(&path).unwrap();
+    let reading = open_reader().read(&path, Priority::Live).await.unwrap();
+    assert!(matches!(&reading.outcome, Outcome::Unreadable(r) if r.code == "malformed"), "{:?}", reading.outcome);
+    assert_eq!(reading.about.unwrap().facts.rows, Some(60_000));
+}
+
+#[tokio::test]
+async fn a_batch_answers_each_image_with_its_own_numbers() {
+    let loaded = Loaded::open(&tiny(), &library(), session()).unwrap();
+    let engine = Engine::start(loaded, &engine_config(4, 64)).unwrap();
+    let asked: Vec<_> = (0..20u8)
+        .map(|n| {
+            let engine = engine.clone();
+            tokio::spawn(async move { engine.infer(vec![n * 10; SIDE * SIDE], Priority::Live).await.unwrap() })
+        })
+        .collect();
+    for (n, asked) in asked.into_iter().enumerate() {
+        let inference = asked.await.unwrap();
+        let expected = 8.0 * (n as f32 * 10.0 / 255.0) - 4.0;
+        assert!((inference.logit - expected).abs() < 1e-4, "image {n}: {} instead of {expected}", inference.logit);
+        assert_eq!(inference.embedding.len(), 16);
+        assert!(inference.infer_ms > 0.0 && inference.queue_ms >= 0.0);
+    }
+    let wrong = engine.infer(vec![0; 3], Priority::Live).await;
+    assert_eq!(wrong, Err(InferError::WrongSize { expected: SIDE * SIDE, found: 3 }));
+}
+
+/// A copy of the tiny bundle whose first golden logit is another.
+fn with_golden_logit(logit: f64) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("golden")).unwrap();
+    for file in ["manifest.json", "model.onnx", "golden/ramp.png", "golden/corner.png"] {
+        fs::copy(tiny().join(file), folder.path().join(file)).unwrap();
+    }
+    let file = folder.path().join("manifest.json");
+    let mut manifest: serde_json::Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+    manifest["golden"][0]["logit"] = logit.into();
+    fs::write(file, manifest.to_string()).unwrap();
+    folder
+}
+
+#[test]
+fn a_model_that_answers_wrongly_here_is_not_used() {
+    let bundle = with_golden_logit(1.5);
+    let error = Loaded::open(bundle.path(), &library(), session()).err().expect("must be refused");
+    assert!(matches!(&error, LoadError::Golden { file, .. } if file.ends_with("ramp.png")), "{error}");
+    assert!(error.to_string().contains("on CPU instead of 1.5"), "{error}");
+}
+
+#[test]
+fn a_missing_library_says_how_to_get_it() {
+    let error = Loaded::open(&tiny(), Path::new("/nowhere/libonnxruntime.so"), session()).err().unwrap();
+    assert!(error.to_string().contains("PyPI wheel"), "{error}");
+}
+
+#[test]
+fn a_file_that_is_no_library_is_refused_in_words() {
+    let folder = tempfile::tempdir().unwrap();
+    let fake = folder.path().join("libonnxruntime.so");
+    fs::write(&fake, "not a library").unwrap();
+    let error = Loaded::open(&tiny(), &fake, session()).err().unwrap();
+    assert!(matches!(error, LoadError::Runtime { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn the_last_handle_stops_the_worker() {
+    let loaded = Loaded::open(&tiny(), &library(), session()).unwrap();
+    let engine = Arc::new(Engine::start(loaded, &engine_config(2, 4)).unwrap());
+    engine.infer(vec![9; SIDE * SIDE], Priority::Urgent).await.unwrap();
+    let started = std::time::Instant::now();
+    drop(engine);
+    assert!(started.elapsed() < Duration::from_secs(5));
+}

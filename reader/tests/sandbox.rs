@@ -1,0 +1,235 @@
+//! The sandbox with real children: good files, files that bring a decoder down, and children that are not what they seem.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use dicom_core::value::DataSetSequence;
+use dicom_core::{DataElement, PrimitiveValue, VR};
+use dicom_dictionary_std::{tags, uids};
+use dicom_object::meta::FileMetaTableBuilder;
+use dicom_object::{InMemDicomObject, open_file};
+use reader::pixels::plain::{Plain, Samples};
+use reader::pixels::sandbox::{Sandbox, SandboxConfig, SandboxError};
+use reader::pixels::wrap::{WrapFacts, to_dicom};
+use reader::pixels::{Limits, Unreadable};
+
+fn config(program: impl Into<PathBuf>, args: &[&str], limits: Limits) -> SandboxConfig {
+    let args = args.iter().map(|a| (*a).to_owned()).collect();
+    SandboxConfig { program: program.into(), args, workers: 2, limits }
+}
+
+fn real(limits: Limits) -> Sandbox {
+    Sandbox::new(config(env!("CARGO_BIN_EXE_decode-worker"), &[], limits))
+}
+
+/// A shell script that says hello as a worker does, and then something else.
+fn impostor(then: &str, limits: Limits) -> Sandbox {
+    let mut hello = vec![0xA1, 0x65];
+    hello.extend(b"Hello");
+    hello.extend([0xA1, 0x67]);
+    hello.extend(b"version");
+    hello.push(0x60 + env!("CARGO_PKG_VERSION").len() as u8);
+    hello.extend(env!("CARGO_PKG_VERSION").bytes());
+    let mut frame = (hello.len() as u32).to_le_bytes().to_vec();
+    frame.extend(hello);
+    let octal: String = frame.iter().map(|b| format!("\\{b:03o}")).collect();
+    Sandbox::new(config("/bin/sh", &["-c", &format!("printf '{octal}'; {then}")], limits))
+}
+
+fn film(directory: &Path, name: &str, side: usize) -> PathBuf {
+    let grey = (0..side * side).map(|i| (i / side * 255 / side) as u8).collect();
+    let image = Plain { rows: side, columns: side, samples: Samples::Eight(grey) };
+    let path = directory.join(name);
+    to_dicom(&image, &WrapFacts::default()).unwrap().write_to_file(&path).unwrap();
+    path
+}
+
+#[test]
+fn a_good_file_is_prepared_with_its_header() {
+    let folder = tempfile::tempdir().unwrap();
+    let prepared = real(Limits::default()).prepare(&film(folder.path(), "a b;$(c).dcm", 300)).unwrap();
+    let about = prepared.about.unwrap();
+    assert_eq!((about.facts.rows, about.facts.modality.as_deref()), (Some(300), Some("OT")));
+    assert!(about.identity.study_instance_uid.unwrap().starts_with("2.25."));
+    let pixels = prepared.pixels.unwrap();
+    assert_eq!((pixels.input[0], pixels.input[224 * 224 - 1]), (0, 254));
+    assert_eq!((pixels.preview.rows, pixels.preview.columns), (300, 300));
+    assert!(prepared.decode_ms > 0.0);
+}
+
+#[test]
+fn a_missing_and_a_foreign_file_cost_nothing_but_themselves() {
+    let folder = tempfile::tempdir().unwrap();
+    let sandbox = real(Limits::default());
+    let missing = sandbox.prepare(&folder.path().join("none.dcm")).unwrap();
+    assert_eq!(missing.pixels.unwrap_err(), Unreadable::NotFound);
+    let text = folder.path().join("letter.txt");
+    std::fs::write(&text, "To whom it may concern").unwrap();
+    let foreign = sandbox.prepare(&text).unwrap();
+    assert_eq!((foreign.about, foreign.pixels.unwrap_err()), (None, Unreadable::NotDicom));
+    assert!(sandbox.prepare(&film(folder.path(), "good.dcm", 64)).unwrap().pixels.is_ok());
+}
+
+/// Deflated zeros: 200 KB on the disk, 200 MB in memory, under a limit of 150 MB.
+#[test]
+fn a_deflate_bomb_stops_at_the_memory_limit_and_the_next_file_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut object = to_dicom(
+        &Plain { rows: 10_000, columns: 20_000, samples: Samples::Eight(vec![0; 200_000_000]) },
+        &WrapFacts::default(),
+    )
+    .unwrap();
+    object.update_meta(|meta| meta.transfer_syntax = uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN.into());
+    let bomb = folder.path().join("bomb.dcm");
+    object.write_to_file(&bomb).unwrap();
+    assert!(std::fs::metadata(&bomb).unwrap().len() < 1 << 20);
+    let limits = Limits { memory_bytes: 150 << 20, pixels: 1_000_000_000, ..Limits::default() };
+    let sandbox = real(limits);
+    let prepared = sandbox.prepare(&bomb).unwrap();
+    let why = prepared.pixels.unwrap_err();
+    assert!(matches!(why, Unreadable::DecoderCrashed | Unreadable::Malformed { .. }), "{why:?}");
+    assert!(prepared.about.is_some(), "the header was known before the pixels were touched");
+    assert!(sandbox.prepare(&film(folder.path(), "good.dcm", 64)).unwrap().pixels.is_ok());
+}
+
+/// A sequence within a sequence, 200,000 deep.
+#[test]
+fn a_nesting_bomb_costs_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = film(folder.path(), "deep.dcm", 16);
+    let mut bytes = std::fs::read(&path).unwrap();
+    // (0040,0260) SQ of undefined length, an item of undefined length, and the same again inside.
+    let open = [0x40, 0, 0x60, 2, b'S', b'Q', 0, 0, 255, 255, 255, 255, 0xFE, 0xFF, 0, 0xE0, 255, 255, 255, 255];
+    bytes.extend(open.repeat(200_000));
+    std::fs::write(&path, bytes).unwrap();
+    let sandbox = real(Limits::default());
+    let prepared = sandbox.prepare(&path).unwrap();
+    let why = prepared.pixels.unwrap_err();
+    assert!(matches!(why, Unreadable::DecoderCrashed | Unreadable::Malformed { .. }), "{why:?}");
+    assert!(sandbox.prepare(&film(folder.path(), "good.dcm", 64)).unwrap().pixels.is_ok());
+}
+
+/// A length field that promises four gigabytes.
+#[test]
+fn a_length_that_lies_costs_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = film(folder.path(), "lie.dcm", 16);
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes.extend([0xE0, 0x7F, 0x20, 0, b'O', b'W', 0, 0, 0xFE, 0xFF, 0xFF, 0xFF, 1, 2, 3]);
+    std::fs::write(&path, bytes).unwrap();
+    let prepared = real(Limits::default()).prepare(&path).unwrap();
+    // The pixels stand before the lie, so a reader that stops there may still have them.
+    assert!(!matches!(prepared.pixels, Err(Unreadable::DecoderTimeout)));
+}
+
+#[test]
+fn limits_are_refused_in_words() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = film(folder.path(), "large.dcm", 1200);
+    let why = |limits| real(limits).prepare(&path).unwrap().pixels.unwrap_err();
+    let file = why(Limits { file_bytes: 1 << 20, ..Limits::default() });
+    assert_eq!(file, Unreadable::TooLarge { what: "1 MiB, the limit is 1 MiB".into() });
+    let pixels = why(Limits { pixels: 1_000_000, ..Limits::default() });
+    assert_eq!(pixels.code(), "too_large");
+}
+
+/// Rows and Columns whose product overflows 32 bits, with and without frames.
+#[test]
+fn sizes_that_overflow_are_too_large() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = film(folder.path(), "wide.dcm", 16);
+    let mut object = open_file(&path).unwrap();
+    object.put(DataElement::new(tags::ROWS, VR::UL, PrimitiveValue::from(u32::MAX)));
+    object.put(DataElement::new(tags::COLUMNS, VR::UL, PrimitiveValue::from(u32::MAX)));
+    object.put(DataElement::new(tags::NUMBER_OF_FRAMES, VR::IS, PrimitiveValue::from("2147483647")));
+    object.write_to_file(&path).unwrap();
+    let why = real(Limits::default()).prepare(&path).unwrap().pixels.unwrap_err();
+    assert_eq!(why.code(), "too_large");
+}
+
+#[test]
+fn a_child_that_hangs_is_killed_at_its_time() {
+    let limits = Limits { wall: Duration::from_millis(300), ..Limits::default() };
+    let started = Instant::now();
+    let prepared = impostor("exec /bin/sleep 60", limits).prepare(Path::new("/x")).unwrap();
+    assert_eq!(prepared.pixels.unwrap_err(), Unreadable::DecoderTimeout);
+    assert!(started.elapsed() < Duration::from_secs(10));
+}
+
+#[test]
+fn a_child_that_dies_or_talks_nonsense_has_crashed() {
+    for then in ["/usr/bin/head -c 4 >/dev/null; kill -SEGV $$", "kill -ABRT $$", "exit 0", "printf 'GET / HTTP/1.1'; exec /bin/sleep 60"] {
+        let started = Instant::now();
+        let prepared = impostor(then, Limits::default()).prepare(Path::new("/x")).unwrap();
+        assert_eq!(prepared.pixels.unwrap_err(), Unreadable::DecoderCrashed, "{then}");
+        assert!(started.elapsed() < Duration::from_secs(10), "{then}");
+    }
+}
+
+#[test]
+fn too_much_processor_time_is_a_timeout() {
+    let prepared = impostor("kill -XCPU $$", Limits::default()).prepare(Path::new("/x")).unwrap();
+    assert_eq!(prepared.pixels.unwrap_err(), Unreadable::DecoderTimeout);
+}
+
+#[test]
+fn a_child_that_is_told_to_stop_says_nothing_of_the_image() {
+    let stopped = impostor("kill -TERM $$", Limits::default()).prepare(Path::new("/x"));
+    assert!(matches!(stopped, Err(SandboxError::Stopped)));
+}
+
+#[test]
+fn a_program_that_is_no_worker_is_named() {
+    let missing = Sandbox::new(config("/nowhere/hilum", &[], Limits::default()));
+    assert!(matches!(missing.prepare(Path::new("/x")), Err(SandboxError::Start { .. })));
+    let other = Sandbox::new(config("/bin/true", &[], Limits::default()));
+    assert!(matches!(other.prepare(Path::new("/x")), Err(SandboxError::NotAWorker { .. })));
+    // A failed start gives its place back: three calls with two places must not wait.
+    assert!(other.prepare(Path::new("/x")).is_err() && other.prepare(Path::new("/x")).is_err());
+}
+
+#[test]
+fn more_callers_than_children_all_get_their_answer_and_children_are_reused() {
+    let folder = tempfile::tempdir().unwrap();
+    let sandbox = Arc::new(real(Limits::default()));
+    let path = film(folder.path(), "one.dcm", 128);
+    let callers: Vec<_> = (0..8)
+        .map(|_| {
+            let (sandbox, path) = (Arc::clone(&sandbox), path.clone());
+            std::thread::spawn(move || sandbox.prepare(&path).unwrap().pixels.is_ok())
+        })
+        .collect();
+    assert!(callers.into_iter().all(|caller| caller.join().unwrap()));
+    assert!(children() <= 2, "two places, so at most two children");
+}
+
+/// Processes that this test process has started and not yet ended.
+fn children() -> usize {
+    let own = std::process::id();
+    let listed = Command::new("/bin/sh").args(["-c", &format!("cat /proc/{own}/task/*/children")]).output().unwrap();
+    // The shell that lists them is one itself.
+    String::from_utf8(listed.stdout).unwrap().split_whitespace().count().saturating_sub(1)
+}
+
+/// An object without Pixel Data keeps its header, so its result can be filed under the right study.
+#[test]
+fn no_pixel_data_is_said_and_the_header_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let item = InMemDicomObject::from_element_iter([DataElement::new(tags::CODE_VALUE, VR::SH, "T-D3000")]);
+    let object = InMemDicomObject::from_element_iter([
+        DataElement::new(tags::SOP_CLASS_UID, VR::UI, uids::COMPUTED_RADIOGRAPHY_IMAGE_STORAGE),
+        DataElement::new(tags::SOP_INSTANCE_UID, VR::UI, "1.2.3"),
+        DataElement::new(tags::PATIENT_ID, VR::LO, "P1"),
+        DataElement::new(tags::ROWS, VR::US, PrimitiveValue::from(32u16)),
+        DataElement::new(tags::COLUMNS, VR::US, PrimitiveValue::from(32u16)),
+        DataElement::new(tags::PROCEDURE_CODE_SEQUENCE, VR::SQ, DataSetSequence::from(vec![item])),
+    ]);
+    let path = folder.path().join("header.dcm");
+    let meta = FileMetaTableBuilder::new().transfer_syntax(uids::EXPLICIT_VR_LITTLE_ENDIAN);
+    object.with_meta(meta).unwrap().write_to_file(&path).unwrap();
+    let prepared = real(Limits::default()).prepare(&path).unwrap();
+    assert_eq!(prepared.pixels.unwrap_err(), Unreadable::NoPixelData);
+    assert_eq!(prepared.about.unwrap().identity.patient_id.as_deref(), Some("P1"));
+}

@@ -1,0 +1,94 @@
+//! Real radiographs in every transfer syntax, where the folder with them is there (`HILUM_SHARED_DATA`, else
+//! `../shared/data` beside the repository). They may not be shipped; `files.rs` holds the same rules on files made there.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use reader::pixels::{Limits, Unreadable, prepare};
+use sha2::{Digest, Sha256};
+
+/// The folder `dicom`, or `None` after saying so.
+fn shared() -> Option<PathBuf> {
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data");
+    let root = std::env::var_os("HILUM_SHARED_DATA").map_or(beside, PathBuf::from);
+    let folder = root.join("dicom");
+    if folder.is_dir() {
+        return Some(folder);
+    }
+    println!("SKIPPED: {} is not there; set HILUM_SHARED_DATA to a folder that holds dicom/", folder.display());
+    None
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut files: Vec<_> = entries.filter(|path| path.extension().is_some_and(|e| e == "dcm")).collect();
+    files.sort();
+    files
+}
+
+fn name(path: &Path) -> String {
+    path.file_stem().unwrap().to_string_lossy().into_owned()
+}
+
+#[test]
+fn each_transcode_of_one_film_gives_the_same_input() {
+    let Some(folder) = shared() else { return };
+    let mut groups = BTreeMap::<String, BTreeMap<String, Vec<String>>>::new();
+    let mut count = 0;
+    for path in files(&folder.join("derived_chest_transcodes")) {
+        let prepared = prepare(&path, &Limits::default(), |_| ());
+        let pixels = prepared.pixels.unwrap_or_else(|e| panic!("{}: {e}", name(&path)));
+        let digest = hex::encode(Sha256::digest(&pixels.input));
+        // mono1_10_rle: photometric interpretation, depth, transfer syntax.
+        let group = name(&path).split('_').take(2).collect::<Vec<_>>().join("_");
+        groups.entry(group).or_default().entry(digest).or_default().push(name(&path));
+        count += 1;
+    }
+    assert_eq!(count, 26);
+    assert_eq!(groups.keys().collect::<Vec<_>>(), ["mono1_10", "mono2_10", "mono2_12", "mono2_16"]);
+    for (group, digests) in &groups {
+        assert_eq!(digests.len(), 1, "{group}: {digests:#?}");
+    }
+}
+
+#[test]
+fn each_real_film_is_prepared_or_refused_for_its_reason() {
+    let Some(folder) = shared() else { return };
+    let mut refused = BTreeMap::new();
+    let mut prepared_count = 0;
+    for path in files(&folder) {
+        let prepared = prepare(&path, &Limits::default(), |_| ());
+        let facts = prepared.about.as_ref().map(|a| &a.facts);
+        println!("{:24} {:8.1} ms {:?}", name(&path), prepared.decode_ms, facts.map(|f| (&f.body_part, &f.view, f.rows)));
+        assert!(prepared.about.is_some(), "{}: its header is readable", name(&path));
+        match prepared.pixels {
+            Ok(_) => prepared_count += 1,
+            Err(why) => drop(refused.insert(name(&path), why)),
+        }
+    }
+    println!("{refused:#?}");
+    let codes: BTreeMap<_, _> = refused.iter().map(|(name, why)| (name.as_str(), why.code())).collect();
+    for header_only in ["chrJapMulti", "chrJapMultiExplicitIR6", "chrKoreanMulti"] {
+        assert_eq!(codes.get(header_only), Some(&Unreadable::NoPixelData.code()));
+    }
+    // 12-bit JPEG Extended is the one compression here that has no decoder.
+    let without: Vec<_> = codes.keys().filter(|name| !name.starts_with("chr")).copied().collect();
+    assert_eq!(without, ["RG2_JPLY", "RG2_JPLY_fixed", "RG3_JPLY"]);
+    assert!(prepared_count >= 15);
+}
+
+/// Lossless compressions of one film agree with its uncompressed or run-length form to the bit.
+#[test]
+fn lossless_compressions_of_the_large_films_agree() {
+    let Some(folder) = shared() else { return };
+    let input = |name: &str| prepare(&folder.join(name), &Limits::default(), |_| ()).pixels.unwrap().input;
+    for (reference, others) in [
+        ("RG2_RLE.dcm", ["RG2_J2KR.dcm", "RG2_JLSL.dcm", "RG2_JPLL.dcm"].as_slice()),
+        ("RG3_UNC.dcm", &["RG3_J2KR.dcm", "RG3_JLSL.dcm", "RG3_JPLL.dcm", "RG3_RLE.dcm"]),
+    ] {
+        let expected = input(reference);
+        for other in others {
+            assert!(input(other) == expected, "{other} differs from {reference}");
+        }
+    }
+}
