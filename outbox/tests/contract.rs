@@ -1,7 +1,7 @@
 //! The outbox's promises, each as a test that fails without it: one row for one image, one transaction for one result,
 //! deletion on a receipt only, priority without starvation, and survival of a crash at any point.
 
-#![allow(clippy::unwrap_used, reason = "a test states its expectations")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test states its expectations")]
 
 use std::path::Path;
 

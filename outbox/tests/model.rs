@@ -1,7 +1,7 @@
 //! The outbox against a model of three sets: whatever is done to it in whatever order, crashes included, the file says
 //! what the model says.
 
-#![allow(clippy::unwrap_used, reason = "a test states its expectations")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test states its expectations")]
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;

@@ -11,6 +11,7 @@
 //! a default; a new meaning is a new module `v2`. Golden byte files in `wire/tests/golden/` fail when a frozen type's
 //! encoding moves.
 
+pub mod backoff;
 pub mod codec;
 pub mod enrolment;
 pub mod envelope;

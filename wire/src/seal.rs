@@ -31,6 +31,26 @@ pub struct PublicKey(Public);
 #[derive(Clone)]
 pub struct PrivateKey(Private);
 
+impl Sealed {
+    /// The MQTT payload.
+    ///
+    /// # Errors
+    /// None in practice: three byte strings always have a CBOR form.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, SealError> {
+        let mut bytes = Vec::with_capacity(self.ciphertext.len() + 128);
+        ciborium::into_writer(self, &mut bytes).map_err(|_| SealError::Malformed)?;
+        Ok(bytes)
+    }
+
+    /// Reads an MQTT payload.
+    ///
+    /// # Errors
+    /// [`SealError::Malformed`] for anything else.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, SealError> {
+        ciborium::from_reader(bytes).map_err(|_| SealError::Malformed)
+    }
+}
+
 /// Names a public key: the first 8 bytes of its SHA-256, as hexadecimal. Enough to pick a key, not to trust one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -143,6 +163,15 @@ impl PrivateKey {
     pub fn public(&self) -> PublicKey {
         PublicKey(Suite::sk_to_pk(&self.0))
     }
+}
+
+/// What the seal on a batch of receipts binds: that they are receipts, and for whom.
+///
+/// Receipts are sealed from the gateway to the device, because a receipt deletes a row: a broker that could forge one
+/// could make a device forget a finding that no cloud has.
+#[must_use]
+pub fn receipt_binding(device: &crate::ids::DeviceId) -> Vec<u8> {
+    format!("hilum.receipt.v1\n{device}").into_bytes()
 }
 
 fn key_bytes(text: &str) -> Result<[u8; KEY_BYTES], SealError> {

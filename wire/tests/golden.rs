@@ -2,7 +2,7 @@
 //!
 //! To freeze a new payload, run this test once with the variable HILUM_FREEZE set and commit the file that appears.
 
-#![allow(clippy::unwrap_used, reason = "a test states its expectations")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test states its expectations")]
 
 use std::path::PathBuf;
 

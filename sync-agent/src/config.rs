@@ -1,0 +1,156 @@
+//! The sync-agent's configuration file. Every mistake is told with the file, the key and what to do.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use vitals::logging::LogConfig;
+
+/// The whole file.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// `[device]`.
+    pub device: DeviceConfig,
+    /// `[broker]`.
+    pub broker: BrokerConfig,
+    /// `[drain]`.
+    #[serde(default)]
+    pub drain: DrainConfig,
+    /// `[http]`.
+    pub http: HttpConfig,
+    /// `[log]`.
+    #[serde(default)]
+    pub log: LogConfig,
+}
+
+/// What it shares with the appliance.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeviceConfig {
+    /// The folder that holds `outbox.sqlite`, the same as the appliance's.
+    pub state_dir: PathBuf,
+    /// The folder of the device's keys and papers, written by `enrol-request` and `enrol-accept`.
+    pub identity_dir: PathBuf,
+}
+
+/// Where the cloud is.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BrokerConfig {
+    /// The broker's name as in its certificate.
+    pub host: String,
+    /// 8883 by convention.
+    pub port: u16,
+}
+
+/// How fast the outbox is drained.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DrainConfig {
+    /// Most messages without a receipt at any time, 1 to 256.
+    pub window: u32,
+}
+
+/// Where its health and metrics are read.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HttpConfig {
+    /// Address and port; loopback unless a collector must reach it.
+    pub listen: SocketAddr,
+}
+
+impl Default for DrainConfig {
+    fn default() -> Self {
+        // 32 messages of at most some 1.5 MB: 48 MB in flight, and at 50 ms to the cloud and back 640 messages a second.
+        Self { window: 32 }
+    }
+}
+
+impl Config {
+    /// Reads and checks a file.
+    ///
+    /// # Errors
+    /// [`ConfigError`].
+    pub fn load(file: &Path) -> Result<Self, ConfigError> {
+        let text =
+            std::fs::read_to_string(file).map_err(|source| ConfigError::Read { file: file.to_owned(), source })?;
+        Self::parse(file, &text)
+    }
+
+    fn parse(file: &Path, text: &str) -> Result<Self, ConfigError> {
+        let config: Self = toml::from_str(text)
+            .map_err(|source| ConfigError::Parse { file: file.to_owned(), source: Box::new(source) })?;
+        let refuse = |key, remedy| Err(ConfigError::Value { file: file.to_owned(), key, remedy });
+        if config.broker.host.is_empty() {
+            return refuse("[broker] host", "give the name in the broker's certificate, such as broker.example.org");
+        }
+        if !(1..=256).contains(&config.drain.window) {
+            return refuse("[drain] window", "use 1 to 256 messages; 32 suits most lines");
+        }
+        Ok(config)
+    }
+}
+
+/// A configuration that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// Not readable.
+    #[error("the configuration {} cannot be read; check --config and the file's permissions", file.display())]
+    Read {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Not TOML, or with a key that is missing, unknown or of another type; TOML's words name line and key.
+    #[error("the configuration {} has a mistake; correct the key it names", file.display())]
+    Parse {
+        /// The file.
+        file: PathBuf,
+        /// Where and what.
+        source: Box<toml::de::Error>,
+    },
+    /// A value that cannot work.
+    #[error("the configuration {} has an unusable {key}; {remedy}", file.display())]
+    Value {
+        /// The file.
+        file: PathBuf,
+        /// Table and key.
+        key: &'static str,
+        /// What to write instead.
+        remedy: &'static str,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = r#"
+[device]
+state_dir = "state"
+identity_dir = "identity"
+[broker]
+host = "localhost"
+port = 8883
+[http]
+listen = "127.0.0.1:8082"
+"#;
+
+    #[test]
+    fn every_mistake_names_the_file_and_the_key() {
+        assert_eq!(Config::parse(Path::new("a.toml"), GOOD).unwrap().drain.window, 32);
+        for (from, to, key) in [
+            ("state_dir", "state", "state"),
+            ("port = 8883", "port = 0.5", "port"),
+            ("host = \"localhost\"", "host = \"\"", "[broker] host"),
+            ("[http]", "[drain]\nwindow = 0\n[http]", "[drain] window"),
+            ("[http]", "[drain]\nwindow = 257\n[http]", "[drain] window"),
+        ] {
+            assert!(GOOD.contains(from), "{from}");
+            let words = vitals::exit::chain(&Config::parse(Path::new("a.toml"), &GOOD.replace(from, to)).unwrap_err());
+            assert!(words.contains("a.toml") && words.contains(key), "{key}: {words}");
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! The outbox from an async program: one connection, one caller at a time, off the runtime's threads. It never decides
+//! what to lease or settle.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use outbox::{Depth, Leased, Outbox, OutboxError, Settlement};
+use wire::v1::receipt::Receipt;
+
+/// A handle to the outbox. Clones share it.
+#[derive(Clone)]
+pub struct Queue {
+    outbox: Arc<Mutex<Outbox>>,
+}
+
+impl Queue {
+    /// Opens the outbox at `path` and puts back what an earlier run had leased.
+    ///
+    /// # Errors
+    /// [`QueueError`].
+    pub async fn open(path: PathBuf) -> Result<Self, QueueError> {
+        let opened = tokio::task::spawn_blocking(move || Outbox::open(&path)).await;
+        let outbox = opened.map_err(|_| QueueError::Interrupted)??;
+        let queue = Self { outbox: Arc::new(Mutex::new(outbox)) };
+        queue.end_leases().await?;
+        Ok(queue)
+    }
+
+    /// See [`Outbox::lease`].
+    ///
+    /// # Errors
+    /// [`QueueError`].
+    pub async fn lease(&self, limit: u32, now_ms: i64, lease_ms: i64) -> Result<Vec<Leased>, QueueError> {
+        self.with(move |outbox| outbox.lease(limit, now_ms, lease_ms)).await
+    }
+
+    /// Settles a batch of receipts, in order.
+    ///
+    /// # Errors
+    /// [`QueueError`]; what was settled before it stays settled, the rest comes again.
+    pub async fn settle(&self, receipts: Vec<Receipt>) -> Result<Vec<(Receipt, Settlement)>, QueueError> {
+        self.with(move |outbox| {
+            receipts
+                .into_iter()
+                .map(|receipt| outbox.settle(receipt.id, &receipt.status).map(|done| (receipt, done)))
+                .collect()
+        })
+        .await
+    }
+
+    /// See [`Outbox::end_leases`].
+    ///
+    /// # Errors
+    /// [`QueueError`].
+    pub async fn end_leases(&self) -> Result<usize, QueueError> {
+        self.with(Outbox::end_leases).await
+    }
+
+    /// See [`Outbox::depth`].
+    ///
+    /// # Errors
+    /// [`QueueError`].
+    pub async fn depth(&self) -> Result<Depth, QueueError> {
+        self.with(|outbox| outbox.depth()).await
+    }
+
+    /// See [`Outbox::change_counter`].
+    ///
+    /// # Errors
+    /// [`QueueError`].
+    pub async fn change_counter(&self) -> Result<i64, QueueError> {
+        self.with(|outbox| outbox.change_counter()).await
+    }
+
+    async fn with<T: Send + 'static>(
+        &self,
+        act: impl FnOnce(&mut Outbox) -> Result<T, OutboxError> + Send + 'static,
+    ) -> Result<T, QueueError> {
+        let outbox = Arc::clone(&self.outbox);
+        let done = tokio::task::spawn_blocking(move || {
+            // A panic inside a transaction rolled it back: the connection is as good as before.
+            act(&mut outbox.lock().unwrap_or_else(PoisonError::into_inner))
+        });
+        Ok(done.await.map_err(|_| QueueError::Interrupted)??)
+    }
+}
+
+/// An outbox that does not answer.
+#[derive(Debug, thiserror::Error)]
+pub enum QueueError {
+    /// The database's own refusal.
+    #[error(transparent)]
+    Outbox(#[from] OutboxError),
+    /// The runtime is ending.
+    #[error("the program is stopping; nothing was changed")]
+    Interrupted,
+}
