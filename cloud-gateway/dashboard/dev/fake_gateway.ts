@@ -104,7 +104,8 @@ async function session(request: IncomingMessage, response: ServerResponse): Prom
     response.writeHead(204).end();
     return;
   }
-  if (signedIn) json(response, 200, { username: 'demo', display_name: 'Demo Reviewer', role: 'administrator', csrf: 'fake' });
+  if (signedIn) response.setHeader('set-cookie', 'hilum_session=fake; HttpOnly; SameSite=Strict; Path=/');
+  if (signedIn) json(response, 200, { username: 'demo', display_name: 'Demo Reviewer', role: 'reviewer', csrf: 'fake' });
   else problem(response, 401, 'Not signed in', 'User name or password is wrong.');
 }
 

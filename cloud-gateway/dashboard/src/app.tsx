@@ -1,5 +1,6 @@
 // The frame around every page and the choice of the page. The only file that knows all of them.
 import { useSignalEffect } from '@preact/signals';
+import { useEffect, useRef } from 'preact/hooks';
 import type { JSX } from 'preact';
 import { AuditPage } from './pages/audit';
 import { DevicesPage } from './pages/devices';
@@ -29,6 +30,13 @@ export function App(): JSX.Element {
     // A film is read in the dark: bright surroundings hide faint shades.
     document.documentElement.dataset.scheme = signedIn && route.value.page === 'study' ? 'dark' : 'system';
   });
+  const { page } = route.value;
+  const first = useRef(true);
+  useEffect(() => {
+    // A new page begins at its top for the keyboard and for screen readers too.
+    if (!first.current) document.getElementById('main')?.focus();
+    first.current = false;
+  }, [page]);
   return (
     <div class="app">
       <SafetyBanner />

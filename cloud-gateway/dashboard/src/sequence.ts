@@ -1,29 +1,41 @@
 // The order in which a reader walks from study to study. It is taken from the work list when a study is opened there
 // and then holds still: a verdict moves the study's line in the list, but "next" stays what the reader saw below it.
 import { signal } from '@preact/signals';
-import { listResults } from './api';
+import { listResults, type ResultFilter } from './api';
 import { place, type Place } from './place';
-import { filter, items } from './work_list';
+import { cursor, filter, items } from './work_list';
 
 const ids = signal<readonly string[]>([]);
+/** Where the order goes on behind its end, and under which filter; null if it doesn't. */
+let rest: { filter: ResultFilter; cursor: string } | null = null;
 
-/** How far a study opened by its address looks for itself in the list. */
-const LOOK = 100;
+/** How many ids are asked for at a time. */
+const PAGE = 50;
 
 /** Takes the work list as it stands. */
 export function takeFromList(): void {
   ids.value = (items.peek() ?? []).map(({ id }) => id);
+  rest = restAfter(cursor.peek());
 }
 
-/** For a study opened by its address: asks for the list once. */
+/** Makes the order reach past `id`: asks for the list if a study was opened by its address, for more at the order's end. */
 export async function ensure(id: string): Promise<void> {
-  if (ids.peek().includes(id)) return;
+  const order = ids.peek();
+  const known = order.includes(id);
+  if (known && (rest === null || order.at(-1) !== id)) return;
   try {
-    const page = await listResults(filter.peek(), LOOK, null);
-    ids.value = page.items.map((item) => item.id);
+    const under = known && rest !== null ? rest.filter : filter.peek();
+    const page = await listResults(under, PAGE, known && rest !== null ? rest.cursor : null);
+    const more = page.items.map((item) => item.id);
+    ids.value = known ? [...new Set([...order, ...more])] : more;
+    rest = restAfter(page.next_cursor, under);
   } catch {
     // Without the list there is no next or previous; the study itself is not affected.
   }
+}
+
+function restAfter(at: string | null, under: ResultFilter = filter.peek()): typeof rest {
+  return at === null ? null : { filter: under, cursor: at };
 }
 
 /** Where a study stands in the order. */

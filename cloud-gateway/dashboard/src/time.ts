@@ -4,14 +4,14 @@
 export function localTime(iso: string, now: Date): string {
   const at = new Date(iso);
   if (Number.isNaN(at.getTime())) return iso;
-  const time = at.toLocaleTimeString(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit', hour12: false });
+  const time = at.toLocaleTimeString(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' });
   return at.toDateString() === now.toDateString() ? time : `${localDate(at)} ${time}`;
 }
 
 /** Date and time in full. */
 export function localDateTime(iso: string): string {
   const at = new Date(iso);
-  return at.toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'medium', hour12: false });
+  return at.toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'medium', hourCycle: 'h23' });
 }
 
 function localDate(at: Date): string {

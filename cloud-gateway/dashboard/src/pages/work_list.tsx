@@ -67,7 +67,7 @@ function Freshness(): JSX.Element {
         {shown < count ? `, ${shown} loaded` : ''}
       </span>
       <span aria-live="polite">{list.arrived.value > 0 ? ` · ${list.arrived.value} new since you opened this list` : ''}</span>
-      {at !== null && <span> · updated {at.toLocaleTimeString(undefined, { hour12: false })}</span>}
+      {at !== null && <span> · updated {at.toLocaleTimeString(undefined, { hourCycle: 'h23' })}</span>}
     </p>
   );
 }
@@ -77,7 +77,7 @@ function Stale(): JSX.Element {
   return (
     <Notice kind="error">
       <strong>This list is not up to date.</strong> {list.trouble.value}{' '}
-      {at === null ? 'Nothing has been loaded yet.' : `What you see was loaded at ${at.toLocaleTimeString(undefined, { hour12: false })}.`} Trying again every 3 s.
+      {at === null ? 'Nothing has been loaded yet.' : `What you see was loaded at ${at.toLocaleTimeString(undefined, { hourCycle: 'h23' })}.`} Trying again every 3 s.
     </Notice>
   );
 }

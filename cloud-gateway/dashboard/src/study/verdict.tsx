@@ -5,10 +5,14 @@ import { useRef } from 'preact/hooks';
 import type { JSX } from 'preact';
 import { giveVerdict, type Opinion, type ResultDetail, type Verdict } from '../api';
 import { Notice } from '../shell/notice';
+import { state } from '../session';
 import { When } from '../shell/when';
 
 /** The gateway's limit, in characters. */
 const NOTE_MOST = 2000;
+
+/** The only role that the gateway takes verdicts from. */
+const REVIEWER = 'reviewer';
 
 interface Props {
   result: ResultDetail;
@@ -24,6 +28,18 @@ function choices({ outcome, finding }: ResultDetail): Record<Opinion, string> {
 }
 
 export function VerdictPanel({ result, given }: Props): JSX.Element {
+  const role = state.value.is === 'in' ? state.value.session.role : '';
+  const words = choices(result);
+  return (
+    <section class="verdict-panel" aria-labelledby="verdict-title">
+      <h2 id="verdict-title">Verdict</h2>
+      {role === REVIEWER ? <Form result={result} given={given} words={words} /> : <p class="quiet">Only reviewers give verdicts; you are signed in as {role}.</p>}
+      <History verdicts={result.verdicts} words={words} />
+    </section>
+  );
+}
+
+function Form({ result, given, words }: Props & { words: Record<Opinion, string> }): JSX.Element {
   const busy = useSignal(false);
   const trouble = useSignal<string | null>(null);
   const said = useSignal('');
@@ -43,17 +59,15 @@ export function VerdictPanel({ result, given }: Props): JSX.Element {
       busy.value = false;
     }
   };
-  const words = choices(result);
   const button = (opinion: Opinion): JSX.Element => (
     <button id={opinion} type="button" class={opinion} aria-pressed={result.verdict === opinion} aria-disabled={busy.value} onClick={() => void give(opinion)}>
       <span aria-hidden="true">{opinion === 'agree' ? '✓' : '✗'}</span> {words[opinion]}
     </button>
   );
   return (
-    <section class="verdict-panel" aria-labelledby="verdict-title">
-      <h2 id="verdict-title">Your verdict</h2>
+    <>
       <label for="note">Note (optional, without patients’ names)</label>
-      <textarea id="note" ref={note} rows={2} maxLength={NOTE_MOST} />
+      <textarea id="note" ref={note} rows={2} maxLength={NOTE_MOST} onKeyDown={leave} />
       <div class="choices">
         {button('agree')}
         {button('disagree')}
@@ -66,9 +80,13 @@ export function VerdictPanel({ result, given }: Props): JSX.Element {
       <p class="said" role="status">
         {said.value}
       </p>
-      <History verdicts={result.verdicts} words={words} />
-    </section>
+    </>
   );
+}
+
+/** Escape leaves the note, so that single keys work again. */
+function leave(event: KeyboardEvent & { currentTarget: HTMLElement }): void {
+  if (event.key === 'Escape') event.currentTarget.blur();
 }
 
 function History({ verdicts, words }: { verdicts: readonly Verdict[]; words: Record<Opinion, string> }): JSX.Element {
