@@ -134,7 +134,7 @@ async function study(request: IncomingMessage, response: ServerResponse, [, , id
 function judge(detail: ResultDetail, given: Record<string, string>): Verdict {
   const opinion = given.verdict === 'agree' ? 'agree' : 'disagree';
   const verdict: Verdict = { id: `v${detail.verdicts.length + 1}`, result: detail.id, reviewer: 'demo', verdict: opinion, note: given.note ?? null, given_at: new Date().toISOString() };
-  detail.verdicts.push(verdict);
+  detail.verdicts.unshift(verdict);
   detail.verdict = opinion;
   record('demo', 'verdict.given', detail.id, opinion);
   return verdict;

@@ -111,7 +111,9 @@ export interface ResultDetail extends Omit<ResultSummary, 'model'> {
   saliency: { rows: number; columns: number } | null;
   model: Model | null;
   caveats: Reason[];
+  /** Newest first. */
   verdicts: Verdict[];
+  /** Null once this page has given a verdict itself: the tag after it is not told. */
   verdict_etag: string | null;
 }
 
@@ -141,6 +143,9 @@ export interface Page<T> {
   items: T[];
   next_cursor: string | null;
 }
+
+/** Most lines that one page of a list may have. */
+export const MAX_LIMIT = 200;
 
 /** What the work list asks for. */
 export interface ResultFilter {
@@ -204,8 +209,8 @@ async function get<T>(path: string, query: Record<string, string | number | bool
   return (await response.json()) as T;
 }
 
-async function send(method: 'POST' | 'DELETE', path: string, body?: unknown): Promise<Response> {
-  const headers: Record<string, string> = { accept: 'application/json', 'x-hilum-csrf': csrf };
+async function send(method: 'POST' | 'DELETE', path: string, body?: unknown, more: Record<string, string> = {}): Promise<Response> {
+  const headers: Record<string, string> = { accept: 'application/json', 'x-hilum-csrf': csrf, ...more };
   if (body !== undefined) headers['content-type'] = 'application/json';
   return call(path, { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) });
 }
@@ -258,8 +263,10 @@ export async function getSaliency(id: string): Promise<Uint8Array> {
   return new Uint8Array(await bytes(`${at(id)}/saliency`));
 }
 
-export async function giveVerdict(id: string, verdict: Opinion, note: string): Promise<Verdict> {
-  const response = await send('POST', `${at(id)}/verdicts`, note === '' ? { verdict } : { verdict, note });
+/** With `etag`, refused (412) if another verdict came in since it was read. */
+export async function giveVerdict(id: string, verdict: Opinion, note: string, etag: string | null): Promise<Verdict> {
+  const condition = etag === null ? {} : { 'if-match': etag };
+  const response = await send('POST', `${at(id)}/verdicts`, note === '' ? { verdict } : { verdict, note }, condition);
   return (await response.json()) as Verdict;
 }
 

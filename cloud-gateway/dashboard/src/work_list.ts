@@ -5,7 +5,7 @@ import * as api from './api';
 import { filterOf, listPath, NO_FILTER } from './filter';
 import { query, route } from './router';
 
-/** One page of lines. */
+/** As many lines are loaded at a time. */
 const PAGE = 50;
 /** A new finding should not wait longer than this to be seen. */
 export const REFRESH_MS = 3000;
@@ -34,26 +34,35 @@ effect(() => {
 /** Bumped by each change of filter: an answer to an older question is dropped. */
 let question = 0;
 let asked = '';
+/** The question that a refresh is under way for. */
+let refreshing: number | null = null;
 
 /** Loads as many lines as are shown now (at least a page), from the top; the server's order is taken as it comes. */
 export async function refresh(): Promise<void> {
   const now = filter.peek();
   if (listPath(now) !== asked) startOver(listPath(now));
+  // One at a time: over a slow line, questions must not pile up.
+  if (refreshing === question) return;
   const mine = question;
+  refreshing = mine;
   const wanted = Math.max(items.peek()?.length ?? 0, PAGE);
   try {
     const fresh: api.ResultSummary[] = [];
     let next: string | null = null;
     let count: number;
     do {
-      const page: api.Page<api.ResultSummary> & { total: number } = await api.listResults(now, PAGE, next);
+      const page: api.Page<api.ResultSummary> & { total: number } = await api.listResults(now, Math.min(wanted - fresh.length, api.MAX_LIMIT), next);
       fresh.push(...page.items);
       next = page.next_cursor;
       count = page.total;
     } while (next !== null && fresh.length < wanted);
-    if (mine === question) accept(fresh, next, count);
+    // More lines were loaded meanwhile: this answer would take them away again. The next refresh has them.
+    const outgrown = (items.peek()?.length ?? 0) > wanted;
+    if (mine === question && !outgrown) accept(fresh, next, count);
   } catch (error) {
     if (mine === question) trouble.value = words(error);
+  } finally {
+    if (refreshing === mine) refreshing = null;
   }
 }
 

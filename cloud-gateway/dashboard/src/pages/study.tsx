@@ -17,9 +17,10 @@ import { listPath } from '../filter';
 import { filter, selected } from '../work_list';
 import { patientWords } from '../words';
 
-/** The image travels apart from its result and may come seconds later: looked for this often, this many times. */
+/** The image travels apart from its result and may come seconds later: looked for this often, this many times. More would
+ *  fill the audit log, where every look stands. */
 const IMAGE_POLL_MS = 5000;
-const IMAGE_POLLS = 24;
+const IMAGE_POLLS = 6;
 
 type Picture = { is: 'loading' } | { is: 'none' } | { is: 'failed'; why: string } | { is: 'here'; view: View };
 
@@ -35,7 +36,7 @@ export function StudyPage({ id }: { id: string }): JSX.Element {
       const found = await pictureOf(detail);
       if (stillHere()) picture.value = found;
     } catch (error) {
-      if (stillHere()) trouble.value = error instanceof Error ? error.message : 'The study could not be loaded.';
+      if (stillHere()) trouble.value = words(error);
     }
   };
   useEffect(() => {
@@ -58,16 +59,27 @@ export function StudyPage({ id }: { id: string }): JSX.Element {
   useShortcuts([...walking(id), ...judging(), ...(view === null ? [] : viewing(view))]);
   if (trouble.value !== null) return <Failed why={trouble.value} />;
   if (result.value === null) return <p class="quiet pad">Loading the study…</p>;
+  const overtaken = async (): Promise<void> => {
+    try {
+      result.value = await api.getResult(id);
+    } catch (error) {
+      trouble.value = words(error);
+    }
+  };
   const given = (verdict: api.Verdict): void => {
     const now = result.peek();
-    if (now !== null) result.value = { ...now, verdict: verdict.verdict, verdicts: [...now.verdicts, verdict] };
+    if (now !== null) result.value = { ...now, verdict: verdict.verdict, verdicts: [verdict, ...now.verdicts], verdict_etag: null };
   };
   return (
     <div class="study">
       <Stage picture={picture.value} result={result.value} />
-      <Panel result={result.value} place={sequence.placeOf(id)} given={given} />
+      <Panel result={result.value} place={sequence.placeOf(id)} given={given} overtaken={overtaken} />
     </div>
   );
+}
+
+function words(error: unknown): string {
+  return error instanceof Error ? error.message : 'The study could not be loaded.';
 }
 
 async function pictureOf(detail: api.ResultDetail): Promise<Picture> {
@@ -95,7 +107,7 @@ function Stage({ picture, result }: { picture: Picture; result: api.ResultDetail
 function absence(outcome: api.Outcome): string {
   return outcome === 'unreadable'
     ? 'There is no image: none could be made from what arrived.'
-    : 'The image has not arrived yet. It travels apart from the result; this page looks for it every 5 seconds.';
+    : 'The image has not arrived yet. It travels apart from the result; this page looks for it for half a minute, then reload it.';
 }
 
 function Failed({ why }: { why: string }): JSX.Element {

@@ -15,14 +15,15 @@ interface Props {
   result: ResultDetail;
   place: Place;
   given: (verdict: Verdict) => void;
+  overtaken: () => Promise<void>;
 }
 
-export function Panel({ result, place, given }: Props): JSX.Element {
+export function Panel({ result, place, given, overtaken }: Props): JSX.Element {
   return (
     <aside class="panel" aria-label="Reading">
       <Walk place={place} />
       <Reading result={result} caveats={<Caveats result={result} />} />
-      <VerdictPanel result={result} given={given} />
+      <VerdictPanel result={result} given={given} overtaken={overtaken} />
       <Facts result={result} />
     </aside>
   );

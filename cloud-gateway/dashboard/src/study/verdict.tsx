@@ -3,7 +3,7 @@
 import { useSignal } from '@preact/signals';
 import { useRef } from 'preact/hooks';
 import type { JSX } from 'preact';
-import { giveVerdict, type Opinion, type ResultDetail, type Verdict } from '../api';
+import { ApiError, giveVerdict, type Opinion, type ResultDetail, type Verdict } from '../api';
 import { Notice } from '../shell/notice';
 import { state } from '../session';
 import { When } from '../shell/when';
@@ -17,6 +17,8 @@ const REVIEWER = 'reviewer';
 interface Props {
   result: ResultDetail;
   given: (verdict: Verdict) => void;
+  /** Loads what came in between. */
+  overtaken: () => Promise<void>;
 }
 
 /** What each verdict says, for each thing that the model may have said. */
@@ -27,19 +29,19 @@ function choices({ outcome, finding }: ResultDetail): Record<Opinion, string> {
     : { agree: 'Agree: no pneumonia', disagree: 'Disagree: pneumonia' };
 }
 
-export function VerdictPanel({ result, given }: Props): JSX.Element {
+export function VerdictPanel({ result, given, overtaken }: Props): JSX.Element {
   const role = state.value.is === 'in' ? state.value.session.role : '';
   const words = choices(result);
   return (
     <section class="verdict-panel" aria-labelledby="verdict-title">
       <h2 id="verdict-title">Verdict</h2>
-      {role === REVIEWER ? <Form result={result} given={given} words={words} /> : <p class="quiet">Only reviewers give verdicts; you are signed in as {role}.</p>}
+      {role === REVIEWER ? <Form result={result} given={given} overtaken={overtaken} words={words} /> : <p class="quiet">Only reviewers give verdicts; you are signed in as {role}.</p>}
       <History verdicts={result.verdicts} words={words} />
     </section>
   );
 }
 
-function Form({ result, given, words }: Props & { words: Record<Opinion, string> }): JSX.Element {
+function Form({ result, given, overtaken, words }: Props & { words: Record<Opinion, string> }): JSX.Element {
   const busy = useSignal(false);
   const trouble = useSignal<string | null>(null);
   const said = useSignal('');
@@ -50,11 +52,15 @@ function Form({ result, given, words }: Props & { words: Record<Opinion, string>
     busy.value = true;
     trouble.value = null;
     try {
-      given(await giveVerdict(result.id, opinion, note.current?.value.trim() ?? ''));
+      given(await giveVerdict(result.id, opinion, note.current?.value.trim() ?? '', result.verdict_etag));
       said.value = 'Your verdict is on record.';
       if (note.current !== null) note.current.value = '';
     } catch (error) {
       trouble.value = error instanceof Error ? error.message : 'The gateway did not confirm it.';
+      if (error instanceof ApiError && error.status === 412) {
+        trouble.value = 'Somebody gave a verdict while you had this study open. It is shown below; look at it, then give yours again.';
+        await overtaken();
+      }
     } finally {
       busy.value = false;
     }
@@ -91,11 +97,10 @@ function leave(event: KeyboardEvent & { currentTarget: HTMLElement }): void {
 
 function History({ verdicts, words }: { verdicts: readonly Verdict[]; words: Record<Opinion, string> }): JSX.Element {
   if (verdicts.length === 0) return <p class="quiet">No verdict yet.</p>;
-  const latestFirst = verdicts.toSorted((a, b) => b.given_at.localeCompare(a.given_at));
   return (
     <>
       <ol class="history" aria-label="Verdicts given, latest first">
-        {latestFirst.map((one, i) => (
+        {verdicts.map((one, i) => (
           <li key={one.id} class={one.verdict} data-counts={i === 0 ? '' : undefined}>
             <strong>{words[one.verdict]}</strong> {i === 0 && <span class="badge">counts</span>}
             <br />
