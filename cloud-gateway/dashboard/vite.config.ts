@@ -1,7 +1,7 @@
 // Builds the dashboard into dist/, which the gateway serves as static files under `default-src 'self'`.
 // `HILUM_FAKE=1 npm run dev` answers the API from dev/; otherwise /api goes to a gateway at HILUM_URL.
 import { defineConfig } from 'vitest/config';
-import { fakeGateway } from './dev/fake_gateway';
+import { fakeGateway } from './dev/fake_gateway.ts';
 
 const fake = process.env.HILUM_FAKE === '1';
 

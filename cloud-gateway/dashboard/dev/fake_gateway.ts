@@ -3,7 +3,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Connect, Plugin } from 'vite';
 import type { AuditItem, ResultDetail, ResultSummary, Verdict } from '../src/api';
-import { dice, phantom, type Phantom } from './phantom';
+import { dice, phantom, type Phantom } from './phantom.ts';
 
 /** The policy that the real gateway sends; previews run under it too, so that a breach shows during development. */
 const POLICY = "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
