@@ -1,0 +1,120 @@
+"""Lays the bundle that the appliance opens: graph, golden films of nobody with their logits, card, manifest with digests.
+
+    python bundle.py --runs runs
+
+Golden films are drawn from ../synthetic-cxr; on each start the appliance proves by them that its machine computes as
+the one here did. Run after evaluate.py, whose numbers go into the manifest.
+"""
+
+import argparse
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from dataset import read_grey
+from evaluate import HOME, read
+from export import OPSET
+
+VERSION, CREATED = "1.0.0", "2026-11-21"
+GOLDEN_PER_CLASS, GOLDEN_SEED = 4, 2026
+TOLERANCE = 0.02
+"""Of a logit: far above what another processor's order of sums changes, far below what a wrong driver does."""
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options.add_argument("--runs", type=Path, default=Path("runs"))
+    options.add_argument("--out", type=Path, default=HOME / "bundle")
+    options = options.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(options.runs / "model.onnx", options.out / "model.onnx")
+    shutil.copyfile(HOME / "MODEL_CARD.md", options.out / "MODEL_CARD.md")
+    report = json.loads((HOME / "evaluation.json").read_text())
+    manifest = describe(report) | {"golden": golden(options.out)}
+    manifest["model"]["sha256"] = digest(options.out / "model.onnx")
+    (options.out / "manifest.json").write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
+    print(f"{options.out}: {manifest['model']['sha256']}")
+
+
+def digest(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def golden(out: Path) -> list[dict]:
+    """Draws the films and reads each by the graph that is being shipped."""
+    folder = out / "golden"
+    shutil.rmtree(folder, ignore_errors=True)
+    draw = HOME.parent / "synthetic-cxr" / "sample.py"
+    order = ["--count", str(GOLDEN_PER_CLASS), "--seed", str(GOLDEN_SEED), "--class", "both", "--out", str(folder)]
+    subprocess.run([sys.executable, str(draw), *order], check=True)
+    films = sorted(folder.glob("*.png"))
+    logits, _, _ = read(out / "model.onnx", np.stack([read_grey(film) for film in films]))
+    return [
+        {"file": f"golden/{film.name}", "sha256": digest(film), "logit": round(float(logit), 5), "tolerance": TOLERANCE}
+        for film, logit in zip(films, logits, strict=True)
+    ]
+
+
+def describe(report: dict) -> dict:
+    held_out, test = report["held_out"], report["test"]
+    return {
+        "schema": 1,
+        "id": "pneumonia-cxr",
+        "version": VERSION,
+        "title": "Pneumonia on frontal chest radiographs of small children",
+        "created": CREATED,
+        "model": {"file": "model.onnx", "sha256": "", "opset": OPSET},
+        "input": {"name": "image", "height": 224, "width": 224, "fit": "stretch", "resample": "area-u8", "range": "unit"},
+        "outputs": {"logit": "logit", "saliency": "saliency", "embedding": "embedding"},
+        "labels": {"negative": "no pneumonia seen", "positive": "pneumonia"},
+        "calibration": {
+            "kind": "platt",
+            "slope": held_out["slope"],
+            "intercept": held_out["intercept"],
+            "fitted_on": f"{held_out['films']} films of the training split, each read by a network that had not seen "
+            "its patient, under acquisition jitter; both classes weighing the same",
+        },
+        "operating_points": [
+            {
+                "name": "default",
+                "threshold": held_out["threshold"],
+                "sensitivity": round(test["sensitivity"], 4),
+                "specificity": round(test["specificity"], 4),
+                "measured_on": f"official test split, {test['films']} films of {test['patients']} patients; the "
+                "threshold was chosen on held-out training films",
+            }
+        ],
+        "intended_use": {
+            "population": "children of about 1 to 5 years",
+            "age_years": [0, 6],
+            "views": ["PA", "AP"],
+            "body_parts": ["CHEST", "THORAX"],
+            "not_for": [
+                "diagnosis or treatment decisions: not a cleared medical device",
+                "adults, and children over 6 years",
+                "lateral films, and body parts other than the chest",
+                "findings other than pneumonia, such as effusion, pneumothorax, fracture or foreign body",
+                "hospitals and scanners where it was not measured first",
+            ],
+        },
+        "performance": {
+            "auc": round(test["auc"], 4),
+            "auc_ci95": [round(edge, 4) for edge in test["auc_ci95_by_patient"]],
+            "ece": round(test["ece"], 4),
+            "test_images": test["films"],
+        },
+        "licence": "Apache-2.0",
+        "training_data": "Kermany D, Zhang K, Goldbaum M. Labeled Optical Coherence Tomography (OCT) and Chest X-Ray "
+        "Images for Classification, Mendeley Data, 2018; Cell 172:1122-1131, doi:10.1016/j.cell.2018.02.010; "
+        "Guangzhou Women and Children's Medical Center; CC BY 4.0",
+        "starting_weights": "none: random initialisation, trained from scratch on the training split alone",
+    }
+
+
+if __name__ == "__main__":
+    main()
