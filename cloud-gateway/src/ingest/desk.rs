@@ -42,30 +42,33 @@ impl Desk {
         Self { store, objects, key }
     }
 
-    /// Takes messages in. When this returns they are committed, and the receipts may leave.
+    /// Takes messages in. When this returns they are committed, and their receipts, sealed, may leave: topic and
+    /// payload for each device.
     ///
     /// # Errors
     /// [`DeskError`]; then nothing was committed and nothing may be acknowledged.
-    pub async fn take_in(self: &Arc<Self>, arrived: Vec<Arrived>, now: UnixMs) -> Result<Receipts, DeskError> {
+    pub async fn take_in(
+        self: &Arc<Self>,
+        arrived: Vec<Arrived>,
+        now: UnixMs,
+    ) -> Result<Vec<(String, Vec<u8>)>, DeskError> {
         let addressed: Vec<_> = arrived.into_iter().map(judge::address).collect();
-        let keys = self.keys(&addressed).await?;
+        let keys = Arc::new(self.keys(&addressed).await?);
         // Opening seals and syncing files would hold up every other task of this thread.
-        let desk = self.clone();
+        let (desk, known) = (self.clone(), keys.clone());
         let (mut accepted, refused) = tokio::task::spawn_blocking(move || {
-            let (accepted, refused) = desk.open(addressed, &keys);
+            let (accepted, refused) = desk.open(addressed, &known);
             accepted.iter().try_for_each(|accepted| desk.keep_image(accepted)).map(|()| (accepted, refused))
         })
         .await
         .map_err(|_| DeskError::Interrupted)??;
         // One order for every replica, so that two of them that hold the same messages can't wait for each other.
         accepted.sort_by(|a, b| a.key().cmp(&b.key()));
-        self.commit(&accepted, &refused, now).await.map_err(DeskError::Store)
+        let receipts = self.commit(&accepted, &refused, now).await.map_err(DeskError::Store)?;
+        receipts.into_messages(&self.key, &keys, &mut rand::rng()).map_err(DeskError::Receipt)
     }
 
-    async fn keys(
-        &self,
-        addressed: &[Result<Addressed, Refused>],
-    ) -> Result<HashMap<DeviceId, PublicKey>, DeskError> {
+    async fn keys(&self, addressed: &[Result<Addressed, Refused>]) -> Result<HashMap<DeviceId, PublicKey>, DeskError> {
         let mut keys = HashMap::new();
         for device in addressed.iter().flatten().map(|addressed| &addressed.envelope.device) {
             if keys.contains_key(device) {
@@ -263,6 +266,9 @@ pub enum DeskError {
     /// The object store did not take an image.
     #[error("images could not be stored, so they were not acknowledged and will come again")]
     Objects(#[source] ObjectsError),
+    /// The receipts could not be written.
+    #[error("messages were committed but their receipts could not be written; they will come again and be receipted")]
+    Receipt(#[source] wire::codec::CodecError),
     /// The program is stopping.
     #[error("messages were not taken in because the gateway is stopping; they will come again")]
     Interrupted,

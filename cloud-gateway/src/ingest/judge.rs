@@ -94,8 +94,7 @@ pub fn open(addressed: &Addressed, ours: &PrivateKey, device_key: Option<&Public
 
 fn unseal(addressed: &Addressed, ours: &PrivateKey, device_key: Option<&PublicKey>) -> Result<Body, Refusal> {
     let device_key = device_key.ok_or(Refusal::UnknownDevice)?;
-    let sealed: Sealed =
-        ciborium::from_reader(addressed.payload.as_slice()).map_err(|_| Refusal::NotSealed)?;
+    let sealed: Sealed = ciborium::from_reader(addressed.payload.as_slice()).map_err(|_| Refusal::NotSealed)?;
     if sealed.key_id != ours.public().key_id() {
         return Err(Refusal::OtherKey);
     }

@@ -151,7 +151,7 @@ async fn work(
         for publish in &batch {
             let _ = client.ack(publish).await;
         }
-        for (topic, payload) in receipts.into_messages().unwrap_or_default() {
+        for (topic, payload) in receipts {
             let told = client.publish(topic, payload, PublishOptions::at_least_once()).await.is_ok();
             metrics::counter!("receipts_total", "sent" => if told { "yes" } else { "no" }).increment(1);
         }

@@ -16,13 +16,14 @@ use crate::config::MqttConfig;
 pub fn client(config: &MqttConfig) -> Result<Arc<ClientConfig>, TlsError> {
     let mut roots = RootCertStore::empty();
     for authority in certificates("[mqtt] ca", &config.ca)? {
-        roots
-            .add(authority)
-            .map_err(|source| TlsError::Authority { file: config.ca.clone(), source })?;
+        roots.add(authority).map_err(|source| TlsError::Authority { file: config.ca.clone(), source })?;
     }
     let chain = certificates("[mqtt] certificate", &config.certificate)?;
-    let key = PrivateKeyDer::from_pem_file(&config.key)
-        .map_err(|source| TlsError::Pem { key: "[mqtt] key", file: config.key.clone(), source })?;
+    let key = PrivateKeyDer::from_pem_file(&config.key).map_err(|source| TlsError::Pem {
+        key: "[mqtt] key",
+        file: config.key.clone(),
+        source,
+    })?;
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let builder = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13])
