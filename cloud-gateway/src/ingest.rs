@@ -9,7 +9,6 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use vitals::health::Part;
 
-pub mod backoff;
 pub mod desk;
 pub mod judge;
 pub mod receipt;
@@ -47,7 +46,7 @@ pub async fn run(
                 part.down(&vitals::exit::chain(&ended.error));
             }
         }
-        let wait = backoff::delay(failures, rand::random());
+        let wait = wire::backoff::BROKER.delay(failures, rand::random());
         if stop.run_until_cancelled(tokio::time::sleep(wait)).await.is_none() {
             break;
         }
