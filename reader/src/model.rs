@@ -143,7 +143,11 @@ impl Loaded {
         let golden = bundle.golden_images()?;
         let mut session = ModelSession::open(&bundle, library, config)?;
         golden::check(&mut session, &golden)?;
-        let info = ModelInfo { provider: session.provider(), runtime: session.runtime().to_owned(), manifest: bundle.manifest };
+        let info = ModelInfo {
+            provider: session.provider(),
+            runtime: session.runtime().to_owned(),
+            manifest: bundle.manifest,
+        };
         Ok(Self { info, session })
     }
 }

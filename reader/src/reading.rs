@@ -35,7 +35,9 @@ pub enum ReadingError {
     #[error("the image could not be read for now")]
     Infer(#[from] InferError),
     /// The thread that ran the preparation ended early.
-    #[error("the preparation was cut short, most likely by the service's shutdown; the image will be read at the next start")]
+    #[error(
+        "the preparation was cut short, most likely by the service's shutdown; the image will be read at the next start"
+    )]
     Interrupted,
 }
 

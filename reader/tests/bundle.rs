@@ -1,6 +1,13 @@
 //! A bundle that is not what it should be is refused before anything of it is used, in words that say what to do.
 //! None of this needs ONNX Runtime.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test states its expectations by panicking"
+)]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -72,7 +79,10 @@ fn an_unknown_key_or_a_half_written_manifest_is_no_manifest() {
     let (_folder, path) = copy();
     edit(&path, "\"schema\"", "\"threshhold\": 0.1, \"schema\"");
     let error = refusal(&path);
-    assert!(matches!(&error, LoadError::Manifest { source, .. } if source.to_string().contains("threshhold")), "{error}");
+    assert!(
+        matches!(&error, LoadError::Manifest { source, .. } if source.to_string().contains("threshhold")),
+        "{error}"
+    );
     fs::write(path.join("manifest.json"), "{\"schema\": 1,").unwrap();
     assert!(matches!(refusal(&path), LoadError::Manifest { .. }));
 }
@@ -98,7 +108,8 @@ fn what_cannot_be_honoured_is_refused_by_key() {
 
 #[test]
 fn other_fits_and_resamplings_do_not_parse() {
-    for (from, to) in [("\"stretch\"", "\"letterbox\""), ("\"area-u8\"", "\"bilinear\""), ("\"platt\"", "\"isotonic\"")] {
+    for (from, to) in [("\"stretch\"", "\"letterbox\""), ("\"area-u8\"", "\"bilinear\""), ("\"platt\"", "\"isotonic\"")]
+    {
         let (_folder, path) = copy();
         edit(&path, from, to);
         assert!(matches!(refusal(&path), LoadError::Manifest { .. }), "{to}");

@@ -2,6 +2,13 @@
 //!
 //! Needs ONNX Runtime's library: `HILUM_ONNXRUNTIME`, else target/hilum/onnxruntime/, where `cargo xtask setup` puts it.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test states its expectations by panicking"
+)]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -79,8 +86,8 @@ async fn a_chest_film_is_read_and_its_numbers_are_the_models() {
     assert_eq!(reading.caveats, []);
     let Outcome::Read { finding, saliency, provider } = &reading.outcome else { panic!("{:?}", reading.outcome) };
     // Half black, half white: mean 0.5, logit 8 · 0.5 − 4 = 0, probability 0.5, at the threshold and so positive.
-    assert!(finding.logit.abs() < 1e-4, "{finding:?}");
-    assert!((finding.probability - 0.5).abs() < 1e-4);
+    assert!(finding.logit.abs() < 1e-3, "{finding:?}");
+    assert!((finding.probability - 0.5).abs() < 1e-3);
     assert_eq!((saliency.rows, saliency.columns, provider.as_str()), (14, 14, "CPU"));
     assert_eq!(saliency.values[..14], [0, 0, 0, 0, 0, 0, 0, 255, 255, 255, 255, 255, 255, 255]);
     let times = reading.times;
@@ -149,7 +156,8 @@ async fn a_batch_answers_each_image_with_its_own_numbers() {
     for (n, asked) in asked.into_iter().enumerate() {
         let inference = asked.await.unwrap();
         let expected = 8.0 * (n as f32 * 10.0 / 255.0) - 4.0;
-        assert!((inference.logit - expected).abs() < 1e-4, "image {n}: {} instead of {expected}", inference.logit);
+        // A mean of 50,176 f32 values, whose order of summation is the library's.
+        assert!((inference.logit - expected).abs() < 1e-3, "image {n}: {} instead of {expected}", inference.logit);
         assert_eq!(inference.embedding.len(), 16);
         assert!(inference.infer_ms > 0.0 && inference.queue_ms >= 0.0);
     }
@@ -202,4 +210,12 @@ async fn the_last_handle_stops_the_worker() {
     let started = std::time::Instant::now();
     drop(engine);
     assert!(started.elapsed() < Duration::from_secs(5));
+}
+
+/// The bundle that ships must load, digests, shapes and golden radiographs included, on the machine that builds it.
+#[test]
+fn the_shipped_model_gives_its_golden_logits_here() {
+    let bundle = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/pneumonia-cxr/bundle");
+    let loaded = Loaded::open(&bundle, &library(), session()).unwrap();
+    assert_eq!((loaded.info.manifest.id.as_str(), loaded.info.provider), ("pneumonia-cxr", Provider::Cpu));
 }

@@ -1,5 +1,12 @@
 //! The sandbox with real children: good files, files that bring a decoder down, and children that are not what they seem.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test states its expectations by panicking"
+)]
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
@@ -160,7 +167,12 @@ fn a_child_that_hangs_is_killed_at_its_time() {
 
 #[test]
 fn a_child_that_dies_or_talks_nonsense_has_crashed() {
-    for then in ["/usr/bin/head -c 4 >/dev/null; kill -SEGV $$", "kill -ABRT $$", "exit 0", "printf 'GET / HTTP/1.1'; exec /bin/sleep 60"] {
+    for then in [
+        "/usr/bin/head -c 4 >/dev/null; kill -SEGV $$",
+        "kill -ABRT $$",
+        "exit 0",
+        "printf 'GET / HTTP/1.1'; exec /bin/sleep 60",
+    ] {
         let started = Instant::now();
         let prepared = impostor(then, Limits::default()).prepare(Path::new("/x")).unwrap();
         assert_eq!(prepared.pixels.unwrap_err(), Unreadable::DecoderCrashed, "{then}");

@@ -1,6 +1,13 @@
 //! Real radiographs in every transfer syntax, where the folder with them is there (`HILUM_SHARED_DATA`, else
 //! `../shared/data` beside the repository). They may not be shipped; `files.rs` holds the same rules on files made there.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test states its expectations by panicking"
+)]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -59,7 +66,12 @@ fn each_real_film_is_prepared_or_refused_for_its_reason() {
     for path in files(&folder) {
         let prepared = prepare(&path, &Limits::default(), |_| ());
         let facts = prepared.about.as_ref().map(|a| &a.facts);
-        println!("{:24} {:8.1} ms {:?}", name(&path), prepared.decode_ms, facts.map(|f| (&f.body_part, &f.view, f.rows)));
+        println!(
+            "{:24} {:8.1} ms {:?}",
+            name(&path),
+            prepared.decode_ms,
+            facts.map(|f| (&f.body_part, &f.view, f.rows))
+        );
         assert!(prepared.about.is_some(), "{}: its header is readable", name(&path));
         match prepared.pixels {
             Ok(_) => prepared_count += 1,

@@ -1,5 +1,12 @@
 //! The grey-scale transform and the resize against vectors that were computed by others (`vectors/make_*.py`).
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test states its expectations by panicking"
+)]
+
 use reader::pixels::grayscale::{Frame, Lut, Modality, Voi};
 use reader::pixels::tensor::resize_area_u8;
 use serde::Deserialize;

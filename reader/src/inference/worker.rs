@@ -158,8 +158,7 @@ fn next_batch(shared: &Shared) -> Option<Vec<Request>> {
 
 fn answer(requests: Vec<Request>, model: &mut impl FnMut(&[Vec<u8>]) -> Result<Vec<Output>, String>) {
     let started = Instant::now();
-    let (images, waiting): (Vec<_>, Vec<_>) =
-        requests.into_iter().map(|r| (r.image, (r.since, r.answer))).unzip();
+    let (images, waiting): (Vec<_>, Vec<_>) = requests.into_iter().map(|r| (r.image, (r.since, r.answer))).unzip();
     let ran = catch_unwind(AssertUnwindSafe(|| model(&images)));
     let infer_ms = elapsed_ms(started);
     let outputs = match ran {

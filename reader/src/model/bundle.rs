@@ -33,8 +33,8 @@ impl Bundle {
     /// Reads `directory` and checks every digest.
     pub fn open(directory: &Path) -> Result<Self, LoadError> {
         let file = directory.join("manifest.json");
-        let manifest: Manifest =
-            serde_json::from_slice(&read(&file)?).map_err(|source| LoadError::Manifest { file: file.clone(), source })?;
+        let manifest: Manifest = serde_json::from_slice(&read(&file)?)
+            .map_err(|source| LoadError::Manifest { file: file.clone(), source })?;
         if let Some((key, problem)) = problem(&manifest) {
             return Err(LoadError::Unsupported { file, key, problem });
         }
@@ -97,7 +97,7 @@ fn problem(manifest: &Manifest) -> Option<(&'static str, String)> {
         Some(("operating_points", "has a threshold outside 0 to 1".into()))
     } else if manifest.golden.is_empty() {
         Some(("golden", "is empty, so nothing proves the model on this machine".into()))
-    } else if !manifest.golden.iter().all(|g| g.logit.is_finite() && g.tolerance > 0.0) {
+    } else if !manifest.golden.iter().all(|g| g.logit.is_finite() && g.tolerance.is_finite() && g.tolerance > 0.0) {
         Some(("golden", "needs a finite logit and a tolerance over 0 in each case".into()))
     } else if !(inside(&manifest.model.file) && manifest.golden.iter().all(|g| inside(&g.file))) {
         Some(("file", "names a file outside the bundle".into()))

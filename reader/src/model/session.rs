@@ -8,10 +8,10 @@ use ort::environment::Environment;
 use ort::session::{Session, SessionOutputs};
 use ort::value::TensorRef;
 
+use super::LoadError;
 use super::bundle::Bundle;
 use super::manifest::Manifest;
 use super::provider::{Provider, ProviderChoice, RECORD_ASSIGNMENT};
-use super::LoadError;
 use crate::pixels::{INPUT_SIDE, tensor};
 use crate::saliency::Saliency;
 
@@ -131,7 +131,8 @@ fn names(manifest: &Manifest, session: &Session) -> Result<[String; 4], LoadErro
 /// One answer per image out of the batched tensors.
 fn split(answers: &SessionOutputs<'_>, names: &[String], n: usize) -> Result<Vec<Output>, LoadError> {
     let tensor = |name: &str, rank: usize| -> Result<(Vec<usize>, &[f32]), LoadError> {
-        let wrong = |found: String| LoadError::Shape(format!("output {name} is {found}, not f32 [{n}, …] of rank {rank}"));
+        let wrong =
+            |found: String| LoadError::Shape(format!("output {name} is {found}, not f32 [{n}, …] of rank {rank}"));
         let value = answers.get(name).ok_or_else(|| wrong("missing".into()))?;
         let (shape, data) = value.try_extract_tensor::<f32>().map_err(|e| wrong(e.to_string()))?;
         let shape: Vec<usize> = shape.iter().map(|d| usize::try_from(*d).unwrap_or(0)).collect();

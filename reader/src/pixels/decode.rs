@@ -36,9 +36,7 @@ enum Start {
     /// A preamble or at least a file meta group, PS3.10 7.1.
     Meta,
     /// A bare dataset, as written before 1993 and by some archives; which encoding is a guess from its first element.
-    Bare {
-        uid: &'static str,
-    },
+    Bare { uid: &'static str },
 }
 
 /// Reads the header of the file at `path`.
@@ -67,7 +65,7 @@ impl Opened {
         let (rows, columns) = size(facts.rows, facts.columns, facts.frames, &self.limits)?;
         let uid = facts.transfer_syntax.clone();
         let syntax = TransferSyntaxRegistry.get(&uid);
-        if !syntax.is_some_and(|ts| ts.can_decode_all()) {
+        if !syntax.is_some_and(dicom_encoding::TransferSyntax::can_decode_all) {
             return Err(Unreadable::UnsupportedTransferSyntax { uid });
         }
         let mut object = read(&self.path, self.start, None)?;

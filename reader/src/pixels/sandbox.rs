@@ -48,7 +48,9 @@ pub enum SandboxError {
         program: PathBuf,
     },
     /// It was told to stop from outside.
-    #[error("the decoding process was stopped from outside, most likely by the service's shutdown; the image will be read again")]
+    #[error(
+        "the decoding process was stopped from outside, most likely by the service's shutdown; the image will be read again"
+    )]
     Stopped,
 }
 

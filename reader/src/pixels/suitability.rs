@@ -1,7 +1,7 @@
 //! The gate before the model: it was made for frontal chest radiographs, gives a confident number for a hip as well, and
 //! cannot tell. So what the header and the pixels can tell is asked first. One table; what is listed first wins.
 
-use super::{ImageFacts, INPUT_SIDE, Pixels, Unreadable};
+use super::{INPUT_SIDE, ImageFacts, Pixels, Unreadable};
 use crate::model::manifest::IntendedUse;
 use crate::reason::Reason;
 
@@ -82,7 +82,10 @@ fn other_modality(case: &Case<'_>) -> bool {
 
 /// Stated, and none of the intended words occurs in it ("PORT CHEST" is a chest).
 fn other_body_part(case: &Case<'_>) -> bool {
-    case.facts.body_part.as_deref().is_some_and(|part| !case.made_for.body_parts.iter().any(|word| part.contains(&**word)))
+    case.facts
+        .body_part
+        .as_deref()
+        .is_some_and(|part| !case.made_for.body_parts.iter().any(|word| part.contains(&**word)))
 }
 
 fn not_frontal(case: &Case<'_>) -> bool {

@@ -50,7 +50,9 @@ pub enum Unreadable {
         uid: String,
     },
     /// The decoding process died.
-    #[error("decoding this object crashed its process or needed too much memory; the object is kept aside for analysis")]
+    #[error(
+        "decoding this object crashed its process or needed too much memory; the object is kept aside for analysis"
+    )]
     DecoderCrashed,
     /// The decoding process ran out of its time.
     #[error("decoding this object took longer than allowed; the object is kept aside for analysis")]

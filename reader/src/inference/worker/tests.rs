@@ -78,11 +78,16 @@ async fn a_full_queue_refuses_and_urgent_overtakes() {
     assert_eq!(backlog.await.unwrap().unwrap().logit, 2.0);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_answer_that_nobody_waits_for_harms_nobody() {
-    let engine = Engine::with_model(info(), &config(4, 8), |i: &[Vec<u8>]| Ok(i.iter().map(|i| output(i)).collect()));
-    let engine = engine.unwrap();
-    let given_up = tokio::time::timeout(Duration::ZERO, engine.infer(vec![1; BYTES], Priority::Live)).await;
-    assert!(given_up.is_err());
+    let (engine, has_entered, go) = stuck();
+    let theirs = engine.clone();
+    let impatient = tokio::spawn(async move { theirs.infer(vec![1; BYTES], Priority::Live).await });
+    has_entered.recv().unwrap();
+    impatient.abort();
+    assert!(impatient.await.unwrap_err().is_cancelled());
+    for _ in 0..2 {
+        go.send(()).unwrap();
+    }
     assert_eq!(engine.infer(vec![5; BYTES], Priority::Live).await.unwrap().logit, 5.0);
 }

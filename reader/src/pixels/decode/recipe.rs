@@ -38,7 +38,8 @@ impl Recipe {
         if !matches!(bits_allocated, 8 | 16) {
             return Err(Unreadable::UnsupportedPixels { what: format!("{bits_allocated} bits allocated per sample") });
         }
-        if bits_stored == 0 || bits_stored > bits_allocated || high_bit + 1 < bits_stored || high_bit >= bits_allocated {
+        if bits_stored == 0 || bits_stored > bits_allocated || high_bit + 1 < bits_stored || high_bit >= bits_allocated
+        {
             return Err(Unreadable::malformed("Bits Stored and High Bit do not fit Bits Allocated"));
         }
         let signed = number(object, tags::PIXEL_REPRESENTATION) == Some(1);
@@ -73,7 +74,9 @@ fn colour(object: &DefaultDicomObject) -> Result<Colour, Unreadable> {
         ("RGB", 3) => Ok(Colour::Rgb { luminance_first: false }),
         ("YBR_FULL" | "YBR_FULL_422" | "YBR_ICT" | "YBR_RCT", 3) => Ok(Colour::Rgb { luminance_first: true }),
         ("PALETTE COLOR", 1) => palette(object),
-        _ => Err(Unreadable::UnsupportedPixels { what: format!("{samples} samples per pixel of an unusual colour model") }),
+        _ => Err(Unreadable::UnsupportedPixels {
+            what: format!("{samples} samples per pixel of an unusual colour model"),
+        }),
     }
 }
 

@@ -36,14 +36,16 @@ fn a_negative_slope_inverts_and_an_integer_one_is_exact() {
 #[test]
 fn a_modality_lut_comes_before_the_window() {
     let lut = Lut::new(10, 8, vec![0, 100, 200]).unwrap();
-    let frame = frame(vec![0, 10, 11, 12, 99], &Modality::Lut(lut), Voi::Linear { center: 128.0, width: 256.0 }, false, None);
+    let frame =
+        frame(vec![0, 10, 11, 12, 99], &Modality::Lut(lut), Voi::Linear { center: 128.0, width: 256.0 }, false, None);
     assert_eq!(frame.display(), [0, 0, 100, 200, 200]);
 }
 
 #[test]
 fn padding_is_black_in_both_photometric_interpretations_and_outside_the_range() {
     for (invert, live) in [(false, [0, 255]), (true, [255, 0])] {
-        let frame = frame(vec![-2000, 100, 200, -2000], &Modality::IDENTITY, Voi::FullRange, invert, Some((-2000, -1999)));
+        let frame =
+            frame(vec![-2000, 100, 200, -2000], &Modality::IDENTITY, Voi::FullRange, invert, Some((-2000, -1999)));
         assert_eq!(frame.range, (100, 200));
         let grey = frame.display();
         assert_eq!([grey[1], grey[2]], live);

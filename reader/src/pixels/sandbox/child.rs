@@ -27,7 +27,9 @@ fn serve() -> io::Result<()> {
     while let Some(Job { path, limits }) = frame::read(&mut input)? {
         lower_limits(&limits)?;
         // A parent that has gone takes no header, and then no result either: the write below ends this process.
-        let prepared = prepare(&path, &limits, |about| drop(frame::write(&mut output, &Reply::Header(about.clone()))));
+        let prepared = prepare(&path, &limits, |about| {
+            let _ = frame::write(&mut output, &Reply::Header(Box::new(about.clone())));
+        });
         frame::write(&mut output, &Reply::Done { pixels: prepared.pixels, decode_ms: prepared.decode_ms })?;
     }
     Ok(())

@@ -24,7 +24,7 @@ pub(super) enum Reply {
     /// Once, before any job.
     Hello { version: String },
     /// What the header says, before a pixel is decoded; absent where the header cannot be read.
-    Header(About),
+    Header(Box<About>),
     /// The end of a job.
     Done { pixels: Result<Pixels, Unreadable>, decode_ms: f64 },
 }

@@ -81,7 +81,7 @@ impl Worker {
     fn wait(&self, deadline: Instant, about: &mut Option<About>) -> Waited {
         loop {
             match self.replies.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-                Ok(Reply::Header(header)) if about.is_none() => *about = Some(header),
+                Ok(Reply::Header(header)) if about.is_none() => *about = Some(*header),
                 Ok(Reply::Done { pixels, decode_ms }) if sound(&pixels) => {
                     return Waited::Done(Box::new(pixels), decode_ms);
                 }
