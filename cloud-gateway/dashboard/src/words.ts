@@ -36,11 +36,13 @@ export function sentence(words: string): string {
  * must not read "52 %, negative".
  */
 export function percent(p: number, threshold: number | null = null): string {
-  if (p > 0 && p < 0.005) return '< 1 %';
-  if (p < 1 && p >= 0.995) return '> 99 %';
+  if (p > 0 && p < 0.005 && (threshold ?? 1) >= 0.01) return '< 1 %';
+  if (p < 1 && p >= 0.995 && (threshold ?? 0) <= 0.99) return '> 99 %';
   for (let digits = 0; digits <= 6; digits++) {
     const rounded = Number((p * 100).toFixed(digits));
-    if (threshold === null || rounded >= hundredths(threshold) === p >= threshold) return `${rounded} %`;
+    const sameSide = threshold === null || rounded >= hundredths(threshold) === p >= threshold;
+    const claimsTooMuch = (rounded === 0 && p > 0) || (rounded === 100 && p < 1);
+    if (sameSide && !claimsTooMuch) return `${rounded} %`;
   }
   return `${p * 100} %`;
 }
@@ -68,14 +70,14 @@ export function readingSentences(probability: number, point: OperatingPoint): st
   return [
     `The model gives ${percent(probability, point.threshold)} for pneumonia.`,
     `At the operating point “${point.name}” (≥ ${percentThreshold(point.threshold)}), this is called ${positive ? 'positive' : 'negative'}.`,
-    `On ${inline(point.measured_on)}, that point found ${ofHundred(point.sensitivity)} pneumonias and called ${ofHundred(point.specificity)} films without pneumonia negative.`,
+    `When it was measured, that point found ${ofHundred(point.sensitivity)} pneumonias and called ${ofHundred(point.specificity)} films without pneumonia negative (${inline(point.measured_on)}).`,
     positive
       ? `So ${ofHundred(1 - point.specificity)} films without pneumonia were called positive there: this may be one of them.`
       : `So ${ofHundred(1 - point.sensitivity)} pneumonias were called negative there: this may be one of them.`,
   ];
 }
 
-/** Words from a manifest, set into a running sentence. */
+/** Words from a manifest, set into a sentence's brackets. */
 function inline(words: string): string {
   return words.trim().replace(/[.;,]+$/, '');
 }

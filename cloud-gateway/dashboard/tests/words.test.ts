@@ -19,6 +19,9 @@ describe('percent', () => {
     [0.5231, 0.5236, '52 %'],
     [0.424, 0.4237, '42.4 %'],
     [0.8755, 0.4237, '88 %'],
+    [0.0155, 0.016, '1.55 %'],
+    [0.004, 0.003, '0.4 %'],
+    [0.004, 0.006, '0.4 %'],
   ])('%f against %f reads %s', (p, threshold, words) => expect(percent(p, threshold)).toBe(words));
 
   test('the rounded number lies on the same side of the threshold as the number, always', () => {
@@ -35,7 +38,7 @@ test('a positive reading says what the point missed in films without pneumonia',
   expect(readingSentences(0.87, POINT)).toEqual([
     'The model gives 87 % for pneumonia.',
     'At the operating point “default” (≥ 52 %), this is called positive.',
-    'On 624 test images, that point found 96 of 100 pneumonias and called 92 of 100 films without pneumonia negative.',
+    'When it was measured, that point found 96 of 100 pneumonias and called 92 of 100 films without pneumonia negative (624 test images).',
     'So 8 of 100 films without pneumonia were called positive there: this may be one of them.',
   ]);
 });
