@@ -29,7 +29,7 @@ function invent(n: number, receivedAt: Date): void {
     id, device: `radiology-${1 + (n % 3)}`, site: n % 3 === 2 ? 'Riverside Clinic' : 'Demo Hospital',
     received_at: receivedAt.toISOString(), stored_at: new Date(receivedAt.getTime() + 900).toISOString(),
     study: `s-${(n * 7919).toString(16).padStart(12, '0')}`, patient: `p-${(n * 104_729).toString(16).padStart(12, '0')}`,
-    modality: n % 2 === 0 ? 'DX' : 'CR', view: n % 4 === 3 ? null : n % 2 === 0 ? 'PA' : 'AP', age_band: n % 9 === 8 ? '10–19 years' : '0–4 years', sex: ['F', 'M', null][n % 3] ?? null,
+    modality: n % 2 === 0 ? 'DX' : 'CR', view: n % 4 === 3 ? null : n % 2 === 0 ? 'PA' : 'AP', age_band: n % 9 === 8 ? '6-17' : '1-5', sex: ['F', 'M', null][n % 3] ?? null,
     outcome, finding: outcome === 'read' ? (positive ? 'positive' : 'negative') : null, probability, threshold: outcome === 'read' ? POINT.threshold : null,
     reason: outcome === 'abstained' ? { code: 'not_a_chest', words: 'the body part is HIP, this model reads chests' } : outcome === 'unreadable' ? { code: 'truncated_pixels', words: 'the pixel data end before the last row' } : null,
     model: outcome === 'read' ? { id: 'pneumonia-cxr', version: '1.0.0' } : null, provider: outcome === 'read' ? 'CPU' : null, has_image: picture !== null, verdict: null,

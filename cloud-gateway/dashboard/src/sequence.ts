@@ -1,7 +1,7 @@
 // The order in which a reader walks from study to study. It is taken from the work list when a study is opened there
 // and then holds still: a verdict moves the study's line in the list, but "next" stays what the reader saw below it.
 import { signal } from '@preact/signals';
-import { listResults, type ResultFilter } from './api';
+import { listResults, MAX_LIMIT, type ResultFilter } from './api';
 import { place, type Place } from './place';
 import { cursor, filter, items } from './work_list';
 
@@ -9,8 +9,8 @@ const ids = signal<readonly string[]>([]);
 /** Where the order goes on behind its end, and under which filter; null if it doesn't. */
 let rest: { filter: ResultFilter; cursor: string } | null = null;
 
-/** How many ids are asked for at a time. */
-const PAGE = 50;
+/** How many ids are asked for at a time: a day's worth, so that most studies find their place. */
+const PAGE = MAX_LIMIT;
 
 /** Takes the work list as it stands. */
 export function takeFromList(): void {

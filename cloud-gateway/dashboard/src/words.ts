@@ -5,11 +5,11 @@ import type { OperatingPoint, Outcome, Reason, ResultSummary } from './api';
 /** What a line needs to say what was found. */
 export type Read = Pick<ResultSummary, 'outcome' | 'finding' | 'reason'>;
 
-/** The finding in two or three words. */
+/** The finding in two or three words. The model suspects; it is the reader who finds. */
 export function findingTitle({ outcome, finding }: Pick<Read, 'outcome' | 'finding'>): string {
   if (outcome === 'abstained') return 'Not assessed';
   if (outcome === 'unreadable') return 'Unreadable';
-  return finding === 'positive' ? 'Pneumonia' : 'No pneumonia seen';
+  return finding === 'positive' ? 'Pneumonia suspected' : 'No pneumonia seen';
 }
 
 /** What it means for the reader that the model gives no finding. */
@@ -100,8 +100,13 @@ export function duration(ms: number): string {
 
 /** "PA", "5–9 years", "female": whatever of it is known. */
 export function patientWords({ view, age_band, sex }: Pick<ResultSummary, 'view' | 'age_band' | 'sex'>): string {
-  const known = [view, age_band, sex === null ? null : sexWord(sex)].filter((word) => word !== null && word !== '');
+  const known = [view, age_band === null ? null : ageWords(age_band), sex === null ? null : sexWord(sex)].filter((word) => word !== null && word !== '');
   return known.length > 0 ? known.join(' · ') : 'not stated';
+}
+
+/** The gateway's age bands ("under 1", "1-5", "80+") in words. */
+export function ageWords(band: string): string {
+  return band === 'under 1' ? 'under 1 year' : `${band.replace('-', '–')} years`;
 }
 
 /** Patient's Sex (0010,0040) in a word. */

@@ -58,7 +58,7 @@ test('shares are never rounded to all or none', () => {
 });
 
 test('findings have titles', () => {
-  expect(findingTitle({ outcome: 'read', finding: 'positive' })).toBe('Pneumonia');
+  expect(findingTitle({ outcome: 'read', finding: 'positive' })).toBe('Pneumonia suspected');
   expect(findingTitle({ outcome: 'read', finding: 'negative' })).toBe('No pneumonia seen');
   expect(findingTitle({ outcome: 'abstained', finding: null })).toBe('Not assessed');
   expect(findingTitle({ outcome: 'unreadable', finding: null })).toBe('Unreadable');
@@ -71,6 +71,8 @@ test('reasons become sentences', () => {
 
 test('what is not known of a patient is left out', () => {
   expect(patientWords({ view: 'PA', age_band: null, sex: 'F' })).toBe('PA · female');
+  expect(patientWords({ view: null, age_band: '1-5', sex: null })).toBe('1–5 years');
+  expect(patientWords({ view: null, age_band: 'under 1', sex: null })).toBe('under 1 year');
   expect(patientWords({ view: null, age_band: null, sex: null })).toBe('not stated');
 });
 

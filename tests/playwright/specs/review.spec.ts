@@ -33,7 +33,7 @@ test('the work list shows every result in words, and filters them', async ({ pag
   await expect(rows(page).first()).toHaveAttribute('aria-current', 'true');
   await picture(page, 'work-list');
 
-  await page.getByText('No pneumonia seen', { exact: true }).first().click();
+  await page.getByText('Not seen', { exact: true }).click();
   await expect(page).toHaveURL(/finding=negative/);
   await expect(page.locator('td.finding.positive')).toHaveCount(0);
 
@@ -122,6 +122,7 @@ test('a verdict is kept, counts, can be changed, and stands in the audit log', a
   await expect(history).toHaveCount(had + 2);
   await expect(history.first()).toContainText('counts');
   await expect(history.nth(1)).toContainText(note);
+  await settled(page);
   await picture(page, 'verdict');
 
   await page.getByRole('link', { name: 'Audit log' }).click();

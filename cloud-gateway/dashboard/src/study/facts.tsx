@@ -2,7 +2,7 @@
 import type { ComponentChildren, JSX } from 'preact';
 import type { ImageHeader, Model, ResultDetail, Stages } from '../api';
 import { When } from '../shell/when';
-import { duration, sexWord } from '../words';
+import { ageWords, duration, sexWord } from '../words';
 
 export function Facts({ result }: { result: ResultDetail }): JSX.Element {
   return (
@@ -15,7 +15,7 @@ export function Facts({ result }: { result: ResultDetail }): JSX.Element {
           <Fact name="Study">{short(result.study)}</Fact>
           <Fact name="Patient">{short(result.patient)}</Fact>
           <Fact name="Modality, view">{[result.modality ?? 'not stated', result.view ?? 'view not stated'].join(', ')}</Fact>
-          <Fact name="Age, sex">{[result.age_band ?? 'age not stated', result.sex === null ? 'sex not stated' : sexWord(result.sex)].join(', ')}</Fact>
+          <Fact name="Age, sex">{[result.age_band === null ? 'age not stated' : ageWords(result.age_band), result.sex === null ? 'sex not stated' : sexWord(result.sex)].join(', ')}</Fact>
           <Fact name="Site">{result.site}</Fact>
           <Fact name="Device">{result.device}</Fact>
           <Fact name="Received">

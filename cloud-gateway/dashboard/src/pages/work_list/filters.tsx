@@ -11,8 +11,8 @@ interface Choice {
 
 const FINDINGS: Choice[] = [
   { value: '', words: 'All' },
-  { value: 'positive', words: 'Pneumonia' },
-  { value: 'negative', words: 'No pneumonia seen' },
+  { value: 'positive', words: 'Suspected' },
+  { value: 'negative', words: 'Not seen' },
   { value: 'none', words: 'Not assessed' },
 ];
 const REVIEWS: Choice[] = [
@@ -27,7 +27,7 @@ export function Filters(): JSX.Element {
     <div class="filters">
       <Choices
         name="finding"
-        label="Finding"
+        label="Pneumonia"
         choices={FINDINGS}
         value={now.finding ?? ''}
         choose={(value) => go(listPath({ ...now, finding: FINDING[value] ?? null }), true)}
