@@ -1,0 +1,77 @@
+//! The scanner's side: a DICOM storage service class provider of our own on the PDU codec of `dicom-ul`. It never reads
+//! pixels, and says success only for what is durable and journalled.
+//!
+//! ```text
+//! listener ─▶ acceptance (who, with what) ─▶ association (one table) ─▶ store (spool, journal, status)
+//!                                                └─ pdu_stream, dimse: bytes to types and back
+//! ```
+
+pub mod acceptance;
+mod ae_title;
+mod association;
+pub mod dimse;
+pub mod identity;
+mod listener;
+mod pdu_stream;
+mod refusals;
+pub mod scu;
+pub mod status;
+mod store;
+pub mod syntax;
+mod uid;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+pub use acceptance::{AllowedScanner, Rules};
+pub use ae_title::{AeTitle, InvalidAeTitle};
+pub use listener::Listener;
+pub use refusals::{Refusal, Refusals};
+pub use status::Status;
+pub use store::StoreRoom;
+pub use uid::{InvalidUid, Uid};
+
+/// `[dicom]` of the configuration.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DicomConfig {
+    /// Address and port that scanners send to.
+    pub listen: SocketAddr,
+    /// Our own AE title.
+    pub ae_title: AeTitle,
+    /// Associations at the same time, 1 to 256.
+    #[serde(default = "DicomConfig::default_associations")]
+    pub max_associations: usize,
+    /// The scanners that may send. Nobody else is answered.
+    #[serde(default)]
+    pub allow: Vec<AllowedScanner>,
+}
+
+impl DicomConfig {
+    /// A department has a handful of scanners; each opens one or two associations.
+    fn default_associations() -> usize {
+        16
+    }
+}
+
+/// How long a peer may be silent.
+#[derive(Clone, Copy, Debug)]
+pub struct Timeouts {
+    /// From the connection to the whole A-ASSOCIATE-RQ (the ARTIM timer of PS3.8 9.1.5).
+    pub artim: Duration,
+    /// From one PDU to the next within an association.
+    pub idle: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            // PS3.8 leaves it to the product; 30 s is what dcmtk uses.
+            artim: Duration::from_secs(30),
+            // Modalities keep an association open while a technician looks at the image before it is sent.
+            idle: Duration::from_secs(120),
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! One association from its first PDU to its last: a table of what may come when; whatever else comes is an abort of this
+//! association and of nothing else.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use dicom_ul::Pdu;
+use dicom_ul::pdu::{AbortRQServiceProviderReason as Provider, AbortRQSource, PDataValue, PDataValueType};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_util::sync::CancellationToken;
+
+use super::acceptance::Context;
+use super::dimse::{self, DimseError, Kind, Request};
+use super::pdu_stream::{PduError, PduStream};
+use super::store::{Caller, Incoming, StoreRoom, report};
+use super::{Status, Timeouts};
+
+/// Time for a peer to close after the last word.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// An association that was accepted.
+pub(super) struct Association<S> {
+    pub(super) stream: PduStream<S>,
+    pub(super) contexts: Vec<Context>,
+    /// Longest PDU that the peer takes; 0 where it names no limit.
+    pub(super) peer_limit: u32,
+    pub(super) caller: Caller,
+    pub(super) room: Arc<StoreRoom>,
+    pub(super) timeouts: Timeouts,
+}
+
+/// How an association ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// Released by the peer, as it should be.
+    Released,
+    /// Aborted by the peer.
+    Aborted,
+    /// The peer closed the connection without a word.
+    Closed,
+    /// It did something outside the protocol.
+    Violated,
+    /// It was silent for too long.
+    Silent,
+    /// The service stops.
+    Stopped,
+}
+
+impl End {
+    /// For metrics.
+    pub(super) fn label(self) -> &'static str {
+        match self {
+            Self::Released => "released",
+            Self::Aborted => "aborted_by_peer",
+            Self::Closed => "closed_by_peer",
+            Self::Violated => "protocol_violation",
+            Self::Silent => "idle_timeout",
+            Self::Stopped => "stopped",
+        }
+    }
+}
+
+/// Where a message stands.
+enum Phase {
+    /// A command set is awaited or partly there.
+    Command { context: Option<u8>, gathered: Vec<u8> },
+    /// A dataset is coming.
+    Dataset { context: u8, request: Request, sink: Sink },
+}
+
+/// Where a dataset goes.
+enum Sink {
+    Store(Box<Incoming>),
+    /// It belongs to something that is refused; this is said after its last fragment.
+    Nowhere(Status),
+}
+
+/// What ends an association from our side.
+enum Break {
+    Violation(&'static str, Provider),
+    Pdu(PduError),
+}
+
+impl From<PduError> for Break {
+    fn from(error: PduError) -> Self {
+        Self::Pdu(error)
+    }
+}
+
+impl From<DimseError> for Break {
+    fn from(error: DimseError) -> Self {
+        let words = match error {
+            DimseError::Damaged => "a damaged command set",
+            DimseError::Incomplete => "an incomplete command set",
+            DimseError::Response => "a response that nobody asked for",
+        };
+        Self::Violation(words, Provider::InvalidPduParameter)
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Association<S> {
+    /// Serves until the end. At a stop, a message that has begun is finished first.
+    pub(super) async fn serve(mut self, stop: &CancellationToken) -> End {
+        let mut phase = Phase::awaiting();
+        loop {
+            let between = matches!(&phase, Phase::Command { context: None, .. });
+            let pdu = tokio::select! {
+                biased;
+                () = stop.cancelled(), if between => return self.abort(AbortRQSource::ServiceUser, End::Stopped).await,
+                read = tokio::time::timeout(self.timeouts.idle, self.stream.read()) => match read {
+                    Err(_) => {
+                        tracing::info!(idle_s = self.timeouts.idle.as_secs(), "association ended: the scanner was silent");
+                        return self.abort(provider(Provider::ReasonNotSpecified), End::Silent).await;
+                    }
+                    Ok(Err(error)) => return self.broken(Break::Pdu(error)).await,
+                    Ok(Ok(None)) => return End::Closed,
+                    Ok(Ok(Some(pdu))) => pdu,
+                },
+            };
+            phase = match pdu {
+                Pdu::PData { data } => match self.values(phase, data).await {
+                    Ok(phase) => phase,
+                    Err(why) => return self.broken(why).await,
+                },
+                Pdu::ReleaseRQ => return self.release().await,
+                Pdu::AbortRQ { .. } => return End::Aborted,
+                _ => {
+                    let why = Break::Violation("a PDU that has no place here", Provider::UnexpectedPdu);
+                    return self.broken(why).await;
+                }
+            };
+        }
+    }
+
+    async fn values(&mut self, mut phase: Phase, values: Vec<PDataValue>) -> Result<Phase, Break> {
+        for value in values {
+            phase = self.value(phase, value).await?;
+        }
+        Ok(phase)
+    }
+
+    /// The table: (where the message stands, what came) → where it stands then.
+    async fn value(&mut self, phase: Phase, value: PDataValue) -> Result<Phase, Break> {
+        use PDataValueType::{Command, Data};
+        let id = value.presentation_context_id;
+        match (phase, value.value_type) {
+            (Phase::Command { context, mut gathered }, Command) if context.is_none_or(|begun| begun == id) => {
+                if gathered.len() + value.data.len() > dimse::LONGEST {
+                    return Err(Break::Violation("an endless command set", Provider::InvalidPduParameter));
+                }
+                gathered.extend(value.data);
+                if value.is_last {
+                    self.command(id, Request::parse(&gathered)?).await
+                } else {
+                    Ok(Phase::Command { context: Some(id), gathered })
+                }
+            }
+            (Phase::Dataset { context, request, mut sink }, Data) if context == id => {
+                if let Sink::Store(incoming) = &mut sink {
+                    incoming.take(&value.data).await;
+                }
+                if value.is_last { self.stored(context, &request, sink).await } else { Ok(Phase::Dataset { context, request, sink }) }
+            }
+            _ => Err(Break::Violation("a fragment out of turn", Provider::UnexpectedPduParameter)),
+        }
+    }
+
+    /// A whole command: what is done about it.
+    async fn command(&mut self, id: u8, request: Request) -> Result<Phase, Break> {
+        let Some(context) = self.contexts.iter().find(|context| context.id == id) else {
+            return Err(Break::Violation("a presentation context that was not accepted", Provider::InvalidPduParameter));
+        };
+        let sink = match (request.kind, request.has_dataset) {
+            (Kind::Cancel, _) => return Ok(Phase::awaiting()),
+            (Kind::Echo, false) => return self.answer(id, &request, Status::SUCCESS).await,
+            (Kind::Store, false) => {
+                report(&self.room, &self.caller, Status::NO_DATASET);
+                return self.answer(id, &request, Status::NO_DATASET).await;
+            }
+            (Kind::Other(_), false) => return self.answer(id, &request, Status::UNRECOGNIZED_OPERATION).await,
+            (Kind::Store, true) => {
+                let incoming = Incoming::begin(Arc::clone(&self.room), self.caller.clone(), &request, context).await;
+                Sink::Store(Box::new(incoming))
+            }
+            (Kind::Echo | Kind::Other(_), true) => Sink::Nowhere(Status::UNRECOGNIZED_OPERATION),
+        };
+        Ok(Phase::Dataset { context: id, request, sink })
+    }
+
+    async fn stored(&mut self, id: u8, request: &Request, sink: Sink) -> Result<Phase, Break> {
+        let status = match sink {
+            Sink::Store(incoming) => incoming.finish().await,
+            Sink::Nowhere(status) => status,
+        };
+        self.answer(id, request, status).await
+    }
+
+    async fn answer(&mut self, id: u8, request: &Request, status: Status) -> Result<Phase, Break> {
+        let set = request.response(status.code, status.comment);
+        self.stream.write_command(id, &set, self.peer_limit).await?;
+        Ok(Phase::awaiting())
+    }
+
+    async fn release(mut self) -> End {
+        if self.stream.write(&Pdu::ReleaseRP).await.is_ok() {
+            self.farewell().await;
+        }
+        End::Released
+    }
+
+    async fn broken(self, why: Break) -> End {
+        match why {
+            Break::Violation(what, reason) => {
+                tracing::warn!(what, "association aborted: the peer sent what has no place here");
+                self.abort(provider(reason), End::Violated).await
+            }
+            Break::Pdu(PduError::Socket(_)) => End::Closed,
+            Break::Pdu(error) => {
+                tracing::warn!(error = %error, "association aborted");
+                self.abort(provider(Provider::InvalidPduParameter), End::Violated).await
+            }
+        }
+    }
+
+    async fn abort(mut self, source: AbortRQSource, end: End) -> End {
+        if self.stream.write(&Pdu::AbortRQ { source }).await.is_ok() {
+            self.farewell().await;
+        }
+        end
+    }
+
+    /// The peer closes (PS3.8 9.2.3); where it does not, we do.
+    async fn farewell(&mut self) {
+        let _ = tokio::time::timeout(FAREWELL, self.stream.drain()).await;
+        self.stream.close().await;
+    }
+}
+
+impl Phase {
+    fn awaiting() -> Self {
+        Self::Command { context: None, gathered: Vec::new() }
+    }
+}
+
+fn provider(reason: Provider) -> AbortRQSource {
+    AbortRQSource::ServiceProvider(reason)
+}

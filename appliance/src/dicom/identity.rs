@@ -1,0 +1,141 @@
+//! The identifiers that a dataset states of itself, from its first bytes only: what a C-STORE command says must be what its
+//! dataset says. A bounded walk over element headers that skips values; it never builds a dataset and never decodes pixels.
+
+use std::io::Read;
+
+use super::syntax;
+
+/// SOP Class UID (0008,0016) and SOP Instance UID (0008,0018).
+const WANTED: [(u16, u16); 2] = [(0x0008, 0x0016), (0x0008, 0x0018)];
+
+/// Most bytes that a deflated beginning is inflated to.
+const LONGEST_HEAD: u64 = 64 * 1024;
+
+/// SOP Class and SOP Instance UID as the dataset whose beginning is `head` states them. `None` where the walk did not meet
+/// them: the dataset is damaged or odd, and the reader will say so.
+#[must_use]
+pub fn stated(head: &[u8], transfer_syntax: &str) -> [Option<String>; 2] {
+    if transfer_syntax == syntax::DEFLATED {
+        let mut inflated = Vec::new();
+        // The beginning of a stream ends in the middle of a block: what came out before that counts.
+        let _ = flate2::read::DeflateDecoder::new(head).take(LONGEST_HEAD).read_to_end(&mut inflated);
+        return walk(&inflated, Encoding { explicit: true, big: false });
+    }
+    let explicit = transfer_syntax != syntax::IMPLICIT_LE;
+    walk(head, Encoding { explicit, big: transfer_syntax == syntax::EXPLICIT_BE })
+}
+
+#[derive(Clone, Copy)]
+struct Encoding {
+    explicit: bool,
+    big: bool,
+}
+
+impl Encoding {
+    fn u16(self, bytes: [u8; 2]) -> u16 {
+        if self.big { u16::from_be_bytes(bytes) } else { u16::from_le_bytes(bytes) }
+    }
+
+    fn u32(self, bytes: [u8; 4]) -> u32 {
+        if self.big { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) }
+    }
+}
+
+fn walk(bytes: &[u8], encoding: Encoding) -> [Option<String>; 2] {
+    let mut found = [None, None];
+    let mut rest = bytes;
+    while let Some((tag, value, next)) = element(rest, encoding) {
+        // Elements ascend (PS3.5 7.1): past the last wanted one there is nothing to find.
+        if tag > WANTED[1] {
+            break;
+        }
+        if let Some(slot) = WANTED.iter().position(|wanted| *wanted == tag) {
+            found[slot] = Some(String::from_utf8_lossy(value).trim_end_matches(['\0', ' ']).to_owned());
+        }
+        rest = next;
+    }
+    found
+}
+
+/// Tag, value and what follows; `None` at the end, over it, and at a sequence of undefined length.
+fn element(bytes: &[u8], encoding: Encoding) -> Option<((u16, u16), &[u8], &[u8])> {
+    let (head, rest) = bytes.split_first_chunk::<8>()?;
+    let [g0, g1, e0, e1, a, b, c, d] = *head;
+    let tag = (encoding.u16([g0, g1]), encoding.u16([e0, e1]));
+    // Explicit VRs of four-byte length, PS3.5 table 7.1-1.
+    let long = matches!(
+        &[a, b],
+        b"OB" | b"OD" | b"OF" | b"OL" | b"OV" | b"OW" | b"SQ" | b"SV" | b"UC" | b"UN" | b"UR" | b"UT" | b"UV"
+    );
+    let (length, rest) = if !encoding.explicit {
+        (encoding.u32([a, b, c, d]), rest)
+    } else if long {
+        let (length, rest) = rest.split_first_chunk::<4>()?;
+        (encoding.u32(*length), rest)
+    } else {
+        (u32::from(encoding.u16([c, d])), rest)
+    };
+    let length = usize::try_from(length).ok().filter(|length| *length <= rest.len())?;
+    let (value, next) = rest.split_at(length);
+    Some((tag, value, next))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    const CLASS: &[u8] = b"1.2.840.10008.5.1.4.1.1.1\0";
+    const INSTANCE: &[u8] = b"2.25.42\0";
+
+    fn dataset(explicit: bool, big: bool) -> Vec<u8> {
+        let u16 = |n: u16| if big { n.to_be_bytes() } else { n.to_le_bytes() };
+        let mut bytes = Vec::new();
+        for (element, vr, value) in [(0x0005, b"CS", b"ISO_IR 100".as_slice()), (0x0016, b"UI", CLASS), (0x0018, b"UI", INSTANCE)] {
+            bytes.extend(u16(8));
+            bytes.extend(u16(element));
+            if explicit {
+                bytes.extend(vr);
+                bytes.extend(u16(value.len() as u16));
+            } else {
+                bytes.extend((value.len() as u32).to_le_bytes());
+            }
+            bytes.extend(value);
+        }
+        bytes
+    }
+
+    #[test]
+    fn identifiers_are_found_in_every_encoding() {
+        let deflated = {
+            let mut stream = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::fast());
+            stream.write_all(&dataset(true, false)).unwrap();
+            stream.finish().unwrap()
+        };
+        for (bytes, uid) in [
+            (dataset(false, false), syntax::IMPLICIT_LE),
+            (dataset(true, false), syntax::EXPLICIT_LE),
+            (dataset(true, false), "1.2.840.10008.1.2.4.70"),
+            (dataset(true, true), syntax::EXPLICIT_BE),
+            (deflated, syntax::DEFLATED),
+        ] {
+            let expected = [Some("1.2.840.10008.5.1.4.1.1.1".to_owned()), Some("2.25.42".to_owned())];
+            assert_eq!(stated(&bytes, uid), expected, "{uid}");
+        }
+    }
+
+    #[test]
+    fn what_is_cut_short_is_not_guessed() {
+        let whole = dataset(true, false);
+        assert_eq!(stated(&whole[..whole.len() - 1], syntax::EXPLICIT_LE)[1], None);
+        assert_eq!(stated(&[], syntax::IMPLICIT_LE), [None, None]);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_bytes_are_answered_without_a_panic(bytes: Vec<u8>, pick in 0usize..14) {
+            let _ = stated(&bytes, syntax::TRANSFER_SYNTAXES[pick]);
+        }
+    }
+}

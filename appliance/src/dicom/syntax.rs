@@ -1,0 +1,95 @@
+//! What this application entity takes: kinds of objects and their encodings, as one table each. Whatever is not listed is
+//! refused in the scanner's own words when it asks.
+
+/// Verification, answered with C-ECHO (PS3.4 annex A).
+pub const VERIFICATION: &str = "1.2.840.10008.1.1";
+
+/// Implicit VR Little Endian, which every application entity must take (PS3.5 10.1).
+pub const IMPLICIT_LE: &str = "1.2.840.10008.1.2";
+/// Explicit VR Little Endian.
+pub const EXPLICIT_LE: &str = "1.2.840.10008.1.2.1";
+/// Deflated Explicit VR Little Endian.
+pub const DEFLATED: &str = "1.2.840.10008.1.2.1.99";
+/// Explicit VR Big Endian, retired, still sent by old scanners.
+pub const EXPLICIT_BE: &str = "1.2.840.10008.1.2.2";
+
+/// A kind of object that is stored, and why.
+pub struct StorageClass {
+    /// SOP Class UID.
+    pub uid: &'static str,
+    /// Its name, for the status page.
+    pub name: &'static str,
+}
+
+/// The storage classes (PS3.4 B.5) that may hold a chest radiograph.
+#[rustfmt::skip]
+pub const STORAGE: [StorageClass; 4] = [
+    // Imaging plates.
+    StorageClass { uid: "1.2.840.10008.5.1.4.1.1.1", name: "Computed Radiography" },
+    // Flat panels; what the radiologist sees.
+    StorageClass { uid: "1.2.840.10008.5.1.4.1.1.1.1", name: "Digital X-Ray, for presentation" },
+    // Flat panels; raw. Read under the window in its header, or its full range.
+    StorageClass { uid: "1.2.840.10008.5.1.4.1.1.1.1.1", name: "Digital X-Ray, for processing" },
+    // Digitised films, and PNG or JPEG files that `hilum-appliance wrap` made into DICOM objects.
+    StorageClass { uid: "1.2.840.10008.5.1.4.1.1.7", name: "Secondary Capture" },
+];
+
+/// The transfer syntaxes that the reader decodes, each tested against it.
+#[rustfmt::skip]
+pub const TRANSFER_SYNTAXES: [&str; 14] = [
+    EXPLICIT_LE,
+    IMPLICIT_LE,
+    DEFLATED,
+    EXPLICIT_BE,
+    "1.2.840.10008.1.2.5",    // RLE Lossless
+    "1.2.840.10008.1.2.4.50", // JPEG Baseline, 8 bit
+    "1.2.840.10008.1.2.4.51", // JPEG Extended: 8 bit is read; 12 bit is stored and answered as unreadable, with the reason
+    "1.2.840.10008.1.2.4.57", // JPEG Lossless
+    "1.2.840.10008.1.2.4.70", // JPEG Lossless, first-order prediction
+    "1.2.840.10008.1.2.4.80", // JPEG-LS Lossless
+    "1.2.840.10008.1.2.4.81", // JPEG-LS Near-Lossless
+    "1.2.840.10008.1.2.4.90", // JPEG 2000 Lossless
+    "1.2.840.10008.1.2.4.91", // JPEG 2000
+    "1.2.840.10008.1.2.4.92", // JPEG 2000 Part 2 Lossless, which single frames encode as Part 1
+];
+
+/// The name of a kind of object that is taken, or `None`.
+#[must_use]
+pub fn storage_name(uid: &str) -> Option<&'static str> {
+    STORAGE.iter().find(|class| class.uid == uid).map(|class| class.name)
+}
+
+/// The transfer syntaxes in which this kind of object is taken; empty where it is not.
+#[must_use]
+pub fn accepted_for(abstract_syntax: &str) -> &'static [&'static str] {
+    if abstract_syntax == VERIFICATION {
+        // Explicit and Implicit VR Little Endian: a C-ECHO has no dataset.
+        &TRANSFER_SYNTAXES[..2]
+    } else if storage_name(abstract_syntax).is_some() {
+        &TRANSFER_SYNTAXES
+    } else {
+        &[]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use dicom_encoding::TransferSyntaxIndex;
+    use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
+
+    use super::*;
+
+    #[test]
+    fn what_is_offered_can_be_decoded() {
+        for uid in TRANSFER_SYNTAXES {
+            let syntax = TransferSyntaxRegistry.get(uid).unwrap_or_else(|| panic!("{uid} is unknown"));
+            assert!(syntax.can_decode_all(), "{uid} is offered and cannot be decoded");
+        }
+    }
+
+    #[test]
+    fn verification_needs_no_more_than_the_two_defaults() {
+        assert_eq!(accepted_for(VERIFICATION), [EXPLICIT_LE, IMPLICIT_LE]);
+        assert!(accepted_for("1.2.840.10008.5.1.4.1.1.2").is_empty(), "CT is not taken");
+    }
+}

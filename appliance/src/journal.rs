@@ -1,0 +1,187 @@
+//! The one place that talks to the device database: a thread that owns the connection and takes one request after the other.
+//! Everybody else holds a [`Journal`]. It decides nothing.
+
+use std::thread;
+
+use outbox::{Accepted, Depth, Instance, InstanceId, JournalCounts, NewInstance, NewMessage, Outbox, OutboxError, Spooled};
+use tokio::sync::{mpsc, oneshot};
+use wire::ids::MessageId;
+
+/// Requests that may wait; one more waits at its sender. A commit takes some milliseconds, so this is under a second.
+const WAITING: usize = 64;
+
+/// A request with its answer's way back inside.
+type Request = Box<dyn FnOnce(&mut Outbox) + Send>;
+
+/// The journal in other hands. Clones share the thread, which ends with the last of them.
+#[derive(Clone, Debug)]
+pub struct Journal {
+    requests: mpsc::Sender<Request>,
+}
+
+/// What the journal could not do.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// The database refused.
+    #[error(transparent)]
+    Outbox(#[from] OutboxError),
+    /// Its thread is gone.
+    #[error("the journal's thread has ended; restart the service and see its log for the reason")]
+    Ended,
+    /// It never began.
+    #[error("the journal's thread could not be started; the machine may be out of threads or memory")]
+    Start(#[source] std::io::Error),
+}
+
+impl JournalError {
+    /// True where freeing disk space is the remedy.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        matches!(self, Self::Outbox(error) if error.is_full())
+    }
+}
+
+/// What the gauges show.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Levels {
+    /// The outbox.
+    pub depth: Depth,
+    /// The journal.
+    pub counts: JournalCounts,
+}
+
+/// One of a result's messages.
+#[derive(Clone, Debug)]
+pub struct Message {
+    /// Its identity for ever.
+    pub id: MessageId,
+    /// What it is.
+    pub kind: wire::topics::Up,
+    /// Who goes first.
+    pub priority: outbox::Priority,
+    /// `wire::codec` bytes.
+    pub payload: Vec<u8>,
+}
+
+impl Journal {
+    /// Hands the database to a thread of its own.
+    ///
+    /// # Errors
+    /// [`JournalError::Start`].
+    pub fn start(mut outbox: Outbox) -> Result<Self, JournalError> {
+        let (requests, mut waiting) = mpsc::channel::<Request>(WAITING);
+        let work = move || {
+            while let Some(request) = waiting.blocking_recv() {
+                request(&mut outbox);
+            }
+        };
+        thread::Builder::new().name("journal".to_owned()).spawn(work).map_err(JournalError::Start)?;
+        Ok(Self { requests })
+    }
+
+    /// See [`Outbox::accept`].
+    pub async fn accept(&self, image: NewImage) -> Result<Accepted, JournalError> {
+        self.ask(move |outbox| outbox.accept(&image.as_new())).await
+    }
+
+    /// See [`Outbox::unread`].
+    pub async fn unread(&self, limit: u32) -> Result<Vec<Instance>, JournalError> {
+        self.ask(move |outbox| outbox.unread(None, limit)).await
+    }
+
+    /// See [`Outbox::begin_reading`].
+    pub async fn begin_reading(&self, id: InstanceId) -> Result<(), JournalError> {
+        self.ask(move |outbox| outbox.begin_reading(id)).await
+    }
+
+    /// See [`Outbox::conclude`]. The messages come back where it failed, to be tried again.
+    pub async fn conclude(
+        &self,
+        id: InstanceId,
+        created_ms: i64,
+        traceparent: Option<String>,
+        messages: std::sync::Arc<[Message]>,
+    ) -> Result<(), JournalError> {
+        self.ask(move |outbox| {
+            let new = |message| NewMessage { created_ms, traceparent: traceparent.as_deref(), ..borrowed(message) };
+            let new: Vec<NewMessage<'_>> = messages.iter().map(new).collect();
+            // The result is the first of them: see `result_record`.
+            let result = new.first().map(|message| message.id);
+            let result = result.ok_or(OutboxError::Refused { doing: "commit a result without a message" })?;
+            outbox.conclude(id, result, &new)
+        })
+        .await
+    }
+
+    /// See [`Outbox::dispensable`].
+    pub async fn dispensable(&self, limit: u32) -> Result<Vec<Spooled>, JournalError> {
+        self.ask(move |outbox| outbox.dispensable(limit)).await
+    }
+
+    /// See [`Outbox::forget_file`].
+    pub async fn forget_file(&self, id: InstanceId) -> Result<(), JournalError> {
+        self.ask(move |outbox| outbox.forget_file(id)).await
+    }
+
+    /// How much waits.
+    pub async fn levels(&self) -> Result<Levels, JournalError> {
+        self.ask(|outbox| Ok(Levels { depth: outbox.depth()?, counts: outbox.journal_counts()? })).await
+    }
+
+    async fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&mut Outbox) -> Result<T, OutboxError> + Send + 'static,
+    ) -> Result<T, JournalError> {
+        let (answer, answered) = oneshot::channel();
+        let request: Request = Box::new(move |outbox| {
+            // Whoever asked may have been cancelled; what was asked is done all the same.
+            let _ = answer.send(question(outbox));
+        });
+        self.requests.send(request).await.map_err(|_| JournalError::Ended)?;
+        Ok(answered.await.map_err(|_| JournalError::Ended)??)
+    }
+}
+
+/// [`NewInstance`] that owns its words, to cross threads.
+#[derive(Clone, Debug)]
+pub struct NewImage {
+    /// See [`NewInstance::sop_instance`].
+    pub sop_instance: String,
+    /// See [`NewInstance::digest`].
+    pub digest: [u8; 32],
+    /// See [`NewInstance::file`].
+    pub file: String,
+    /// See [`NewInstance::source`].
+    pub source: String,
+    /// See [`NewInstance::received_ms`].
+    pub received_ms: i64,
+    /// See [`NewInstance::receive_ms`].
+    pub receive_ms: f64,
+    /// See [`NewInstance::traceparent`].
+    pub traceparent: String,
+}
+
+impl NewImage {
+    fn as_new(&self) -> NewInstance<'_> {
+        NewInstance {
+            sop_instance: &self.sop_instance,
+            digest: self.digest,
+            file: &self.file,
+            source: &self.source,
+            received_ms: self.received_ms,
+            receive_ms: self.receive_ms,
+            traceparent: Some(&self.traceparent),
+        }
+    }
+}
+
+fn borrowed(message: &Message) -> NewMessage<'_> {
+    NewMessage {
+        id: message.id,
+        kind: message.kind,
+        priority: message.priority,
+        created_ms: 0,
+        traceparent: None,
+        payload: &message.payload,
+    }
+}

@@ -1,0 +1,14 @@
+//! The appliance: receives radiographs over DICOM, has each read, and journals every result. It never talks to the cloud;
+//! the sync-agent does, from the outbox.
+//!
+//! ```text
+//! scanner ─▶ dicom ─▶ spool + journal ─▶ success status
+//!                          └─▶ pipeline ─▶ reader ─▶ privacy ─▶ result_record ─▶ journal (outbox)
+//! ```
+//! Invariants: a success status means that the file, its folder and its journal row are durable ([`dicom`]); every
+//! acknowledged image gets exactly one result ([`journal`]); nothing leaves but through `privacy`.
+
+pub mod dicom;
+pub mod journal;
+pub mod spool;
+pub mod world;

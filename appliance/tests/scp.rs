@@ -1,0 +1,266 @@
+//! The listener against dcmtk, an independent implementation, and against raw sockets that mean no good.
+
+mod support;
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
+
+use support::{Scp, film};
+
+/// Runs one of dcmtk's programs; a machine without it is told what to install.
+fn dcmtk(program: &str, arguments: &[&str]) -> Output {
+    Command::new(program)
+        .args(arguments)
+        .output()
+        .unwrap_or_else(|error| panic!("{program} cannot be run ({error}); install it with: apt-get install dcmtk"))
+}
+
+fn text(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+#[test]
+fn echoscu_is_answered() {
+    let scp = Scp::start();
+    let output = dcmtk("echoscu", &["-v", "-aet", "XR-ROOM-1", "-aec", "HILUM", "127.0.0.1", &scp.port()]);
+    assert!(output.status.success(), "{}", text(&output));
+}
+
+#[test]
+fn a_called_title_that_is_not_ours_is_rejected_with_the_right_reason() {
+    let scp = Scp::start();
+    let output = dcmtk("echoscu", &["-v", "-aet", "XR-ROOM-1", "-aec", "PACS", "127.0.0.1", &scp.port()]);
+    assert!(!output.status.success());
+    assert!(text(&output).contains("Called AE Title Not Recognized"), "{}", text(&output));
+    assert!(scp.refusals().contains("change [dicom] ae_title"), "{}", scp.refusals());
+}
+
+#[test]
+fn a_scanner_that_is_not_listed_is_rejected_and_the_remedy_is_shown() {
+    let scp = Scp::start();
+    let output = dcmtk("echoscu", &["-v", "-aet", "STRANGER", "-aec", "HILUM", "127.0.0.1", &scp.port()]);
+    assert!(text(&output).contains("Calling AE Title Not Recognized"), "{}", text(&output));
+    assert!(scp.refusals().contains("[[dicom.allow]] ae_title = \"STRANGER\""), "{}", scp.refusals());
+}
+
+#[test]
+fn storescu_stores_in_each_encoding_it_can_make() {
+    let scp = Scp::start();
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    film(&folder.path().join("explicit.dcm"), 1);
+    // (file, made by, its arguments, the proposal that storescu makes for it)
+    let made: [(&str, &str, &[&str], &str); 6] = [
+        ("explicit.dcm", "", &[], "-xe"),
+        ("implicit.dcm", "dcmconv", &["+ti"], "-xi"),
+        ("big.dcm", "dcmconv", &["+tb"], "-xb"),
+        ("rle.dcm", "dcmcrle", &[], "-xr"),
+        ("lossless.dcm", "dcmcjpeg", &["+e1"], "-xs"),
+        ("jpegls.dcm", "dcmcjpls", &[], "-xt"),
+    ];
+    for (number, (name, program, arguments, proposal)) in made.iter().enumerate() {
+        if !program.is_empty() {
+            // Its own object each: dcmconv keeps the identifiers, so the pixels differ instead.
+            let source = path(&format!("{number}.dcm"));
+            film(&folder.path().join(format!("{number}.dcm")), number as u8 + 1);
+            let made = dcmtk(program, &[arguments, [source.as_str(), &path(name)].as_slice()].concat());
+            assert!(made.status.success(), "{program}: {}", text(&made));
+        }
+        let sent = dcmtk(
+            "storescu",
+            &["-v", proposal, "-aet", "XR-ROOM-1", "-aec", "HILUM", "127.0.0.1", &scp.port(), &path(name)],
+        );
+        assert!(sent.status.success() && text(&sent).contains("(Success)"), "{name}: {}", text(&sent));
+    }
+    assert_eq!(scp.accepted(), made.len());
+    for file in scp.files() {
+        let checked = dcmtk("dcmdump", &["-q", file.to_str().unwrap()]);
+        assert!(checked.status.success(), "{}", text(&checked));
+    }
+}
+
+#[test]
+fn the_same_object_again_is_acknowledged_and_kept_once() {
+    let scp = Scp::start();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("film.dcm");
+    film(&file, 1);
+    for _ in 0..2 {
+        let sent = scp.send(&file);
+        assert!(sent.is_stored(), "{sent:?}");
+    }
+    assert_eq!((scp.accepted(), scp.files().len()), (1, 1));
+}
+
+#[test]
+fn a_dataset_that_is_another_object_than_its_command_says_is_refused_and_the_rest_goes_on() {
+    let scp = Scp::start();
+    let folder = tempfile::tempdir().unwrap();
+    let (good, lying) = (folder.path().join("good.dcm"), folder.path().join("lying.dcm"));
+    film(&good, 1);
+    film(&lying, 2);
+    // The last digit of the instance in the file meta group, which is what the command is made from.
+    let mut bytes = std::fs::read(&lying).unwrap();
+    let at = bytes.windows(5).position(|window| window == b"2.25.").unwrap() + 6;
+    bytes[at] = if bytes[at] == b'1' { b'2' } else { b'1' };
+    std::fs::write(&lying, bytes).unwrap();
+    let sent = scp.send_all(&[lying, good]);
+    assert_eq!(sent.iter().map(|sent| sent.status.as_str()).collect::<Vec<_>>(), ["0xA900", "0x0000"]);
+    assert!(sent[0].words.contains("UIDs in the dataset differ"), "{}", sent[0].words);
+    assert_eq!((scp.accepted(), scp.files().len()), (1, 1));
+}
+
+#[test]
+fn an_object_over_the_limit_is_refused_with_a_reason_and_leaves_nothing() {
+    let scp = Scp::with(|listener, room| {
+        room.longest_object = 10_000;
+        let _ = listener;
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("film.dcm");
+    film(&file, 1);
+    let sent = scp.send(&file);
+    assert_eq!(sent.status, "0xA700");
+    assert!(sent.words.contains("larger than"), "{}", sent.words);
+    assert_eq!((scp.accepted(), scp.files().len(), scp.half_received()), (0, 0, 0));
+}
+
+#[test]
+fn one_association_too_many_is_told_to_come_again() {
+    let scp = Scp::with(|listener, _| listener.max_associations = 1);
+    let mut first = scp.associate();
+    let second = dcmtk("echoscu", &["-v", "-aet", "XR-ROOM-1", "-aec", "HILUM", "127.0.0.1", &scp.port()]);
+    assert!(text(&second).contains("Local Limit Exceeded"), "{}", text(&second));
+    // A-RELEASE-RQ, answered by A-RELEASE-RP.
+    first.write_all(&[5, 0, 0, 0, 0, 4, 0, 0, 0, 0]).unwrap();
+    let mut answer = [0; 10];
+    first.read_exact(&mut answer).unwrap();
+    assert_eq!(answer[0], 6);
+    drop(first);
+    scp.echo_eventually();
+}
+
+#[test]
+fn http_on_the_port_costs_its_own_connection() {
+    let scp = Scp::start();
+    let mut browser = scp.connect();
+    browser.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    assert_eq!(first_byte(&mut browser), Some(7), "an A-ABORT");
+    assert!(scp.refusals().contains("does not speak the DICOM"), "{}", scp.refusals());
+    scp.echo();
+}
+
+#[test]
+fn announced_gigabytes_are_not_waited_for() {
+    let scp = Scp::start();
+    for kind in 1..=7 {
+        let mut socket = scp.connect();
+        socket.write_all(&[kind, 0, 0xff, 0xff, 0xff, 0xfe]).unwrap();
+        let began = Instant::now();
+        assert_eq!(first_byte(&mut socket), Some(7), "type {kind}");
+        assert!(began.elapsed() < Duration::from_secs(2));
+    }
+    let mut within = scp.associate();
+    within.write_all(&[4, 0, 0xff, 0xff, 0xff, 0xfe]).unwrap();
+    assert_eq!(first_byte(&mut within), Some(7));
+    scp.echo();
+}
+
+#[test]
+fn a_second_association_request_aborts_the_first_and_nothing_else() {
+    let scp = Scp::start();
+    let mut socket = scp.associate();
+    socket.write_all(&support::association_request()).unwrap();
+    assert_eq!(first_byte(&mut socket), Some(7));
+    scp.echo();
+}
+
+#[test]
+fn silence_ends_a_connection_before_and_after_negotiation() {
+    let scp = Scp::with(|listener, _| {
+        listener.timeouts.artim = Duration::from_millis(200);
+        listener.timeouts.idle = Duration::from_millis(300);
+    });
+    let mut mute = scp.connect();
+    assert_eq!(first_byte(&mut mute), None, "closed without a word");
+    let mut associated = scp.associate();
+    assert_eq!(first_byte(&mut associated), Some(7), "an A-ABORT");
+    scp.echo();
+}
+
+#[test]
+fn a_connection_cut_within_an_object_leaves_nothing_and_what_was_acknowledged_stays() {
+    let scp = Scp::start();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("film.dcm");
+    film(&file, 1);
+    assert!(scp.send(&file).is_stored());
+    let mut socket = scp.associate();
+    socket.write_all(&support::store_command(3, "1.2.840.10008.5.1.4.1.1.7", "2.25.7")).unwrap();
+    socket.write_all(&support::fragment(3, 0, &[0; 1000])).unwrap();
+    socket.write_all(&[4, 0, 0, 0, 100]).unwrap();
+    std::thread::sleep(Duration::from_millis(100));
+    drop(socket);
+    support::eventually(|| scp.half_received() == 0);
+    assert_eq!((scp.accepted(), scp.files().len()), (1, 1));
+    scp.echo();
+}
+
+#[test]
+fn fragments_out_of_turn_are_an_abort() {
+    let scp = Scp::start();
+    let cases = [
+        // A dataset nobody announced.
+        support::fragment(3, 2, &[0; 10]),
+        // A command in a context that was not accepted.
+        support::fragment(9, 3, &support::echo_set()),
+        // A command set that never ends.
+        support::fragment(1, 1, &[0; 5000]),
+        // A damaged command set.
+        support::fragment(1, 3, &[0, 0, 0, 1, 255, 255, 255, 255]),
+        // A fragment that is longer than its PDU.
+        vec![4, 0, 0, 0, 0, 8, 0, 0, 255, 255, 1, 3, 0, 0],
+        // An empty item.
+        vec![4, 0, 0, 0, 0, 6, 0, 0, 0, 0, 1, 3],
+    ];
+    for (number, case) in cases.iter().enumerate() {
+        let mut socket = scp.associate();
+        socket.write_all(case).unwrap();
+        assert_eq!(first_byte(&mut socket), Some(7), "case {number}");
+    }
+    scp.echo();
+}
+
+#[test]
+fn random_bytes_end_no_other_association() {
+    let scp = Scp::start();
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    for round in 0..200 {
+        let mut bytes = support::association_request();
+        for _ in 0..4 {
+            // xorshift64: any sequence will do, and this one is the same in every run.
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            let at = 6 + (state as usize) % (bytes.len() - 6);
+            bytes[at] = (state >> 32) as u8;
+        }
+        let mut socket = scp.connect();
+        socket.write_all(&bytes).unwrap();
+        let answer = first_byte(&mut socket);
+        assert!(matches!(answer, None | Some(2 | 3 | 7)), "round {round}: {answer:?}");
+    }
+    scp.echo();
+}
+
+/// The type of the PDU that comes back; `None` where the connection is closed instead.
+fn first_byte(socket: &mut TcpStream) -> Option<u8> {
+    let mut byte = [0];
+    match socket.read(&mut byte) {
+        Ok(1) => Some(byte[0]),
+        // A reset is a close, too.
+        _ => None,
+    }
+}
