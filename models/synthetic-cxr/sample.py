@@ -21,7 +21,7 @@ NAMES = ("normal", "pneumonia")
 SPREAD = ((0, 20, 80, 160), (0.9, 0.85, 0.6, 0.5))
 SHAPE_SPREAD = 0.85
 SHARPEN, SHARPEN_PASSES = 0.7, 6
-DETAIL_GAIN = 0.45
+DETAIL_GAIN = 0.5
 DETAIL_VARIES = 0.5
 
 

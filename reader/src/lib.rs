@@ -17,6 +17,7 @@ pub mod pixels;
 pub mod reading;
 pub mod reason;
 pub mod saliency;
+pub mod synth;
 
 pub use inference::{OpenError, Priority};
 pub use reading::{Outcome, Reader, ReaderConfig, Reading, ReadingError, StageTimes};
