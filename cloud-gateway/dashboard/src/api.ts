@@ -186,7 +186,7 @@ async function call(path: string, init: RequestInit = {}): Promise<Response> {
   }
   if (response.ok) return response;
   // A 401 to signing in means a wrong password; to anything else, that the session is over.
-  if (response.status === 401 && init.method !== 'POST') onSignedOut();
+  if (response.status === 401 && !(path === '/session' && init.method === 'POST')) onSignedOut();
   throw new ApiError(response.status, await explanation(response));
 }
 

@@ -30,13 +30,14 @@ export function fit(image: Size, view: Size): Placement {
   return centred(image, view, scale);
 }
 
-/** One preview pixel per device pixel, centred. */
+/** One preview pixel per device pixel, centred: exactly, nothing is interpolated. */
 export function actual(image: Size, view: Size): Placement {
   return centred(image, view, 1);
 }
 
 function centred(image: Size, view: Size, scale: number): Placement {
-  return { scale, left: (view.width - image.width * scale) / 2, top: (view.height - image.height * scale) / 2 };
+  // On whole device pixels, lest 1:1 be smeared over two.
+  return { scale, left: Math.round((view.width - image.width * scale) / 2), top: Math.round((view.height - image.height * scale) / 2) };
 }
 
 /** Zooms so that the image's point under `at` stays under it. */
@@ -49,7 +50,7 @@ export function zoomed(from: Placement, image: Size, view: Size, factor: number,
 
 /** Moves the image. */
 export function panned(from: Placement, image: Size, view: Size, dx: number, dy: number): Placement {
-  return kept({ scale: from.scale, left: from.left + dx, top: from.top + dy }, image, view);
+  return kept({ scale: from.scale, left: from.left + Math.round(dx), top: from.top + Math.round(dy) }, image, view);
 }
 
 /** Keeps at least a quarter of the viewer's side covered, so that the film can't be lost outside of it. */

@@ -40,5 +40,5 @@ function restAfter(at: string | null, under: ResultFilter = filter.peek()): type
 
 /** Where a study stands in the order. */
 export function placeOf(id: string): Place {
-  return place(ids.value, id);
+  return place(ids.value, id, rest !== null);
 }

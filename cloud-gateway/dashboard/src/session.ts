@@ -12,6 +12,8 @@ export const state = signal<SessionState>({ is: 'unknown' });
 /** Set while there may be a session, so that a first visit asks nothing and goes to the sign-in page at once. */
 const HINT = 'hilum.signed_in';
 
+let lastUser: string | null = null;
+
 /** Finds out whether a session from before still holds. */
 export async function restore(): Promise<void> {
   if (localStorage.getItem(HINT) === null) {
@@ -19,7 +21,9 @@ export async function restore(): Promise<void> {
     return;
   }
   try {
-    state.value = { is: 'in', session: await api.currentSession() };
+    const session = await api.currentSession();
+    lastUser = session.username;
+    state.value = { is: 'in', session };
   } catch (error) {
     if (error instanceof api.ApiError && error.status !== 401) state.value = { is: 'out', why: error.message };
   }
@@ -28,19 +32,23 @@ export async function restore(): Promise<void> {
 export async function signIn(username: string, password: string): Promise<void> {
   const session = await api.signIn(username, password);
   localStorage.setItem(HINT, '1');
+  // What the last user had loaded is not for the next one's eyes.
+  if (lastUser !== null && lastUser !== session.username) location.assign('/');
+  lastUser = session.username;
   state.value = { is: 'in', session };
 }
 
-/** Signs out here even if the gateway can't be told; then it says so, since the cookie still lives. */
+/** Signs out and forgets all that was loaded. If the gateway can't be told, it says so: the cookie still lives. */
 export async function signOut(): Promise<void> {
-  let why: string | null = null;
   try {
     await api.signOut();
-    localStorage.removeItem(HINT);
   } catch (error) {
-    why = `The gateway did not confirm the sign-out: ${error instanceof Error ? error.message : 'no reason given'} Close the browser to be sure.`;
+    const why = error instanceof Error ? error.message : 'no reason given';
+    state.value = { is: 'out', why: `The gateway did not confirm the sign-out: ${why} Close the browser to be sure.` };
+    return;
   }
-  state.value = { is: 'out', why };
+  localStorage.removeItem(HINT);
+  location.assign('/');
 }
 
 api.whenSignedOut(() => {

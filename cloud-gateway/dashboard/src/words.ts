@@ -1,6 +1,6 @@
 // Findings, numbers and times in words. Every sentence that tells a reader what the model says is made here, so that
 // it can be tested and read in one place. Pure.
-import type { OperatingPoint, Outcome, Reason, ResultSummary } from './api';
+import type { OperatingPoint, Outcome, Reason, ResultSummary, VoiHeader } from './api';
 
 /** What a line needs to say what was found. */
 export type Read = Pick<ResultSummary, 'outcome' | 'finding' | 'reason'>;
@@ -107,6 +107,14 @@ export function patientWords({ view, age_band, sex }: Pick<ResultSummary, 'view'
 /** The gateway's age bands ("under 1", "1-5", "80+") in words. */
 export function ageWords(band: string): string {
   return band === 'under 1' ? 'under 1 year' : `${band.replace('-', '–')} years`;
+}
+
+/** The VOI transform that the model saw the image under, in DICOM's terms. */
+export function transformWords({ kind, center, width }: VoiHeader): string {
+  if (kind === 'lut') return 'VOI look-up table';
+  if (kind === 'full_range' || typeof center !== 'number' || typeof width !== 'number') return 'full range of the image';
+  const names = { linear: 'linear', linear_exact: 'exact linear', sigmoid: 'sigmoid' };
+  return `${names[kind]} window, centre ${Number(center.toFixed(1))}, width ${Number(width.toFixed(1))}`;
 }
 
 /** Patient's Sex (0010,0040) in a word. */

@@ -22,9 +22,9 @@ test('a filter survives its address', () => {
 });
 
 test('next and previous hold still at the ends', () => {
-  expect(place(['a', 'b', 'c'], 'b')).toEqual({ previous: 'a', next: 'c', number: 2, count: 3 });
+  expect(place(['a', 'b', 'c'], 'b')).toEqual({ previous: 'a', next: 'c', number: 2, count: 3, more: false });
   expect(place(['a', 'b'], 'b').next).toBeNull();
-  expect(place(['a', 'b'], 'x')).toEqual({ previous: null, next: null, number: null, count: 2 });
+  expect(place(['a', 'b'], 'x')).toEqual({ previous: null, next: null, number: null, count: 2, more: false });
 });
 
 test('a transform that can’t be computed with shows the full range', () => {

@@ -1,6 +1,6 @@
 // The sentences that a reader trusts: numbers must never be rounded into another statement.
 import { describe, expect, test } from 'vitest';
-import { calibrationSentences, duration, findingTitle, ofHundred, patientWords, percent, percentThreshold, readingSentences, reasonWords, sentence } from '../src/words';
+import { calibrationSentences, duration, findingTitle, ofHundred, patientWords, percent, percentThreshold, readingSentences, reasonWords, sentence, transformWords } from '../src/words';
 
 const POINT = { name: 'default', threshold: 0.52, sensitivity: 0.962, specificity: 0.918, measured_on: '624 test images.' };
 
@@ -67,6 +67,12 @@ test('findings have titles', () => {
 test('reasons become sentences', () => {
   expect(sentence('the body part is HIP ')).toBe('The body part is HIP.');
   expect(reasonWords(null)).toBe('The device gave no reason.');
+});
+
+test('the transform is named', () => {
+  expect(transformWords({ kind: 'sigmoid', center: 2000.25, width: 600 })).toBe('sigmoid window, centre 2000.3, width 600');
+  expect(transformWords({ kind: 'lut' })).toBe('VOI look-up table');
+  expect(transformWords({ kind: 'full_range', center: null, width: null })).toBe('full range of the image');
 });
 
 test('what is not known of a patient is left out', () => {

@@ -68,6 +68,18 @@ async function look(page: Page): Promise<{ print: number; greys: number }> {
   });
 }
 
+/** The film's greys as drawn, one a pixel. */
+export async function greys(page: Page): Promise<{ width: number; height: number; values: number[] }> {
+  return page.getByTestId('film').evaluate((element) => {
+    const { width, height } = element as HTMLCanvasElement;
+    const copy = new OffscreenCanvas(width, height).getContext('2d', { willReadFrequently: true });
+    if (copy === null) throw new Error('no drawing surface');
+    copy.drawImage(element as HTMLCanvasElement, 0, 0);
+    const { data } = copy.getImageData(0, 0, width, height);
+    return { width, height, values: Array.from({ length: width * height }, (_, i) => data[i * 4] ?? 0) };
+  });
+}
+
 /** A fingerprint of the film as drawn. */
 export async function fingerprint(page: Page): Promise<number> {
   return (await look(page)).print;

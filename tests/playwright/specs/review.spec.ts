@@ -1,6 +1,6 @@
 // A reviewer's way through the dashboard, from signing in to finding her verdict in the audit log.
 import { required } from '../environment';
-import { enter, expect, fingerprint, openStudy, picture, rows, settled, signIn, test } from './browser';
+import { enter, expect, fingerprint, greys, openStudy, picture, rows, settled, signIn, test } from './browser';
 
 test('a wrong password is refused, in words, and opens nothing', async ({ page, complaints }) => {
   await enter(page, `${required('HILUM_PASSWORD')}-wrong`);
@@ -76,6 +76,37 @@ test('the window changes the film, by dragging, by number and by preset', async 
   await page.getByRole('button', { name: 'Zoom in' }).click();
   await page.getByRole('button', { name: 'Reset' }).click();
   await expect.poll(() => fingerprint(page)).toBe(delivered);
+});
+
+test('at 1:1 every screen pixel is the stored sample under the transform', async ({ page }) => {
+  await signIn(page);
+  const id = await openStudy(page);
+  await page.getByLabel('Window preset').selectOption('full');
+  await page.getByRole('button', { name: '1:1' }).click();
+  await settled(page);
+  const { image } = (await (await page.request.get(`/api/v1/results/${id}`)).json()) as { image: { rows: number; columns: number; invert: boolean } };
+  const stored = await (await page.request.get(`/api/v1/results/${id}/image`)).body();
+  const sample = (row: number, column: number): number => stored.readUInt16LE(2 * (row * image.columns + column));
+  let [least, most] = [65_535, 0];
+  for (let i = 0; i < stored.length; i += 2) [least, most] = [Math.min(least, stored.readUInt16LE(i)), Math.max(most, stored.readUInt16LE(i))];
+
+  const drawn = await greys(page);
+  const [left, top] = [Math.round((drawn.width - image.columns) / 2), Math.round((drawn.height - image.rows) / 2)];
+  let compared = 0;
+  const wrong: string[] = [];
+  for (let y = 0; y < drawn.height; y += 3) {
+    for (let x = 0; x < drawn.width; x += 3) {
+      const [row, column] = [y - top, x - left];
+      if (row < 0 || column < 0 || row >= image.rows || column >= image.columns) continue;
+      const grey = Math.floor(((sample(row, column) - least) / (most - least)) * 255 + 0.5);
+      const [wanted, seen] = [image.invert ? 255 - grey : grey, drawn.values[y * drawn.width + x] ?? -1];
+      // One grey of tolerance: a sample exactly half-way between two may round to either.
+      if (Math.abs(wanted - seen) > 1) wrong.push(`row ${row}, column ${column}: ${wanted} wanted, ${seen} drawn`);
+      compared++;
+    }
+  }
+  expect(compared).toBeGreaterThan(1000);
+  expect(wrong.slice(0, 5)).toEqual([]);
 });
 
 test('the evidence layer comes, fades and goes without loading anything', async ({ page }) => {

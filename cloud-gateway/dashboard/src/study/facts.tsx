@@ -2,7 +2,7 @@
 import type { ComponentChildren, JSX } from 'preact';
 import type { ImageHeader, Model, ResultDetail, Stages } from '../api';
 import { When } from '../shell/when';
-import { ageWords, duration, sexWord } from '../words';
+import { ageWords, duration, sexWord, transformWords } from '../words';
 
 export function Facts({ result }: { result: ResultDetail }): JSX.Element {
   return (
@@ -77,6 +77,10 @@ function ImageFacts({ image }: { image: ImageHeader }): JSX.Element {
       </Fact>
       <Fact name="Shown here">
         {image.columns} × {image.rows}, all grey levels kept
+      </Fact>
+      <Fact name="Grey-scale">
+        {transformWords(image.voi)}
+        {image.invert ? ', then inverted (MONOCHROME1)' : ''}
       </Fact>
     </>
   );

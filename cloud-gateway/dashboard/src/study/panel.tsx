@@ -49,7 +49,7 @@ function Walk({ place }: { place: Place }): JSX.Element {
   return (
     <nav class="walk" aria-label="Studies">
       <a href={listPath(filter.value)}>← Work list</a>
-      <span class="quiet">{place.number === null ? '' : `${place.number} of ${place.count}`}</span>
+      <span class="quiet">{place.number === null ? '' : `${place.number} of ${place.count}${place.more ? '+' : ''}`}</span>
       <Step to={place.previous} words="Previous" keyName="k" />
       <Step to={place.next} words="Next" keyName="j" />
     </nav>
