@@ -75,9 +75,7 @@ impl Api {
 /// Everything but `/health` and `/metrics`.
 pub fn router(api: &Arc<Api>) -> Router {
     let (routes, document) = documented().split_for_parts();
-    let guarded = routes
-        .route_layer(middleware::from_fn_with_state(api.clone(), guard::guard))
-        .with_state(api.clone());
+    let guarded = routes.route_layer(middleware::from_fn_with_state(api.clone(), guard::guard)).with_state(api.clone());
     Router::new()
         .merge(guarded)
         .merge(docs::router(document))

@@ -42,6 +42,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     vitals::logging::init(&config.log)?;
     let stop = vitals::shutdown::on_signal().context("signals cannot be handled")?;
     let metrics = vitals::metrics::install().context("metrics cannot be recorded")?;
+    ingest::describe_metrics();
     let health = Health::default();
     let running = start(config, health.clone(), health.router(metrics), stop.clone()).await?;
     tracing::info!(address = %running.address, "serving");
@@ -83,9 +84,8 @@ pub async fn start(
     let secure = config.http.public_url.is_some_and(|url| url.starts_with("https://"));
     let api = Api::new(store.clone(), objects, config.http.dashboard_dir, secure);
     let router = signs_of_life.merge(api::router(&api)).into_make_service_with_connect_info::<SocketAddr>();
-    let http = tokio::spawn(async move {
-        axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await
-    });
+    let http =
+        tokio::spawn(async move { axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await });
     Ok(Running { address, health, store, rooms, http })
 }
 

@@ -126,12 +126,7 @@ async fn migrate(config: &Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn add_user(
-    config: &Config,
-    username: String,
-    role: Role,
-    display_name: Option<String>,
-) -> anyhow::Result<()> {
+async fn add_user(config: &Config, username: String, role: Role, display_name: Option<String>) -> anyhow::Result<()> {
     let plain = |text: &str, most| (1..=most).contains(&text.chars().count()) && !text.chars().any(char::is_control);
     if !plain(&username, 64) || username.contains(char::is_whitespace) {
         bail!("--username must be 1 to 64 characters without spaces");
@@ -176,7 +171,9 @@ async fn enrol(config: &Config, site: &str, out: &Path, request: &Path) -> anyho
     let read = |key: &str, file: &Path| {
         std::fs::read_to_string(file).with_context(|| format!("{} ({key}) cannot be read", file.display()))
     };
-    let Some(ca) = &config.ca else { bail!("the configuration has no [ca] certificate and key to sign with; add them") };
+    let Some(ca) = &config.ca else {
+        bail!("the configuration has no [ca] certificate and key to sign with; add them")
+    };
     let authority =
         Authority::from_pem(&read("[ca] certificate", &ca.certificate)?, &Zeroizing::new(read("[ca] key", &ca.key)?))?;
     let request: EnrolmentRequest = serde_json::from_str(&read("the request", request)?)

@@ -54,8 +54,8 @@ impl Authority {
         at: OffsetDateTime,
         serial: [u8; 16],
     ) -> Result<rcgen::Certificate, EnrolmentError> {
-        let asked = CertificateSigningRequestParams::from_pem(&request.certificate_request)
-            .map_err(EnrolmentError::Request)?;
+        let asked =
+            CertificateSigningRequestParams::from_pem(&request.certificate_request).map_err(EnrolmentError::Request)?;
         let name = match asked.params.distinguished_name.get(&DnType::CommonName) {
             Some(DnValue::Utf8String(name)) => name.clone(),
             Some(DnValue::PrintableString(name)) => name.as_str().to_owned(),
@@ -152,7 +152,9 @@ pub enum EnrolmentError {
     #[error("the request's certificate_request cannot be used; make it again with `hilum-sync-agent enrol-request`")]
     Request(#[source] rcgen::Error),
     /// It asks for another name.
-    #[error("the certificate request is not for \"{device}\" alone; make it again with `hilum-sync-agent enrol-request`")]
+    #[error(
+        "the certificate request is not for \"{device}\" alone; make it again with `hilum-sync-agent enrol-request`"
+    )]
     Name {
         /// The device that the request says it is from.
         device: String,

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use metrics::{describe_counter, describe_histogram};
 use tokio_util::sync::CancellationToken;
 use vitals::health::Part;
 
@@ -21,6 +22,23 @@ use desk::Desk;
 /// How long one connection's last messages may take to be committed and answered once the service stops; systemd and
 /// Kubernetes grant 30 s and more.
 const DRAIN: Duration = Duration::from_secs(10);
+
+/// Says what this room measures, once a recorder is there.
+pub fn describe_metrics() {
+    describe_counter!("ingest_stored_total", "Messages stored for the first time, by kind");
+    describe_counter!("ingest_replays_total", "Messages that were stored before and had no second effect");
+    describe_counter!("ingest_refused_total", "Messages refused, by reason");
+    describe_counter!("ingest_dropped_total", "Unacknowledged kinds of message dropped because the queue was full");
+    describe_counter!("ingest_sessions_lost_total", "Connections to the broker that ended unasked");
+    describe_counter!("receipts_total", "Batches of receipts, by whether they could be handed to the broker");
+    describe_counter!("predictions_total", "Results stored, by model version and outcome");
+    describe_counter!("pneumonia_predictions_total", "Results that the model read, by finding");
+    describe_histogram!(
+        "model_inference_duration_seconds",
+        metrics::Unit::Seconds,
+        "Time in the model on the device, as it reported it"
+    );
+}
 
 /// Takes messages until `stop`, connecting again for ever: there is nothing better that an ingest could do.
 pub async fn run(
@@ -41,7 +59,7 @@ pub async fn run(
         match ended {
             Ok(()) => break,
             Err(ended) => {
-                failures = if ended.was_connected { 0 } else { failures + 1 };
+                failures = if ended.was_useful() { 0 } else { failures + 1 };
                 metrics::counter!("ingest_sessions_lost_total").increment(1);
                 part.down(&vitals::exit::chain(&ended.error));
             }

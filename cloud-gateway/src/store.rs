@@ -187,7 +187,9 @@ pub enum StoreError {
     #[error("[database] url must be \"sqlite:PATH\" or \"postgres://USER:PASSWORD@HOST/NAME\"")]
     Url,
     /// Not there, or not for us.
-    #[error("the database {url} cannot be reached; start it, or correct [database] url (address, user, password, folder)")]
+    #[error(
+        "the database {url} cannot be reached; start it, or correct [database] url (address, user, password, folder)"
+    )]
     Connect {
         /// Without its password.
         url: String,

@@ -1,5 +1,6 @@
 //! The dashboard's built files, and its page for every address that is a page of it. It never lists a folder.
 
+use std::io::ErrorKind;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -40,11 +41,21 @@ pub async fn serve(State(api): State<Arc<Api>>, request: Request) -> Response {
     } else {
         ServeFile::new(&index).try_call(request).await
     };
-    let Ok(served) = served else { return Problem::internal().into_response() };
-    let mut response = served.map(Body::new);
+    let mut response = match served {
+        Ok(served) => served.map(Body::new),
+        Err(error) if error.kind() == ErrorKind::NotFound => return no_file().into_response(),
+        Err(error) => {
+            tracing::error!(%error, "a file of the dashboard cannot be read; check [http] dashboard_dir");
+            return Problem::internal().into_response();
+        }
+    };
     let for_ever = path.starts_with(HASHED) && response.status().is_success();
     response.headers_mut().insert(header::CACHE_CONTROL, if for_ever { FOR_EVER } else { ASK_AGAIN });
     response
+}
+
+fn no_file() -> Problem {
+    Problem::not_found("The dashboard has no such file; if it was just updated, reload the page.")
 }
 
 /// Files have an extension, pages have none.

@@ -226,9 +226,7 @@ pub fn summary(row: &ResultRow) -> Result<ResultSummary, StoreError> {
 /// [`StoreError::Content`] for rows that this program did not write.
 pub fn detail(row: &ResultRow, image: Option<&ImageRow>, verdicts: &[VerdictRow]) -> Result<ResultDetail, StoreError> {
     let decoded = row.decoded()?;
-    let saliency = image.and_then(|image| {
-        Some(Grid { rows: image.saliency_rows?, columns: image.saliency_columns? })
-    });
+    let saliency = image.and_then(|image| Some(Grid { rows: image.saliency_rows?, columns: image.saliency_columns? }));
     Ok(ResultDetail {
         model: reading_model(&decoded).map(model),
         image: image.map(|image| self::image(image, &decoded)).transpose()?,

@@ -25,7 +25,8 @@ pub fn hash(password: &str) -> Result<String, PasswordError> {
     if password.len() > MAX_BYTES {
         return Err(PasswordError::Long);
     }
-    let hashed = argon2()?.hash_password(password.as_bytes()).map_err(|error| PasswordError::Hash(error.to_string()))?;
+    let hashed =
+        argon2()?.hash_password(password.as_bytes()).map_err(|error| PasswordError::Hash(error.to_string()))?;
     Ok(hashed.to_string())
 }
 
@@ -41,7 +42,8 @@ pub fn verify(password: &str, hashed: Option<&str>) -> bool {
 }
 
 /// The hash of a password that nobody has, of the same cost as real ones.
-const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+const NOBODY: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 fn argon2() -> Result<Argon2<'static>, PasswordError> {
     let (memory, passes, lanes) = COST;

@@ -167,7 +167,8 @@ mod tests {
     #[test]
     fn the_hash_is_this_to_the_letter() {
         let (entry, hash) = &chain(1)[0];
-        let json = r#"{"sequence":1,"at":1000,"actor":"ada","action":"result.viewed","subject":"result 1","detail":""}"#;
+        let json =
+            r#"{"sequence":1,"at":1000,"actor":"ada","action":"result.viewed","subject":"result 1","detail":""}"#;
         assert_eq!(serde_json::to_string(entry).unwrap(), json);
         assert_eq!(hash, &hex::encode(Sha256::digest(format!("\n{json}"))));
     }

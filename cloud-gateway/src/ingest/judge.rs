@@ -94,7 +94,7 @@ pub fn open(addressed: &Addressed, ours: &PrivateKey, device_key: Option<&Public
 
 fn unseal(addressed: &Addressed, ours: &PrivateKey, device_key: Option<&PublicKey>) -> Result<Body, Refusal> {
     let device_key = device_key.ok_or(Refusal::UnknownDevice)?;
-    let sealed: Sealed = ciborium::from_reader(addressed.payload.as_slice()).map_err(|_| Refusal::NotSealed)?;
+    let sealed = Sealed::from_bytes(&addressed.payload).map_err(|_| Refusal::NotSealed)?;
     if sealed.key_id != ours.public().key_id() {
         return Err(Refusal::OtherKey);
     }
@@ -225,10 +225,8 @@ mod tests {
             let plain = codec::encode(body).unwrap();
             let pair = (&self.device.0, &self.device.1);
             let sealed = seal::seal(&plain, &envelope.binding(), &self.gateway.1, pair, &mut self.rng).unwrap();
-            let mut payload = Vec::new();
-            ciborium::into_writer(&sealed, &mut payload).unwrap();
             let topic = Topic::Up(envelope.device.clone(), kind).to_string();
-            Arrived { topic, properties: envelope.to_properties().unwrap(), payload }
+            Arrived { topic, properties: envelope.to_properties().unwrap(), payload: sealed.to_bytes().unwrap() }
         }
 
         fn judge(&self, arrived: Arrived) -> Result<Body, Refused> {

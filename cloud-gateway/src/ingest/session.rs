@@ -138,26 +138,53 @@ async fn work(
     stop: CancellationToken,
 ) -> Result<(), DeskError> {
     while let Some(batch) = gather(&mut arriving, &stop).await {
-        let arrived = batch.iter().map(arrived).collect();
-        let receipts = match desk.take_in(arrived, when::now()).await {
-            Ok(receipts) => receipts,
-            Err(error) => {
-                // Closing the connection without an acknowledgement hands the batch back to the broker.
-                let _ = client.disconnect_now().await;
-                return Err(error);
-            }
-        };
+        let (taken, failed) = take_in(&desk, batch).await;
         // From here on a lost connection costs a repetition and nothing else, so its errors are not ours to handle.
-        for publish in &batch {
+        for publish in &taken.messages {
             let _ = client.ack(publish).await;
         }
-        for (topic, payload) in receipts {
+        for (topic, payload) in taken.receipts {
             let told = client.publish(topic, payload, PublishOptions::at_least_once()).await.is_ok();
             metrics::counter!("receipts_total", "sent" => if told { "yes" } else { "no" }).increment(1);
+        }
+        if let Some(error) = failed {
+            // Closing the connection without an acknowledgement hands the rest back to the broker.
+            let _ = client.disconnect().await;
+            return Err(error);
         }
     }
     let _ = client.disconnect().await;
     Ok(())
+}
+
+/// What is committed: to be acknowledged, and to be told.
+#[derive(Default)]
+struct Taken {
+    messages: Vec<Publish>,
+    receipts: Vec<(String, Vec<u8>)>,
+}
+
+/// Commits a batch; where that fails, each message by itself, so that one which the database will not have holds up
+/// nobody else's.
+async fn take_in(desk: &Arc<Desk>, batch: Vec<Publish>) -> (Taken, Option<DeskError>) {
+    let mut taken = Taken::default();
+    let mut failed = match desk.take_in(batch.iter().map(arrived).collect(), when::now()).await {
+        Ok(receipts) => return (Taken { messages: batch, receipts }, None),
+        Err(error) => error,
+    };
+    if batch.len() > 1 {
+        tracing::warn!(messages = batch.len(), "a batch could not be committed; trying each message by itself");
+        for message in batch {
+            match desk.take_in(vec![arrived(&message)], when::now()).await {
+                Ok(receipts) => {
+                    taken.messages.push(message);
+                    taken.receipts.extend(receipts);
+                }
+                Err(error) => failed = error,
+            }
+        }
+    }
+    (taken, Some(failed))
 }
 
 /// The next handful of messages; `None` once there will be no more.
@@ -213,6 +240,14 @@ pub struct Ended {
     pub was_connected: bool,
     /// What ended it.
     pub error: SessionError,
+}
+
+impl Ended {
+    /// Whether trying again at once makes sense: it worked, until something else than our own database ended it.
+    #[must_use]
+    pub fn was_useful(&self) -> bool {
+        self.was_connected && !matches!(self.error, SessionError::Desk(_))
+    }
 }
 
 /// What ends a connection.

@@ -176,11 +176,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Query`].
     pub async fn result(&self, id: Uuid) -> Result<Option<ResultRow>, StoreError> {
-        sqlx::query_as(ONE)
-            .bind(id.to_string())
-            .fetch_optional(&self.pool)
-            .await
-            .map_err(failed("read a result"))
+        sqlx::query_as(ONE).bind(id.to_string()).fetch_optional(&self.pool).await.map_err(failed("read a result"))
     }
 }
 

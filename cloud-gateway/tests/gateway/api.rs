@@ -1,0 +1,420 @@
+//! The API, address by address, against a served gateway.
+
+use gateway::auth::roles::Role;
+use gateway::objects::{Objects, Part};
+use gateway::store::images::ImageRow;
+use gateway::store::{commit, images};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::samples::{abstained, read};
+use super::world::{PASSWORD, World};
+
+fn world() -> World {
+    let world = World::without_broker();
+    world.add_device("demo-1", "00");
+    world
+}
+
+fn ids(page: &Value) -> Vec<String> {
+    page["items"].as_array().unwrap().iter().map(|item| item["id"].as_str().unwrap().to_owned()).collect()
+}
+
+fn actions(world: &World) -> Vec<(String, String)> {
+    let rows = world.runtime.block_on(world.store.audit_page(None, 100)).unwrap();
+    rows.into_iter().rev().map(|row| (row.action, row.actor)).collect()
+}
+
+fn audited(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+    pairs.iter().map(|(action, actor)| ((*action).to_owned(), (*actor).to_owned())).collect()
+}
+
+#[test]
+fn session() {
+    let world = world();
+    world.add_user("ada", Role::Reviewer);
+    let mut client = world.stranger();
+    assert_eq!(client.get("/api/v1/session").status, 401);
+
+    let wrong = client.login("ada", "wrong");
+    assert_eq!((wrong.status, wrong.header("content-type")), (401, "application/problem+json"));
+    assert_eq!(wrong.json()["type"], "urn:hilum:problem:wrong-password");
+    let nobody = client.login("nobody", PASSWORD);
+    assert_eq!(nobody.json(), wrong.json(), "the answer tells whether an account exists");
+
+    let opened = client.login("ada", PASSWORD);
+    assert_eq!(opened.status, 200);
+    let session = opened.json();
+    assert_eq!(session["username"], "ada");
+    assert_eq!(session["display_name"], "Dr ada");
+    assert_eq!(session["role"], "reviewer");
+    let cookie = opened.header("set-cookie");
+    assert!(cookie.starts_with("hilum_session=") && cookie.contains("HttpOnly; SameSite=Strict; Path=/"), "{cookie}");
+    assert!(!cookie.contains("Secure"), "a browser would not send it back over HTTP");
+    assert_eq!(client.get("/api/v1/session").json(), session);
+
+    client.csrf = "forged".into();
+    assert_eq!(client.delete("/api/v1/session").json()["type"], "urn:hilum:problem:csrf");
+    client.csrf = session["csrf"].as_str().unwrap().to_owned();
+    assert_eq!(client.delete("/api/v1/session").status, 204);
+    assert_eq!(client.get("/api/v1/session").status, 401);
+    assert_eq!(
+        actions(&world),
+        audited(&[
+            ("session.refused", "anonymous"),
+            ("session.refused", "anonymous"),
+            ("session.opened", "ada"),
+            ("session.closed", "ada"),
+        ])
+    );
+}
+
+#[test]
+fn session_is_locked_after_five_failures_even_for_the_right_password() {
+    let world = world();
+    world.add_user("ada", Role::Reviewer);
+    world.add_user("bob", Role::Reviewer);
+    let mut client = world.stranger();
+    for _ in 0..5 {
+        assert_eq!(client.login("ada", "wrong").status, 401);
+    }
+    let locked = client.login("ada", PASSWORD);
+    assert_eq!((locked.status, &locked.json()["type"]), (429, &json!("urn:hilum:problem:locked-out")));
+    assert!(locked.header("retry-after").parse::<u32>().unwrap() > 800);
+    assert_eq!(client.login("bob", PASSWORD).status, 200);
+    let trail = world.runtime.block_on(world.store.audit_page(None, 100)).unwrap();
+    assert_eq!(trail.iter().filter(|row| row.detail.ends_with("locked for 15 minutes")).count(), 1);
+}
+
+#[test]
+fn session_cookie_is_secure_behind_https() {
+    let mut world = World::stopped();
+    world.config.http.public_url = Some("https://hilum.example.org".into());
+    world.add_user("ada", Role::Reviewer);
+    world.start();
+    let opened = world.stranger().login("ada", PASSWORD);
+    assert!(opened.header("set-cookie").ends_with("; Secure"));
+    assert!(opened.header("strict-transport-security").starts_with("max-age="));
+}
+
+#[test]
+fn results() {
+    let world = world();
+    let client = world.client("ada", Role::Reviewer);
+    let empty = client.get("/api/v1/results").json();
+    assert_eq!(empty, json!({ "items": [], "next_cursor": null, "total": 0 }));
+
+    let likely = world.add_result(1, &read(0.9, 10));
+    let unlikely = world.add_result(2, &read(0.1, 40));
+    let hip = world.add_result(3, &abstained(50));
+    let likeliest = world.add_result(4, &read(0.95, 0));
+    let everything = [likeliest, likely, hip, unlikely].map(|id| id.to_string());
+
+    let page = client.get("/api/v1/results").json();
+    assert_eq!(ids(&page), everything);
+    assert_eq!((&page["total"], &page["next_cursor"]), (&json!(4), &Value::Null));
+
+    let mut paged = Vec::new();
+    let mut address = "/api/v1/results?limit=1".to_owned();
+    loop {
+        let page = client.get(&address).json();
+        assert_eq!(page["total"], 4);
+        paged.extend(ids(&page));
+        let Some(cursor) = page["next_cursor"].as_str() else { break };
+        address = format!("/api/v1/results?limit=1&cursor={cursor}");
+    }
+    assert_eq!(paged, everything);
+
+    for (query, expected) in [
+        ("finding=positive", vec![likeliest, likely]),
+        ("finding=negative", vec![unlikely]),
+        ("finding=none", vec![hip]),
+        ("reviewed=true", vec![]),
+        ("device=demo-1&finding=none", vec![hip]),
+        ("device=demo-2", vec![]),
+    ] {
+        let page = client.get(&format!("/api/v1/results?{query}")).json();
+        assert_eq!(ids(&page), expected.iter().map(ToString::to_string).collect::<Vec<_>>(), "{query}");
+        assert_eq!(page["total"], expected.len());
+    }
+    for query in ["limit=0", "limit=201", "limit=x", "cursor=x", "finding=maybe", "colour=red", "reviewed=yes"] {
+        let answer = client.get(&format!("/api/v1/results?{query}"));
+        assert_eq!((answer.status, answer.header("content-type")), (400, "application/problem+json"), "{query}");
+    }
+}
+
+#[test]
+fn a_result_in_the_list_has_exactly_the_contracts_fields() {
+    let world = world();
+    let client = world.client("ada", Role::Reviewer);
+    let id = world.add_result(1, &read(0.9, 0));
+    assert_eq!(
+        client.get("/api/v1/results").json()["items"][0],
+        json!({
+            "id": id, "device": "demo-1", "site": "st-mary",
+            "received_at": "2026-01-02T03:00:45.678Z", "stored_at": "2026-01-02T03:00:46.678Z",
+            "study": "s".repeat(26), "patient": "p".repeat(26),
+            "modality": "DX", "view": "PA", "age_band": "1-5", "sex": "F",
+            "outcome": "read", "finding": "positive", "probability": 0.9, "threshold": 0.5, "reason": null,
+            "model": { "id": "pneumonia-cxr", "version": "1.0.0" }, "provider": "CPU",
+            "has_image": false, "verdict": null,
+            "stages_ms": { "receive": 12.5, "decode": 40.0, "queue": 1.25, "infer": 8.0, "total": 61.75 },
+        })
+    );
+    let hip = world.add_result(2, &abstained(0));
+    let item = client.get(&format!("/api/v1/results/{hip}")).json();
+    assert_eq!(item["outcome"], "abstained");
+    assert_eq!(item["reason"], json!({ "code": "not_a_chest", "words": "The header says HIP." }));
+    for null in ["finding", "probability", "threshold", "model", "provider", "image", "saliency"] {
+        assert_eq!(item[null], Value::Null, "{null}");
+    }
+}
+
+/// Objects and row of a 2 × 2 picture.
+fn add_image(world: &World, result: Uuid) {
+    let objects = Objects::open(&world.config.objects.dir).unwrap();
+    objects.put("0198", Part::Preview, &[1, 0, 2, 0, 3, 0, 255, 15]).unwrap();
+    objects.put("0198", Part::VoiLut, &[0, 0, 255, 15]).unwrap();
+    objects.put("0198", Part::Saliency, &[0, 128, 255]).unwrap();
+    let row = ImageRow {
+        result: result.to_string(),
+        device: "demo-1".into(),
+        message: "m".into(),
+        stored_at: 1,
+        image_rows: 2,
+        image_columns: 2,
+        sample_offset: -1024,
+        inverted: 1,
+        voi: r#"{"kind":"lut","center":null,"width":null,"lut_first":-5,"lut_bits":12}"#.into(),
+        saliency_rows: Some(1),
+        saliency_columns: Some(3),
+        object: "0198".into(),
+    };
+    world.runtime.block_on(async {
+        let mut work = world.store.begin().await.unwrap();
+        images::insert(&mut work, &row).await.unwrap();
+        commit(work).await.unwrap();
+    });
+}
+
+#[test]
+fn result_by_id() {
+    let world = world();
+    let client = world.client("ada", Role::Reviewer);
+    let id = world.add_result(1, &read(0.9, 0));
+    add_image(&world, id);
+    let shown = client.get(&format!("/api/v1/results/{id}")).json();
+    assert_eq!(shown["has_image"], true);
+    assert_eq!(
+        shown["image"],
+        json!({
+            "rows": 2, "columns": 2, "source_rows": 2048, "source_columns": 1760, "bits_stored": 12,
+            "photometric": "MONOCHROME1", "invert": true, "offset": -1024,
+            "voi": { "kind": "lut", "center": null, "width": null, "lut_first": -5, "lut_bits": 12 },
+        })
+    );
+    assert_eq!(shown["saliency"], json!({ "rows": 1, "columns": 3 }));
+    assert_eq!(
+        shown["model"],
+        json!({
+            "id": "pneumonia-cxr", "version": "1.0.0", "title": "Pneumonia on paediatric chest radiographs",
+            "digest": "ab".repeat(32), "calibration": { "slope": 1.5, "intercept": -0.25 },
+            "operating_point": { "name": "default", "threshold": 0.5, "sensitivity": 0.96, "specificity": 0.91,
+                                 "measured_on": "624 test images" },
+        })
+    );
+    assert_eq!(shown["caveats"], json!([{ "code": "age_unknown", "words": "The header gives no age." }]));
+    assert_eq!((&shown["verdicts"], &shown["verdict_etag"]), (&json!([]), &json!("\"0\"")));
+    assert_eq!(actions(&world), audited(&[("session.opened", "ada"), ("result.viewed", "ada")]));
+    for missing in [Uuid::nil().to_string(), "x".into()] {
+        assert_eq!(client.get(&format!("/api/v1/results/{missing}")).status, 404, "{missing}");
+    }
+}
+
+#[test]
+fn result_image_saliency_and_voi_lut() {
+    let world = world();
+    let client = world.client("ada", Role::Reviewer);
+    let (with, without) = (world.add_result(1, &read(0.9, 0)), world.add_result(2, &read(0.9, 0)));
+    add_image(&world, with);
+    for (part, bytes) in
+        [("image", [1, 0, 2, 0, 3, 0, 255, 15].as_slice()), ("voi-lut", &[0, 0, 255, 15]), ("saliency", &[0, 128, 255])]
+    {
+        let answer = client.get(&format!("/api/v1/results/{with}/{part}"));
+        assert_eq!((answer.status, answer.header("content-type")), (200, "application/octet-stream"), "{part}");
+        assert_eq!(answer.bytes, bytes, "{part}");
+        assert_eq!(answer.header("cache-control"), "no-store");
+        assert_eq!(client.get(&format!("/api/v1/results/{without}/{part}")).status, 404, "{part}");
+    }
+}
+
+#[test]
+fn result_verdicts() {
+    let world = world();
+    let client = world.client("ada", Role::Reviewer);
+    let (likeliest, likely) = (world.add_result(1, &read(0.9, 0)), world.add_result(2, &read(0.8, 0)));
+    let address = format!("/api/v1/results/{likeliest}/verdicts");
+
+    let given = client.post(&address, &json!({ "verdict": "disagree", "note": "Motion.\nRepeat?" }));
+    assert_eq!(given.status, 201);
+    let verdict = given.json();
+    assert_eq!((&verdict["reviewer"], &verdict["verdict"]), (&json!("ada"), &json!("disagree")));
+    assert_eq!((&verdict["note"], &verdict["result"]), (&json!("Motion.\nRepeat?"), &json!(likeliest)));
+    let page = client.get("/api/v1/results").json();
+    assert_eq!(ids(&page), [likely, likeliest].map(|id| id.to_string()), "what was reviewed is no longer urgent");
+    assert_eq!(page["items"][1]["verdict"], "disagree");
+    assert_eq!(client.get("/api/v1/results?reviewed=true").json()["total"], 1);
+
+    assert_eq!(client.post_with(&address, ("if-match", "\"0\""), &json!({ "verdict": "agree" })).status, 412);
+    assert_eq!(client.post_with(&address, ("if-match", "\"1\""), &json!({ "verdict": "agree" })).status, 201);
+    let shown = client.get(&format!("/api/v1/results/{likeliest}")).json();
+    assert_eq!((&shown["verdict"], &shown["verdict_etag"]), (&json!("agree"), &json!("\"2\"")));
+    assert_eq!(shown["verdicts"][1], verdict);
+
+    for body in [json!({}), json!({ "verdict": "maybe" }), json!({ "verdict": "agree", "note": "x".repeat(2_001) })] {
+        assert_eq!(client.post(&address, &body).status, 400, "{body}");
+    }
+    let nowhere = format!("/api/v1/results/{}/verdicts", Uuid::nil());
+    assert_eq!(client.post(&nowhere, &json!({ "verdict": "agree" })).status, 404);
+
+    let trail = client.get("/api/v1/audit").json();
+    let newest =
+        &trail["items"].as_array().unwrap().iter().find(|item| item["action"] == "verdict.given").unwrap().clone();
+    assert_eq!(
+        (&newest["actor"], &newest["subject"], &newest["detail"]),
+        (&json!("ada"), &json!(likeliest), &json!("agree"))
+    );
+}
+
+#[test]
+fn a_verdict_needs_the_sessions_own_page() {
+    let world = world();
+    let mut client = world.client("ada", Role::Reviewer);
+    let id = world.add_result(1, &read(0.9, 0));
+    let csrf = std::mem::take(&mut client.csrf);
+    let address = format!("/api/v1/results/{id}/verdicts");
+    for forged in ["", "x", &csrf[1..]] {
+        client.csrf = forged.to_owned();
+        let answer = client.post(&address, &json!({ "verdict": "agree" }));
+        assert_eq!((answer.status, &answer.json()["type"]), (403, &json!("urn:hilum:problem:csrf")), "{forged}");
+    }
+    assert_eq!(client.get("/api/v1/results?reviewed=true").json()["total"], 0);
+}
+
+#[test]
+fn audit() {
+    let world = world();
+    let client = world.client("ada", Role::Auditor);
+    let id = world.add_result(1, &read(0.9, 0));
+    for _ in 0..3 {
+        client.get(&format!("/api/v1/results/{id}"));
+    }
+    let first = client.get("/api/v1/audit?limit=3").json();
+    assert_eq!(
+        first["items"].as_array().unwrap().iter().map(|i| i["id"].as_i64().unwrap()).collect::<Vec<_>>(),
+        [4, 3, 2]
+    );
+    assert_eq!(first["items"][0]["action"], "result.viewed");
+    assert_eq!(first["items"][0]["hash"].as_str().unwrap().len(), 64);
+    let rest = client.get(&format!("/api/v1/audit?cursor={}", first["next_cursor"].as_str().unwrap())).json();
+    assert_eq!((&rest["items"][0]["action"], &rest["next_cursor"]), (&json!("session.opened"), &Value::Null));
+    assert_eq!(world.runtime.block_on(world.store.verify_audit()).unwrap(), Ok(4));
+}
+
+#[test]
+fn devices() {
+    let world = world();
+    let client = world.client("ada", Role::Administrator);
+    world.add_result(1, &read(0.9, 0));
+    assert_eq!(
+        client.get("/api/v1/devices").json(),
+        json!({ "items": [{
+            "id": "demo-1", "site": "st-mary", "enrolled_at": "1970-01-01T00:00:01.000Z",
+            "last_seen_at": null, "results": 1, "queue_depth": null,
+        }] })
+    );
+}
+
+#[test]
+fn openapi_and_docs() {
+    let world = world();
+    let client = world.stranger();
+    let document = client.get("/api/v1/openapi.json").json();
+    assert_eq!(document["openapi"].as_str().unwrap().split('.').next(), Some("3"));
+    let docs = client.get("/api/docs/");
+    assert_eq!(docs.status, 200);
+    assert!(docs.text().contains("swagger"));
+    assert!(docs.header("content-security-policy").contains("style-src 'self' 'unsafe-inline'"));
+}
+
+#[test]
+fn every_answer_tells_the_browser_what_not_to_do() {
+    let world = world();
+    let client = world.stranger();
+    for path in ["/", "/api/v1/results", "/api/v1/nothing", "/api/v1/openapi.json"] {
+        let answer = client.get(path);
+        let policy = answer.header("content-security-policy");
+        assert!(policy.starts_with("default-src 'self';") && !policy.contains("unsafe"), "{path}: {policy}");
+        assert!(policy.contains("frame-ancestors 'none'") && policy.contains("img-src 'self' data: blob:"), "{path}");
+        assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
+        assert_eq!(answer.header("referrer-policy"), "no-referrer", "{path}");
+    }
+    assert_eq!(client.get("/api/v1/nothing").status, 404);
+}
+
+#[test]
+fn too_much_and_nonsense_are_refused_as_problems() {
+    let world = world();
+    let client = world.stranger();
+    let large = client.post("/api/v1/session", &json!({ "username": "x".repeat(100_000), "password": "x" }));
+    assert_eq!((large.status, large.header("content-type")), (400, "application/problem+json"));
+    let nonsense = client.post("/api/v1/session", &json!([1]));
+    assert_eq!(nonsense.status, 400);
+    let wrong_method = client.delete("/api/v1/results");
+    assert_eq!((wrong_method.status, wrong_method.header("content-type")), (405, "application/problem+json"));
+}
+
+#[test]
+fn dashboard() {
+    let world = world();
+    let client = world.stranger();
+    let missing = client.get("/");
+    assert_eq!(missing.status, 503);
+    assert!(missing.text().contains("npm ci") && missing.text().contains("dashboard_dir"), "{}", missing.text());
+
+    let dist = &world.config.http.dashboard_dir;
+    std::fs::create_dir_all(dist.join("assets")).unwrap();
+    std::fs::write(dist.join("index.html"), "<title>Hilum</title>").unwrap();
+    std::fs::write(dist.join("assets/index-abc.js"), "let x;").unwrap();
+    for page in ["/", "/results/0198", "/audit"] {
+        let answer = client.get(page);
+        assert_eq!((answer.status, answer.text().as_str()), (200, "<title>Hilum</title>"), "{page}");
+        assert_eq!(
+            (answer.header("cache-control"), answer.header("content-type")),
+            ("no-cache", "text/html"),
+            "{page}"
+        );
+    }
+    let script = client.get("/assets/index-abc.js");
+    assert_eq!((script.status, script.text().as_str()), (200, "let x;"));
+    assert!(script.header("cache-control").contains("immutable"));
+    for nothing in ["/assets/gone.js", "/..%2fgateway.sqlite", "/%2e%2e/gateway.sqlite"] {
+        assert_eq!(client.get(nothing).status, 404, "{nothing}");
+    }
+}
+
+#[test]
+fn health_and_metrics() {
+    let world = world();
+    let client = world.client("ada", Role::Reviewer);
+    assert_eq!(client.get("/health/live").status, 200);
+    let ready = client.get("/health/ready");
+    assert_eq!(ready.status, 503);
+    let broker = ready.json()["parts"]["broker"].as_str().unwrap().to_owned();
+    assert!(broker.contains("not connected"), "{broker}");
+    client.get("/api/v1/results");
+    let metrics = client.get("/metrics").text();
+    let line = r#"http_requests_total{method="GET",path="/api/v1/results",status="200"}"#;
+    assert!(metrics.contains(line), "{metrics}");
+    assert!(metrics.contains("http_request_duration_seconds_bucket"), "{metrics}");
+}

@@ -1,0 +1,171 @@
+//! Taking devices in, through the command itself.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair};
+use wire::enrolment::{Enrolment, EnrolmentRequest, SCHEMA};
+use wire::seal;
+
+use super::world::{PASSWORD, World};
+
+fn write_config(world: &World) -> String {
+    let (config, file) = (&world.config, world.folder.path().join("gateway.toml"));
+    let (mqtt, ca) = (&config.mqtt, config.ca.as_ref().unwrap());
+    let text = format!(
+        "[http]\nlisten = \"127.0.0.1:0\"\ndashboard_dir = {:?}\n[database]\nurl = {:?}\n[objects]\ndir = {:?}\n\
+         [mqtt]\nhost = \"localhost\"\nport = 1\nca = {:?}\ncertificate = {:?}\nkey = {:?}\n\
+         [identity]\nhpke_key = {:?}\n[ca]\ncertificate = {:?}\nkey = {:?}\n",
+        config.http.dashboard_dir,
+        config.database.url,
+        config.objects.dir,
+        mqtt.ca,
+        mqtt.certificate,
+        mqtt.key,
+        config.identity.hpke_key,
+        ca.certificate,
+        ca.key,
+    );
+    std::fs::write(&file, text).unwrap();
+    file.display().to_string()
+}
+
+fn gateway(arguments: &[&str], input: &str) -> Output {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_cloud-gateway"))
+        .args(arguments)
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    // A command that ends before it reads has closed the pipe.
+    let _ = std::io::Write::write_all(&mut child.stdin.take().unwrap(), input.as_bytes());
+    child.wait_with_output().unwrap()
+}
+
+fn words(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn request(device: &str, common_name: &str) -> EnrolmentRequest {
+    let mut params = CertificateParams::default();
+    params.distinguished_name = DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, common_name);
+    // Asking for more than a device may be: it must be ignored.
+    params.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ServerAuth];
+    let certificate_request = params.serialize_request(&KeyPair::generate().unwrap()).unwrap().pem().unwrap();
+    let sealing_key = seal::generate(&mut rand::rng()).1.to_hex();
+    EnrolmentRequest { schema: SCHEMA, device: device.parse().unwrap(), certificate_request, sealing_key }
+}
+
+fn enrol(world: &World, request: &EnrolmentRequest) -> Result<Enrolment, String> {
+    let config = write_config(world);
+    let at = |name: &str| world.folder.path().join(name).display().to_string();
+    std::fs::write(at("request.json"), serde_json::to_vec(request).unwrap()).unwrap();
+    let _ = std::fs::remove_file(at("enrolment.json"));
+    let (out, asked) = (at("enrolment.json"), at("request.json"));
+    let output = gateway(&["enrol", "--config", &config, "--site", "st-mary", "--out", &out, &asked], "");
+    if !output.status.success() {
+        assert!(!Path::new(&out).exists());
+        return Err(words(&output));
+    }
+    Ok(serde_json::from_slice(&std::fs::read(out).unwrap()).unwrap())
+}
+
+#[test]
+fn a_device_gets_a_certificate_for_its_name_and_nothing_more() {
+    let world = World::stopped();
+    let request = request("demo-1", "demo-1");
+    let answer = enrol(&world, &request).unwrap();
+    assert_eq!((answer.device.as_str(), answer.site.as_str()), ("demo-1", "st-mary"));
+    let ours = gateway::identity::load(&world.config.identity.hpke_key).unwrap();
+    assert_eq!(answer.gateway_sealing_key, ours.public().to_hex());
+    assert_eq!(answer.authorities, std::fs::read_to_string(&world.config.mqtt.ca).unwrap());
+
+    let (_, pem) = x509_parser::pem::parse_x509_pem(answer.certificate.as_bytes()).unwrap();
+    let certificate = pem.parse_x509().unwrap();
+    assert_eq!(certificate.subject().to_string(), "CN=demo-1");
+    let usage = certificate.extended_key_usage().unwrap().unwrap().value;
+    assert!(usage.client_auth && !usage.server_auth && !usage.any);
+    assert!(!certificate.is_ca());
+    let days = (certificate.validity().not_after.timestamp() - certificate.validity().not_before.timestamp()) / 86_400;
+    assert_eq!(days, 90);
+
+    let key = world.runtime.block_on(world.store.sealing_key(&request.device)).unwrap();
+    assert_eq!(key.as_deref(), Some(request.sealing_key.as_str()));
+    let trail = world.runtime.block_on(world.store.audit_page(None, 10)).unwrap();
+    assert_eq!((trail[0].action.as_str(), trail[0].subject.as_str()), ("device.enrolled", "demo-1"));
+}
+
+#[test]
+fn enrolling_again_replaces_the_keys_and_says_so() {
+    let world = World::stopped();
+    enrol(&world, &request("demo-1", "demo-1")).unwrap();
+    let second = request("demo-1", "demo-1");
+    enrol(&world, &second).unwrap();
+    let key = world.runtime.block_on(world.store.sealing_key(&second.device)).unwrap();
+    assert_eq!(key.as_deref(), Some(second.sealing_key.as_str()));
+    let trail = world.runtime.block_on(world.store.audit_page(None, 10)).unwrap();
+    assert!(trail[0].detail.contains("again, replacing its keys"), "{}", trail[0].detail);
+}
+
+#[test]
+fn a_request_that_is_not_its_own_is_refused_and_leaves_nothing() {
+    let world = World::stopped();
+    let stolen = request("demo-1", "gateway");
+    let newer = EnrolmentRequest { schema: 9, ..request("demo-1", "demo-1") };
+    let keyless = EnrolmentRequest { sealing_key: "00".into(), ..request("demo-1", "demo-1") };
+    for (bad, sign) in [
+        (stolen, "not for \"demo-1\" alone"),
+        (newer, "format 9"),
+        (keyless, "sealing_key"),
+        (EnrolmentRequest { certificate_request: "x".into(), ..request("demo-1", "demo-1") }, "certificate_request"),
+    ] {
+        let refusal = enrol(&world, &bad).unwrap_err();
+        assert!(refusal.contains(sign), "{sign}: {refusal}");
+    }
+    assert!(world.runtime.block_on(world.store.devices()).unwrap().is_empty());
+}
+
+#[test]
+fn an_account_made_by_the_command_can_log_in() {
+    let mut world = World::stopped();
+    let config = write_config(&world);
+    let add = ["user", "add", "--config", &config, "--username", "ada", "--role", "reviewer"];
+    let short = gateway(&add, "short\n");
+    assert!(words(&short).contains("shorter than 12"), "{}", words(&short));
+    let added = gateway(&add, &format!("{PASSWORD}\n"));
+    assert!(added.status.success(), "{}", words(&added));
+    let again = gateway(&add, &format!("{PASSWORD}\n"));
+    assert!(words(&again).contains("named ada already"), "{}", words(&again));
+    world.start();
+    assert_eq!(world.stranger().login("ada", PASSWORD).status, 200);
+    let verified = gateway(&["audit", "verify", "--config", &config], "");
+    assert!(String::from_utf8_lossy(&verified.stdout).contains("holds, 2 entries"), "{}", words(&verified));
+}
+
+#[test]
+fn what_keeps_it_from_starting_is_said_with_its_remedy() {
+    let world = World::without_broker();
+    let config = write_config(&world);
+    let good = std::fs::read_to_string(&config).unwrap();
+    let folder = world.folder.path().display().to_string();
+    let taken = world.address().to_string();
+    std::fs::write(world.folder.path().join("junk"), "junk").unwrap();
+    for (from, to, sign) in [
+        ("127.0.0.1:0", taken.as_str(), "change [http] listen"),
+        ("hpke.key", "gateway.pem", "[identity] hpke_key"),
+        ("hpke.key", "missing.key", "identity init"),
+        ("gateway.key", "broker.key", "[mqtt] key) does not belong"),
+        ("/ca.pem", "/junk", "[mqtt] ca"),
+        ("/objects", "/junk", "[objects] dir"),
+        (&format!("sqlite:{folder}/gateway.sqlite"), "postgres://nobody@127.0.0.1:1/none", "[database] url"),
+        ("[objects]", "[object]", "object"),
+    ] {
+        assert!(good.contains(from), "{from}");
+        std::fs::write(&config, good.replacen(from, to, 1)).unwrap();
+        let output = gateway(&["serve", "--config", &config], "");
+        assert!(!output.status.success());
+        assert!(words(&output).contains(sign), "{sign}: {}", words(&output));
+    }
+}

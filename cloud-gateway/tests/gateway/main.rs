@@ -1,0 +1,14 @@
+//! The gateway as its users meet it: real HTTP, both real databases, a real broker.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test states its expectations")]
+#![allow(unreachable_pub, reason = "nothing is reachable from outside a test")]
+
+mod api;
+mod authorisation;
+mod broker;
+mod enrolment;
+mod ingest;
+mod papers;
+mod samples;
+mod store;
+mod world;

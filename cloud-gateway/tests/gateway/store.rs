@@ -1,0 +1,357 @@
+//! What the gateway promises of its database, held by SQLite and by PostgreSQL alike.
+
+use gateway::domain::audit::{Action, Broken, Statement};
+use gateway::domain::result::{self, NOT_URGENT};
+use gateway::store::images::ImageRow;
+use gateway::store::refusals::RefusedRow;
+use gateway::store::results::{After, Filter, NewResult};
+use gateway::store::users::{self, UserRow};
+use gateway::store::verdicts::{Given, VerdictRow};
+use gateway::store::{Store, audit, commit, devices, images, messages, refusals, results, sessions, verdicts};
+use sqlx::Executor;
+use uuid::Uuid;
+use wire::ids::{DeviceId, MessageId};
+use wire::topics::Up;
+use wire::v1::TelemetryV1;
+
+use super::samples;
+use super::world::add_device;
+
+/// Runs a promise on a fresh database of each kind.
+macro_rules! promise {
+    ($name:ident, $store:ident, $body:block) => {
+        mod $name {
+            use super::*;
+
+            async fn holds($store: Store) $body
+
+            #[tokio::test]
+            async fn on_sqlite() {
+                let folder = tempfile::tempdir().unwrap();
+                let store = Store::open(&format!("sqlite:{}", folder.path().join("store.sqlite").display())).await.unwrap();
+                store.migrate().await.unwrap();
+                holds(store).await;
+            }
+
+            #[tokio::test]
+            async fn on_postgres() {
+                let store = Store::open(&fresh_postgres().await).await.unwrap();
+                store.migrate().await.unwrap();
+                holds(store).await;
+            }
+        }
+    };
+}
+
+/// A database of its own in the cluster that `cargo xtask test` starts.
+async fn fresh_postgres() -> String {
+    let url = std::env::var("HILUM_TEST_POSTGRES")
+        .expect("HILUM_TEST_POSTGRES is not set: run `cargo xtask test`, which starts a PostgreSQL for the tests");
+    let cluster = Store::open(&url).await.unwrap();
+    let name = format!("hilum_{}", Uuid::new_v4().simple());
+    let create = sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"));
+    cluster.pool().execute(create).await.unwrap();
+    cluster.close().await;
+    let (server, _) = url.rsplit_once('/').expect("postgres://USER@HOST:PORT/NAME");
+    format!("{server}/{name}")
+}
+
+fn device() -> DeviceId {
+    "demo-1".parse().unwrap()
+}
+
+fn message(number: u128) -> MessageId {
+    MessageId(Uuid::from_u128(number))
+}
+
+fn row(number: u128, probability: f64, later: i64) -> NewResult {
+    let reading = samples::read(probability, later);
+    NewResult {
+        id: result::id(&device(), message(number)),
+        device: device().to_string(),
+        message: message(number).to_string(),
+        site: reading.site.clone(),
+        received_at: reading.received_at_ms,
+        stored_at: reading.received_at_ms + 1,
+        finding: result::finding(&reading),
+        urgency: result::urgency(&reading),
+        payload: serde_json::to_string(&reading).unwrap(),
+    }
+}
+
+async fn insert(store: &Store, row: &NewResult) {
+    let mut work = store.begin().await.unwrap();
+    results::insert(&mut work, row).await.unwrap();
+    commit(work).await.unwrap();
+}
+
+fn said(action: Action, subject: &str) -> Statement {
+    Statement { at: 5, actor: "ada".into(), action, subject: subject.into(), detail: "naïve \"words\"".into() }
+}
+
+async fn add_user(store: &Store, username: &str) -> bool {
+    let user = UserRow {
+        username: username.into(),
+        display_name: "Ada".into(),
+        role: "reviewer".into(),
+        password_hash: "x".into(),
+        created_at: 1,
+    };
+    let mut work = store.begin().await.unwrap();
+    let added = users::add(&mut work, &user).await.unwrap();
+    commit(work).await.unwrap();
+    added
+}
+
+promise!(a_message_has_one_effect_however_often_it_comes, store, {
+    add_device(&store, "demo-1", "00").await;
+    for (attempt, first) in [(1, true), (2, false), (3, false)] {
+        let mut work = store.begin().await.unwrap();
+        let entered = messages::enter(&mut work, &device(), message(7), Up::Result, 1).await.unwrap();
+        assert_eq!(entered, first, "attempt {attempt}");
+        commit(work).await.unwrap();
+    }
+});
+
+promise!(what_is_not_committed_never_was, store, {
+    add_device(&store, "demo-1", "00").await;
+    let mut work = store.begin().await.unwrap();
+    assert!(messages::enter(&mut work, &device(), message(7), Up::Result, 1).await.unwrap());
+    results::insert(&mut work, &row(7, 0.9, 0)).await.unwrap();
+    drop(work);
+    assert_eq!(store.count_results(&Filter::default()).await.unwrap(), 0);
+    let mut work = store.begin().await.unwrap();
+    assert!(messages::enter(&mut work, &device(), message(7), Up::Result, 1).await.unwrap());
+});
+
+promise!(the_work_list_is_urgent_first_then_newest_and_pages_meet_exactly, store, {
+    add_device(&store, "demo-1", "00").await;
+    add_device(&store, "demo-2", "00").await;
+    let mut expected = Vec::new();
+    // Equal probabilities and equal times on purpose: the last key has to decide.
+    for (number, probability, later) in
+        [(1, 0.9, 10), (2, 0.9, 20), (3, 0.6, 30), (4, 0.1, 40), (5, 0.2, 40), (6, 0.3, 5)]
+    {
+        let row = row(number, probability, later);
+        insert(&store, &row).await;
+        expected.push((row.urgency, row.received_at, row.id.to_string()));
+    }
+    expected.sort_by(|a, b| b.partial_cmp(a).unwrap());
+    let all = Filter::default();
+    let mut found = Vec::new();
+    let mut after: Option<After> = None;
+    loop {
+        let page = store.results(&all, after.as_ref(), 2).await.unwrap();
+        let Some(last) = page.last() else { break };
+        after = Some(After { urgency: last.urgency, received_at: last.received_at, id: last.id.clone() });
+        found.extend(page.into_iter().map(|row| (row.urgency, row.received_at, row.id)));
+    }
+    assert_eq!(found, expected);
+    for (filter, count) in [
+        (Filter { finding: Some("positive".into()), ..Filter::default() }, 3),
+        (Filter { finding: Some("negative".into()), ..Filter::default() }, 3),
+        (Filter { finding: Some("none".into()), ..Filter::default() }, 0),
+        (Filter { reviewed: Some(true), ..Filter::default() }, 0),
+        (Filter { reviewed: Some(false), ..Filter::default() }, 6),
+        (Filter { device: Some("demo-1".into()), ..Filter::default() }, 6),
+        (Filter { device: Some("demo-2".into()), ..Filter::default() }, 0),
+    ] {
+        assert_eq!(store.count_results(&filter).await.unwrap(), count, "{filter:?}");
+        assert_eq!(store.results(&filter, None, 100).await.unwrap().len() as i64, count, "{filter:?}");
+    }
+});
+
+promise!(a_result_comes_back_as_it_was_sent, store, {
+    add_device(&store, "demo-1", "00").await;
+    let sent = row(1, 0.123_456_789_012_345_67, 0);
+    insert(&store, &sent).await;
+    let stored = store.result(sent.id).await.unwrap().unwrap();
+    assert_eq!(stored.decoded().unwrap(), samples::read(0.123_456_789_012_345_67, 0));
+    assert_eq!((stored.has_image, stored.verdict, stored.verdicts), (0, None, 0));
+    assert!(store.result(Uuid::nil()).await.unwrap().is_none());
+});
+
+promise!(the_latest_verdict_counts_and_none_is_lost, store, {
+    add_device(&store, "demo-1", "00").await;
+    assert!(add_user(&store, "ada").await);
+    let sent = row(1, 0.9, 0);
+    insert(&store, &sent).await;
+    let give = async |id: u128, opinion: &str, expected: Option<i64>| {
+        let verdict = VerdictRow {
+            id: Uuid::from_u128(id).to_string(),
+            result: sent.id.to_string(),
+            reviewer: "ada".into(),
+            verdict: opinion.into(),
+            note: (opinion == "disagree").then(|| "artefact".to_owned()),
+            given_at: i64::try_from(id).unwrap(),
+        };
+        let mut work = store.begin().await.unwrap();
+        let given = verdicts::give(&mut work, &verdict, expected).await.unwrap();
+        commit(work).await.unwrap();
+        given
+    };
+    assert_eq!(give(1, "agree", Some(0)).await, Given::Stored);
+    assert_eq!(give(2, "disagree", Some(0)).await, Given::Overtaken);
+    assert_eq!(give(2, "disagree", None).await, Given::Stored);
+    let stored = store.result(sent.id).await.unwrap().unwrap();
+    assert_eq!((stored.verdict.as_deref(), stored.verdicts), (Some("disagree"), 2));
+    assert!((stored.urgency - NOT_URGENT).abs() < f64::EPSILON);
+    let all = store.verdicts(sent.id).await.unwrap();
+    assert_eq!(all.iter().map(|verdict| verdict.verdict.as_str()).collect::<Vec<_>>(), ["disagree", "agree"]);
+    assert_eq!(all[0].note.as_deref(), Some("artefact"));
+    assert!(store.pool().execute("DELETE FROM verdicts").await.unwrap_err().to_string().contains("append-only"));
+});
+
+promise!(a_verdict_on_nothing_is_told_apart_from_a_late_one, store, {
+    assert!(add_user(&store, "ada").await);
+    let verdict = VerdictRow {
+        id: "v".into(),
+        result: Uuid::nil().to_string(),
+        reviewer: "ada".into(),
+        verdict: "agree".into(),
+        note: None,
+        given_at: 1,
+    };
+    let mut work = store.begin().await.unwrap();
+    assert_eq!(verdicts::give(&mut work, &verdict, None).await.unwrap(), Given::NoResult);
+});
+
+promise!(the_audit_trail_is_a_chain_and_shows_tampering, store, {
+    for subject in ["a", "b", "c"] {
+        store.audit(&said(Action::ResultViewed, subject)).await.unwrap();
+    }
+    assert_eq!(store.verify_audit().await.unwrap(), Ok(3));
+    let page = store.audit_page(None, 2).await.unwrap();
+    assert_eq!(page.iter().map(|row| row.subject.as_str()).collect::<Vec<_>>(), ["c", "b"]);
+    let rest = store.audit_page(Some(page[1].sequence), 2).await.unwrap();
+    assert_eq!(rest.iter().map(|row| row.subject.as_str()).collect::<Vec<_>>(), ["a"]);
+
+    let forge = "UPDATE audit SET actor = 'eve' WHERE sequence = 2";
+    assert!(store.pool().execute(forge).await.unwrap_err().to_string().contains("append-only"));
+    // Whoever may drop a trigger gets further, and is seen.
+    for drop in ["DROP TRIGGER audit_no_update", "DROP TRIGGER audit_append_only ON audit"] {
+        let _ = store.pool().execute(drop).await;
+    }
+    store.pool().execute(forge).await.unwrap();
+    assert_eq!(store.verify_audit().await.unwrap(), Err(Broken::Altered(2)));
+});
+
+promise!(a_cut_off_audit_trail_is_seen, store, {
+    for subject in ["a", "b"] {
+        store.audit(&said(Action::ResultViewed, subject)).await.unwrap();
+    }
+    for drop in ["DROP TRIGGER audit_no_delete", "DROP TRIGGER audit_append_only ON audit"] {
+        let _ = store.pool().execute(drop).await;
+    }
+    store.pool().execute("DELETE FROM audit WHERE sequence = 2").await.unwrap();
+    assert_eq!(store.verify_audit().await.unwrap(), Err(Broken::Missing(2)));
+});
+
+promise!(concurrent_writers_keep_the_chain_whole, store, {
+    let writers = (0..8).map(|writer| {
+        let store = store.clone();
+        tokio::spawn(async move {
+            for entry in 0..5 {
+                store.audit(&said(Action::ResultViewed, &format!("{writer}/{entry}"))).await.unwrap();
+            }
+        })
+    });
+    for writer in writers.collect::<Vec<_>>() {
+        writer.await.unwrap();
+    }
+    assert_eq!(store.verify_audit().await.unwrap(), Ok(40));
+});
+
+promise!(what_was_undone_left_no_trace_in_the_chain, store, {
+    let mut work = store.begin().await.unwrap();
+    audit::append(&mut work, &said(Action::UserAdded, "ada")).await.unwrap();
+    drop(work);
+    store.audit(&said(Action::UserAdded, "bob")).await.unwrap();
+    assert_eq!(store.verify_audit().await.unwrap(), Ok(1));
+});
+
+promise!(enrolling_again_replaces_the_keys, store, {
+    add_device(&store, "demo-1", "aa").await;
+    add_device(&store, "demo-1", "bb").await;
+    assert_eq!(store.sealing_key(&device()).await.unwrap().as_deref(), Some("bb"));
+    assert_eq!(store.sealing_key(&"demo-2".parse().unwrap()).await.unwrap(), None);
+    assert_eq!(store.devices().await.unwrap().len(), 1);
+});
+
+promise!(telemetry_that_was_overtaken_changes_nothing, store, {
+    add_device(&store, "demo-1", "00").await;
+    insert(&store, &row(1, 0.9, 0)).await;
+    for (at_ms, queue_depth) in [(10, 5), (30, 7), (20, 6)] {
+        let state = TelemetryV1 { at_ms, queue_depth, ..TelemetryV1::default() };
+        let mut work = store.begin().await.unwrap();
+        devices::telemetry(&mut work, &device(), &state).await.unwrap();
+        devices::seen(&mut work, &device(), at_ms).await.unwrap();
+        commit(work).await.unwrap();
+    }
+    let device = store.devices().await.unwrap().remove(0);
+    assert_eq!((device.queue_depth, device.last_seen_at, device.results), (Some(7), Some(20), 1));
+});
+
+promise!(an_image_may_come_first_and_the_first_stays, store, {
+    add_device(&store, "demo-1", "00").await;
+    let sent = row(1, 0.9, 0);
+    let image = ImageRow {
+        result: sent.id.to_string(),
+        device: "demo-1".into(),
+        message: message(2).to_string(),
+        stored_at: 1,
+        image_rows: 2,
+        image_columns: 3,
+        sample_offset: -1024,
+        inverted: 1,
+        voi: "{}".into(),
+        saliency_rows: None,
+        saliency_columns: None,
+        object: "one".into(),
+    };
+    let mut work = store.begin().await.unwrap();
+    images::insert(&mut work, &image).await.unwrap();
+    images::insert(&mut work, &ImageRow { object: "two".into(), ..image.clone() }).await.unwrap();
+    commit(work).await.unwrap();
+    insert(&store, &sent).await;
+    assert_eq!(store.image(sent.id).await.unwrap(), Some(image));
+    assert_eq!(store.result(sent.id).await.unwrap().unwrap().has_image, 1);
+});
+
+promise!(the_same_refused_bytes_are_one_row, store, {
+    let refused = RefusedRow {
+        fingerprint: "f".into(),
+        device: None,
+        message: None,
+        reason: "seal",
+        words: "it does not open".into(),
+    };
+    for first in [true, false, false] {
+        let mut work = store.begin().await.unwrap();
+        assert_eq!(refusals::record(&mut work, &refused, 1).await.unwrap(), first);
+        commit(work).await.unwrap();
+    }
+});
+
+promise!(a_session_ends_when_it_is_idle_or_closed, store, {
+    assert!(add_user(&store, "ada").await);
+    assert!(!add_user(&store, "ada").await, "a name was given twice");
+    let mut work = store.begin().await.unwrap();
+    sessions::open(&mut work, "hash", "ada", 100, 0).await.unwrap();
+    commit(work).await.unwrap();
+    assert_eq!(store.session("hash", 100).await.unwrap().unwrap().username, "ada");
+    assert!(store.session("hash", 101).await.unwrap().is_none());
+    store.touch_session("hash", 200).await.unwrap();
+    assert_eq!(store.session("hash", 101).await.unwrap().unwrap().last_used_at, 200);
+    assert!(store.session("other", 0).await.unwrap().is_none());
+    let mut work = store.begin().await.unwrap();
+    sessions::close(&mut work, "hash").await.unwrap();
+    commit(work).await.unwrap();
+    assert!(store.session("hash", 0).await.unwrap().is_none());
+});
+
+promise!(migrating_twice_changes_nothing, store, {
+    add_device(&store, "demo-1", "00").await;
+    store.migrate().await.unwrap();
+    assert_eq!(store.devices().await.unwrap().len(), 1);
+});

@@ -1,0 +1,246 @@
+//! A gateway of one's own: SQLite and objects in a folder, HTTP on a port of its own, and a client that keeps cookies.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use gateway::app::{self, Running};
+use gateway::auth::password;
+use gateway::auth::roles::Role;
+use gateway::config::{CaConfig, Config, DatabaseConfig, HttpConfig, IdentityConfig, MqttConfig, ObjectsConfig};
+use gateway::domain::result;
+use gateway::identity;
+use gateway::store::devices::NewDevice;
+use gateway::store::results::NewResult;
+use gateway::store::users::{self, UserRow};
+use gateway::store::{Store, commit, devices, results};
+use metrics_exporter_prometheus::PrometheusHandle;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+use vitals::health::Health;
+use wire::ids::{DeviceId, MessageId};
+use wire::v1::ResultV1;
+
+use super::papers::Papers;
+
+/// The one password of every account here.
+pub const PASSWORD: &str = "correct horse battery";
+
+/// A port on which nobody listens: binding and dropping it frees it.
+pub fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// One gateway and what belongs to it.
+pub struct World {
+    pub folder: TempDir,
+    pub papers: Papers,
+    pub runtime: Runtime,
+    pub config: Config,
+    /// A second door into the same database.
+    pub store: Store,
+    running: Option<(Running, CancellationToken)>,
+}
+
+impl World {
+    /// A gateway whose broker is not there.
+    pub fn without_broker() -> Self {
+        let mut world = Self::stopped();
+        world.start();
+        world
+    }
+
+    /// Everything made, nothing started.
+    pub fn stopped() -> Self {
+        // Another test of this process may have done it.
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let folder = tempfile::tempdir().unwrap();
+        let papers = Papers::new(folder.path());
+        let config = config(folder.path(), papers.mqtt("gateway", free_port()));
+        identity::init(&config.identity.hpke_key).unwrap();
+        let runtime = Runtime::new().unwrap();
+        let store = runtime.block_on(app::open_store(&config)).unwrap();
+        Self { folder, papers, runtime, config, store, running: None }
+    }
+
+    pub fn start(&mut self) {
+        let (stop, health) = (CancellationToken::new(), Health::default());
+        let signs_of_life = health.router(metrics());
+        let started = app::start(self.config.clone(), health, signs_of_life, stop.clone());
+        let running = self.runtime.block_on(started).unwrap();
+        self.running = Some((running, stop));
+    }
+
+    pub fn stop(&mut self) {
+        let (running, stop) = self.running.take().expect("it runs");
+        stop.cancel();
+        self.runtime.block_on(running.finish()).unwrap();
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.running.as_ref().expect("it runs").0.address
+    }
+
+    pub fn health(&self) -> &Health {
+        &self.running.as_ref().expect("it runs").0.health
+    }
+
+    /// An account, logged in.
+    pub fn client(&self, username: &str, role: Role) -> Client {
+        self.add_user(username, role);
+        let mut client = self.stranger();
+        assert_eq!(client.login(username, PASSWORD).status, 200);
+        client
+    }
+
+    /// Nobody yet.
+    pub fn stranger(&self) -> Client {
+        Client::new(self.address())
+    }
+
+    pub fn add_user(&self, username: &str, role: Role) {
+        static HASH: OnceLock<String> = OnceLock::new();
+        let user = UserRow {
+            username: username.into(),
+            display_name: format!("Dr {username}"),
+            role: role.as_str().into(),
+            password_hash: HASH.get_or_init(|| password::hash(PASSWORD).unwrap()).clone(),
+            created_at: 0,
+        };
+        self.runtime.block_on(async {
+            let mut work = self.store.begin().await.unwrap();
+            assert!(users::add(&mut work, &user).await.unwrap());
+            commit(work).await.unwrap();
+        });
+    }
+
+    /// A result of `demo-1`, as if it had come; its id.
+    pub fn add_result(&self, number: u128, reading: &ResultV1) -> Uuid {
+        let (device, message): (DeviceId, _) = ("demo-1".parse().unwrap(), MessageId(Uuid::from_u128(number)));
+        let row = NewResult {
+            id: result::id(&device, message),
+            device: device.to_string(),
+            message: message.to_string(),
+            site: reading.site.clone(),
+            received_at: reading.received_at_ms,
+            stored_at: reading.received_at_ms + 1_000,
+            finding: result::finding(reading),
+            urgency: result::urgency(reading),
+            payload: serde_json::to_string(reading).unwrap(),
+        };
+        self.runtime.block_on(async {
+            let mut work = self.store.begin().await.unwrap();
+            results::insert(&mut work, &row).await.unwrap();
+            commit(work).await.unwrap();
+        });
+        row.id
+    }
+
+    /// A row for a device, without papers.
+    pub fn add_device(&self, name: &str, sealing_key: &str) {
+        self.runtime.block_on(add_device(&self.store, name, sealing_key));
+    }
+}
+
+pub async fn add_device(store: &Store, name: &str, sealing_key: &str) {
+    let device = NewDevice {
+        id: name.parse().unwrap(),
+        site: "st-mary".into(),
+        sealing_key: sealing_key.into(),
+        certificate_fingerprint: "00".into(),
+        enrolled_at: 1_000,
+    };
+    let mut work = store.begin().await.unwrap();
+    devices::enrol(&mut work, &device).await.unwrap();
+    commit(work).await.unwrap();
+}
+
+fn config(folder: &Path, mqtt: MqttConfig) -> Config {
+    let at = |name: &str| -> PathBuf { folder.join(name) };
+    Config {
+        http: HttpConfig { listen: "127.0.0.1:0".parse().unwrap(), dashboard_dir: at("dist"), public_url: None },
+        database: DatabaseConfig { url: format!("sqlite:{}", at("gateway.sqlite").display()) },
+        objects: ObjectsConfig { dir: at("objects") },
+        mqtt,
+        identity: IdentityConfig { hpke_key: at("hpke.key") },
+        ca: Some(CaConfig { certificate: at("ca.pem"), key: at("ca.key") }),
+        log: vitals::logging::LogConfig::default(),
+    }
+}
+
+/// One recorder per process, whoever comes first.
+fn metrics() -> PrometheusHandle {
+    static METRICS: OnceLock<PrometheusHandle> = OnceLock::new();
+    METRICS.get_or_init(|| vitals::metrics::install().unwrap()).clone()
+}
+
+/// A browser without a screen.
+pub struct Client {
+    agent: ureq::Agent,
+    base: String,
+    pub csrf: String,
+}
+
+/// What it got.
+pub struct Answer {
+    pub status: u16,
+    pub headers: Vec<(String, String)>,
+    pub bytes: Vec<u8>,
+}
+
+impl Answer {
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.bytes).unwrap_or_else(|_| panic!("no JSON: {:?}", self.text()))
+    }
+
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.bytes).into_owned()
+    }
+
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value)
+    }
+}
+
+impl Client {
+    fn new(address: SocketAddr) -> Self {
+        let config = ureq::Agent::config_builder().http_status_as_error(false).max_redirects(0).build();
+        Self { agent: config.new_agent(), base: format!("http://{address}"), csrf: String::new() }
+    }
+
+    pub fn login(&mut self, username: &str, password: &str) -> Answer {
+        let answer = self.post("/api/v1/session", &json!({ "username": username, "password": password }));
+        if answer.status == 200 {
+            self.csrf = answer.json()["csrf"].as_str().unwrap().to_owned();
+        }
+        answer
+    }
+
+    pub fn get(&self, path: &str) -> Answer {
+        answer(self.agent.get(format!("{}{path}", self.base)).call().unwrap())
+    }
+
+    pub fn post(&self, path: &str, body: &Value) -> Answer {
+        let request = self.agent.post(format!("{}{path}", self.base)).header("x-hilum-csrf", &self.csrf);
+        answer(request.send_json(body).unwrap())
+    }
+
+    pub fn post_with(&self, path: &str, header: (&str, &str), body: &Value) -> Answer {
+        let request = self.agent.post(format!("{}{path}", self.base)).header("x-hilum-csrf", &self.csrf);
+        answer(request.header(header.0, header.1).send_json(body).unwrap())
+    }
+
+    pub fn delete(&self, path: &str) -> Answer {
+        let request = self.agent.delete(format!("{}{path}", self.base)).header("x-hilum-csrf", &self.csrf);
+        answer(request.call().unwrap())
+    }
+}
+
+fn answer(mut response: ureq::http::Response<ureq::Body>) -> Answer {
+    let text = |value: &ureq::http::HeaderValue| value.to_str().unwrap_or_default().to_owned();
+    let headers = response.headers().iter().map(|(key, value)| (key.to_string(), text(value))).collect();
+    Answer { status: response.status().as_u16(), headers, bytes: response.body_mut().read_to_vec().unwrap() }
+}
