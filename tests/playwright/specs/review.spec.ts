@@ -173,6 +173,7 @@ test('the keyboard reaches everything, and says so', async ({ page }) => {
   await page.keyboard.press('j');
   await page.keyboard.press('Enter');
   await expect(page).toHaveURL(/\/results\//);
+  await settled(page);
   await page.keyboard.press('?');
   const help = page.getByRole('dialog');
   await expect(help).toContainText('Next study');
