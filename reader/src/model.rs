@@ -150,4 +150,9 @@ impl Loaded {
         };
         Ok(Self { info, session })
     }
+
+    /// Runs one batch, for measurements that need no queue. Services hand the session to an [`crate::inference::Engine`].
+    pub fn run(&mut self, images: &[impl AsRef<[u8]>]) -> Result<Vec<session::Output>, LoadError> {
+        self.session.run(images)
+    }
 }

@@ -17,6 +17,8 @@ use dicom_object::InMemDicomObject;
 use dicom_object::meta::FileMetaTableBuilder;
 use dicom_pixeldata::Transcode;
 use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
+use reader::pixels::plain::{Plain, Samples};
+use reader::pixels::wrap::{WrapFacts, to_dicom};
 use reader::pixels::{Limits, Pixels, Prepared, Unreadable, decode, prepare};
 use tempfile::TempDir;
 
@@ -296,4 +298,25 @@ fn facts_are_taken_from_the_header_and_identity_is_never_printed() {
     assert!(about.facts.burned_in_annotation);
     assert_eq!(about.identity.patient_id.as_deref(), Some("Secret-7"));
     assert!(!format!("{about:?}").contains("Secret"));
+}
+
+/// A wrapped image shows as it was, states no body part, and is the same object each time.
+#[test]
+fn a_wrapped_image_is_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let eight: Vec<u8> = (0..15).map(|i| i * 17).collect();
+    let sixteen: Vec<u16> = (0..15).map(|i| i * 4369).collect();
+    for (samples, bits) in [(Samples::Eight(eight.clone()), 8), (Samples::Sixteen(sixteen), 16)] {
+        let image = Plain { rows: 3, columns: 5, samples };
+        let path = folder.path().join("wrapped.dcm");
+        to_dicom(&image, &WrapFacts::default()).unwrap().write_to_file(&path).unwrap();
+        let object = decode::open(&path, &Limits::default()).unwrap();
+        let (about, frame) = (object.about(), object.decode().unwrap());
+        assert_eq!(frame.display(), eight, "{bits} bits");
+        assert_eq!((about.facts.bits_stored, about.facts.body_part, about.facts.view), (Some(bits), None, None));
+        assert_eq!(about.facts.sop_class.as_deref(), Some(uids::SECONDARY_CAPTURE_IMAGE_STORAGE));
+        let first = std::fs::read(&path).unwrap();
+        to_dicom(&image, &WrapFacts::default()).unwrap().write_to_file(&path).unwrap();
+        assert!(first == std::fs::read(&path).unwrap(), "the same object, byte for byte");
+    }
 }

@@ -212,6 +212,15 @@ async fn the_last_handle_stops_the_worker() {
     assert!(started.elapsed() < Duration::from_secs(5));
 }
 
+/// The library of the tests is the CPU build: asking for a GPU must not let the results claim one.
+#[test]
+fn asking_for_a_gpu_that_is_not_there_says_cpu() {
+    for provider in [ProviderChoice::Auto, ProviderChoice::Cuda] {
+        let loaded = Loaded::open(&tiny(), &library(), SessionConfig { threads: 1, provider }).unwrap();
+        assert_eq!(loaded.info.provider, Provider::Cpu);
+    }
+}
+
 /// The bundle that ships must load, digests, shapes and golden radiographs included, on the machine that builds it.
 #[test]
 fn the_shipped_model_gives_its_golden_logits_here() {

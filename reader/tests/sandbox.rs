@@ -137,7 +137,7 @@ fn limits_are_refused_in_words() {
     let path = film(folder.path(), "large.dcm", 1200);
     let why = |limits| real(limits).prepare(&path).unwrap().pixels.unwrap_err();
     let file = why(Limits { file_bytes: 1 << 20, ..Limits::default() });
-    assert_eq!(file, Unreadable::TooLarge { what: "1 MiB, the limit is 1 MiB".into() });
+    assert_eq!(file, Unreadable::TooLarge { what: "2 MiB, the limit is 1 MiB".into() });
     let pixels = why(Limits { pixels: 1_000_000, ..Limits::default() });
     assert_eq!(pixels.code(), "too_large");
 }

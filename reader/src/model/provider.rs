@@ -7,7 +7,7 @@ use std::fmt;
 use std::ptr;
 
 use ort::AsPointer;
-use ort::ep::{CPU, CUDA, ExecutionProviderDispatch, TensorRT};
+use ort::ep::{CPU, CUDA, ExecutionProvider, ExecutionProviderDispatch, TensorRT};
 use ort::session::Session;
 use serde::{Deserialize, Serialize};
 
@@ -25,13 +25,16 @@ pub enum ProviderChoice {
 }
 
 impl ProviderChoice {
-    /// In ONNX Runtime's order of preference.
+    /// In ONNX Runtime's order of preference. Providers that the loaded library was built without are left out: asking for
+    /// them would log an error at every start of a CPU-only machine.
     pub(super) fn dispatches(self) -> Vec<ExecutionProviderDispatch> {
-        match self {
-            Self::Auto => vec![TensorRT::default().build(), CUDA::default().build(), CPU::default().build()],
-            Self::Cuda => vec![CUDA::default().build(), CPU::default().build()],
-            Self::Cpu => vec![CPU::default().build()],
-        }
+        let tensorrt = self == Self::Auto && TensorRT::is_available().unwrap_or(false);
+        let cuda = self != Self::Cpu && CUDA::is_available().unwrap_or(false);
+        let mut dispatches = Vec::with_capacity(3);
+        dispatches.extend(tensorrt.then(|| TensorRT::default().build()));
+        dispatches.extend(cuda.then(|| CUDA::default().build()));
+        dispatches.push(CPU::default().build());
+        dispatches
     }
 }
 

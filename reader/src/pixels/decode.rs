@@ -43,7 +43,7 @@ enum Start {
 pub fn open(path: &Path, limits: &Limits) -> Result<Opened, Unreadable> {
     let size = fs::metadata(path).map_err(|_| Unreadable::NotFound)?.len();
     if size > limits.file_bytes {
-        let what = format!("{} MiB, the limit is {} MiB", size >> 20, limits.file_bytes >> 20);
+        let what = format!("{} MiB, the limit is {} MiB", size.div_ceil(1 << 20), limits.file_bytes >> 20);
         return Err(Unreadable::TooLarge { what });
     }
     let start = start(path)?;
