@@ -3,7 +3,9 @@
 
 use std::thread;
 
-use outbox::{Accepted, Depth, Instance, InstanceId, JournalCounts, NewInstance, NewMessage, Outbox, OutboxError, Spooled};
+use outbox::{
+    Accepted, Depth, Instance, InstanceId, JournalCounts, NewInstance, NewMessage, Outbox, OutboxError, Spooled,
+};
 use tokio::sync::{mpsc, oneshot};
 use wire::ids::MessageId;
 

@@ -6,9 +6,19 @@
 //!                          └─▶ pipeline ─▶ reader ─▶ privacy ─▶ result_record ─▶ journal (outbox)
 //! ```
 //! Invariants: a success status means that the file, its folder and its journal row are durable ([`dicom`]); every
-//! acknowledged image gets exactly one result ([`journal`]); nothing leaves but through `privacy`.
+//! acknowledged image gets exactly one result ([`journal`]); nothing leaves but through [`privacy`].
 
+pub mod app;
+pub mod commands;
+pub mod config;
 pub mod dicom;
+pub mod health;
 pub mod journal;
+pub mod lock;
+pub mod pipeline;
+pub mod privacy;
+pub mod quarantine;
+pub mod result_record;
+pub mod retention;
 pub mod spool;
 pub mod world;

@@ -1,3 +1,20 @@
 //! Receives radiographs over DICOM, reads them, and journals every result.
 
-fn main() {}
+use std::process::ExitCode;
+
+use appliance::commands::Arguments;
+use appliance::config::ConfigError;
+use clap::Parser;
+
+/// Exit status for mistakes in a configuration, as for mistakes on the command line.
+const MISTAKE: u8 = 2;
+
+fn main() -> ExitCode {
+    match Arguments::parse().run() {
+        Ok(code) => code,
+        Err(error) => {
+            let code = vitals::exit::failed("hilum-appliance", error.as_ref());
+            if error.is::<ConfigError>() { ExitCode::from(MISTAKE) } else { code }
+        }
+    }
+}

@@ -1,6 +1,7 @@
 //! A listener on a port of its own over a throw-away state directory, and the bytes to provoke it with.
 
 #![allow(dead_code, reason = "each test binary uses its part")]
+#![allow(clippy::unwrap_used, reason = "a test states its expectations")]
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -10,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use appliance::dicom::acceptance::APPLICATION_CONTEXT;
 use appliance::dicom::scu::{Sent, send_all};
-use appliance::dicom::{AllowedScanner, Listener, Refusals, Rules, StoreRoom};
+use appliance::dicom::{AllowedScanner, Listener, Refusals, Rules, StoreRoom, Timeouts};
 use appliance::journal::Journal;
 use appliance::spool::Spool;
 use appliance::world::World;
@@ -21,7 +22,7 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
-pub struct Scp {
+pub(crate) struct Scp {
     runtime: Runtime,
     state: TempDir,
     address: SocketAddr,
@@ -30,13 +31,12 @@ pub struct Scp {
 }
 
 impl Scp {
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self::with(|_, _| {})
     }
 
-    pub fn with(change: impl FnOnce(&mut Listener, &mut StoreRoom)) -> Self {
+    pub(crate) fn with(change: impl FnOnce(&mut Listener, &mut StoreRoom)) -> Self {
         let state = tempfile::tempdir().unwrap();
-        let outbox = Outbox::open(&state.path().join("outbox.sqlite")).unwrap();
         let refusals = Refusals::default();
         let room = || StoreRoom {
             spool: Spool::open(&state.path().join("spool")).unwrap(),
@@ -46,13 +46,12 @@ impl Scp {
             world: World::real(),
             longest_object: 64 << 20,
         };
-        drop(outbox);
         let allow = vec![AllowedScanner { ae_title: "XR-ROOM-1".parse().unwrap(), address: None }];
         let mut listener = Listener {
             rules: Rules { ae_title: "HILUM".parse().unwrap(), allow },
             room: Arc::new(room()),
             max_associations: 4,
-            timeouts: Default::default(),
+            timeouts: Timeouts::default(),
         };
         let mut changed = room();
         change(&mut listener, &mut changed);
@@ -64,48 +63,48 @@ impl Scp {
         Self { runtime, state, address, refusals, stop }
     }
 
-    pub fn port(&self) -> String {
+    pub(crate) fn port(&self) -> String {
         self.address.port().to_string()
     }
 
-    pub fn refusals(&self) -> String {
+    pub(crate) fn refusals(&self) -> String {
         self.refusals.list().into_iter().map(|refusal| refusal.words).collect::<Vec<_>>().join("\n")
     }
 
     /// Images in the journal.
-    pub fn accepted(&self) -> usize {
+    pub(crate) fn accepted(&self) -> usize {
         let outbox = Outbox::open(&self.state.path().join("outbox.sqlite")).unwrap();
         outbox.unread(None, 1000).unwrap().len()
     }
 
-    pub fn files(&self) -> Vec<PathBuf> {
+    pub(crate) fn files(&self) -> Vec<PathBuf> {
         let entries = std::fs::read_dir(self.state.path().join("spool")).unwrap();
         entries.map(|entry| entry.unwrap().path()).filter(|path| path.is_file()).collect()
     }
 
-    pub fn half_received(&self) -> usize {
+    pub(crate) fn half_received(&self) -> usize {
         std::fs::read_dir(self.state.path().join("spool/temp")).unwrap().count()
     }
 
-    pub fn send(&self, file: &Path) -> Sent {
+    pub(crate) fn send(&self, file: &Path) -> Sent {
         self.send_all(&[file.to_owned()]).remove(0)
     }
 
-    pub fn send_all(&self, files: &[PathBuf]) -> Vec<Sent> {
+    pub(crate) fn send_all(&self, files: &[PathBuf]) -> Vec<Sent> {
         let target = format!("HILUM@{}", self.address).parse().unwrap();
         let mut sent = Vec::new();
         self.runtime.block_on(send_all(&target, &"XR-ROOM-1".parse().unwrap(), files, |one| sent.push(one)));
         sent
     }
 
-    pub fn connect(&self) -> TcpStream {
+    pub(crate) fn connect(&self) -> TcpStream {
         let socket = TcpStream::connect(self.address).unwrap();
         socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
         socket
     }
 
     /// A connection with an accepted association: context 1 Verification, context 3 Secondary Capture.
-    pub fn associate(&self) -> TcpStream {
+    pub(crate) fn associate(&self) -> TcpStream {
         let mut socket = self.connect();
         socket.write_all(&association_request()).unwrap();
         let mut header = [0; 6];
@@ -117,7 +116,7 @@ impl Scp {
     }
 
     /// The service is as well as before.
-    pub fn echo(&self) {
+    pub(crate) fn echo(&self) {
         let mut socket = self.associate();
         socket.write_all(&fragment(1, 3, &echo_set())).unwrap();
         let mut header = [0; 6];
@@ -125,7 +124,7 @@ impl Scp {
         assert_eq!(header[0], 4, "a P-DATA-TF");
     }
 
-    pub fn echo_eventually(&self) {
+    pub(crate) fn echo_eventually(&self) {
         eventually(|| {
             let mut socket = self.connect();
             socket.write_all(&association_request()).unwrap();
@@ -141,7 +140,7 @@ impl Drop for Scp {
     }
 }
 
-pub fn eventually(condition: impl Fn() -> bool) {
+pub(crate) fn eventually(condition: impl Fn() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(10);
     while !condition() {
         assert!(Instant::now() < deadline, "did not come true within 10 s");
@@ -150,13 +149,13 @@ pub fn eventually(condition: impl Fn() -> bool) {
 }
 
 /// A small film, told apart from others by `shade`.
-pub fn film(path: &Path, shade: u8) {
+pub(crate) fn film(path: &Path, shade: u8) {
     let samples = (0..256 * 256).map(|at: usize| (at % 251) as u8 ^ shade).collect();
     let plain = Plain { rows: 256, columns: 256, samples: Samples::Eight(samples) };
     to_dicom(&plain, &WrapFacts::default()).unwrap().write_to_file(path).unwrap();
 }
 
-pub fn association_request() -> Vec<u8> {
+pub(crate) fn association_request() -> Vec<u8> {
     let item = |kind: u8, body: &[u8]| -> Vec<u8> {
         [&[kind, 0], (body.len() as u16).to_be_bytes().as_slice(), body].concat()
     };
@@ -175,12 +174,12 @@ pub fn association_request() -> Vec<u8> {
 }
 
 /// A P-DATA-TF PDU with one value; `header` is the message control header: 1 command, 2 last.
-pub fn fragment(context: u8, header: u8, data: &[u8]) -> Vec<u8> {
+pub(crate) fn fragment(context: u8, header: u8, data: &[u8]) -> Vec<u8> {
     let value = [((data.len() + 2) as u32).to_be_bytes().as_slice(), &[context, header], data].concat();
     pdu(4, &value)
 }
 
-pub fn echo_set() -> Vec<u8> {
+pub(crate) fn echo_set() -> Vec<u8> {
     let mut set = Vec::new();
     for (element, value) in [(0x0100u16, 0x0030u16), (0x0110, 7), (0x0800, 0x0101)] {
         set.extend([0, 0]);
@@ -191,7 +190,7 @@ pub fn echo_set() -> Vec<u8> {
     set
 }
 
-pub fn store_command(context: u8, class: &str, instance: &str) -> Vec<u8> {
+pub(crate) fn store_command(context: u8, class: &str, instance: &str) -> Vec<u8> {
     let set = appliance::dicom::dimse::store_request(1, &class.parse().unwrap(), &instance.parse().unwrap());
     fragment(context, 3, &set)
 }

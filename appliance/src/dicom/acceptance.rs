@@ -175,7 +175,7 @@ pub fn negotiate(proposed: &[PresentationContextProposed]) -> (Vec<PresentationC
 
 fn choose(proposed: &PresentationContextProposed) -> Result<Context, ContextReason> {
     // Ids are odd, PS3.8 9.3.2.2.
-    if proposed.id % 2 == 0 {
+    if proposed.id.is_multiple_of(2) {
         return Err(ContextReason::NoReason);
     }
     let abstract_syntax = trimmed(&proposed.abstract_syntax);

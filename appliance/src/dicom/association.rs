@@ -159,7 +159,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Association<S> {
                 if let Sink::Store(incoming) = &mut sink {
                     incoming.take(&value.data).await;
                 }
-                if value.is_last { self.stored(context, &request, sink).await } else { Ok(Phase::Dataset { context, request, sink }) }
+                if value.is_last {
+                    self.stored(context, &request, sink).await
+                } else {
+                    Ok(Phase::Dataset { context, request, sink })
+                }
             }
             _ => Err(Break::Violation("a fragment out of turn", Provider::UnexpectedPduParameter)),
         }
@@ -168,7 +172,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Association<S> {
     /// A whole command: what is done about it.
     async fn command(&mut self, id: u8, request: Request) -> Result<Phase, Break> {
         let Some(context) = self.contexts.iter().find(|context| context.id == id) else {
-            return Err(Break::Violation("a presentation context that was not accepted", Provider::InvalidPduParameter));
+            return Err(Break::Violation(
+                "a presentation context that was not accepted",
+                Provider::InvalidPduParameter,
+            ));
         };
         let sink = match (request.kind, request.has_dataset) {
             (Kind::Cancel, _) => return Ok(Phase::awaiting()),

@@ -44,7 +44,7 @@ impl Encoding {
 fn walk(bytes: &[u8], encoding: Encoding) -> [Option<String>; 2] {
     let mut found = [None, None];
     let mut rest = bytes;
-    while let Some((tag, value, next)) = element(rest, encoding) {
+    while let Some(Element { tag, value, rest: next }) = element(rest, encoding) {
         // Elements ascend (PS3.5 7.1): past the last wanted one there is nothing to find.
         if tag > WANTED[1] {
             break;
@@ -57,8 +57,15 @@ fn walk(bytes: &[u8], encoding: Encoding) -> [Option<String>; 2] {
     found
 }
 
-/// Tag, value and what follows; `None` at the end, over it, and at a sequence of undefined length.
-fn element(bytes: &[u8], encoding: Encoding) -> Option<((u16, u16), &[u8], &[u8])> {
+/// One element at the beginning of some bytes.
+struct Element<'a> {
+    tag: (u16, u16),
+    value: &'a [u8],
+    rest: &'a [u8],
+}
+
+/// The first element; `None` at the end, over it, and at a sequence of undefined length.
+fn element(bytes: &[u8], encoding: Encoding) -> Option<Element<'_>> {
     let (head, rest) = bytes.split_first_chunk::<8>()?;
     let [g0, g1, e0, e1, a, b, c, d] = *head;
     let tag = (encoding.u16([g0, g1]), encoding.u16([e0, e1]));
@@ -76,8 +83,8 @@ fn element(bytes: &[u8], encoding: Encoding) -> Option<((u16, u16), &[u8], &[u8]
         (u32::from(encoding.u16([c, d])), rest)
     };
     let length = usize::try_from(length).ok().filter(|length| *length <= rest.len())?;
-    let (value, next) = rest.split_at(length);
-    Some((tag, value, next))
+    let (value, rest) = rest.split_at(length);
+    Some(Element { tag, value, rest })
 }
 
 #[cfg(test)]
@@ -92,7 +99,9 @@ mod tests {
     fn dataset(explicit: bool, big: bool) -> Vec<u8> {
         let u16 = |n: u16| if big { n.to_be_bytes() } else { n.to_le_bytes() };
         let mut bytes = Vec::new();
-        for (element, vr, value) in [(0x0005, b"CS", b"ISO_IR 100".as_slice()), (0x0016, b"UI", CLASS), (0x0018, b"UI", INSTANCE)] {
+        for (element, vr, value) in
+            [(0x0005, b"CS", b"ISO_IR 100".as_slice()), (0x0016, b"UI", CLASS), (0x0018, b"UI", INSTANCE)]
+        {
             bytes.extend(u16(8));
             bytes.extend(u16(element));
             if explicit {

@@ -148,8 +148,7 @@ impl Door {
         tracing::info!(source = %caller.title, contexts = contexts.len(), "association accepted");
         gauge!("dicom_associations_open").increment(1);
         let (room, timeouts) = (Arc::clone(&self.listener.room), self.listener.timeouts);
-        let association =
-            Association { stream, contexts, peer_limit: peer_limit(request), caller, room, timeouts };
+        let association = Association { stream, contexts, peer_limit: peer_limit(request), caller, room, timeouts };
         let end = association.serve(&self.stop).await;
         gauge!("dicom_associations_open").decrement(1);
         tracing::info!(end = end.label(), "association ended");
@@ -188,7 +187,10 @@ impl Door {
         }
         let room = &self.listener.room;
         tracing::warn!(error = %error, "connection turned away");
-        room.refusals.note((room.world.now_ms)(), format!("A connection from {} was turned away: {error}.", from.to_canonical()));
+        room.refusals.note(
+            (room.world.now_ms)(),
+            format!("A connection from {} was turned away: {error}.", from.to_canonical()),
+        );
         self.turn_away(stream, "not_dicom").await;
     }
 

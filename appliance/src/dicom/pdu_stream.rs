@@ -95,8 +95,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> PduStream<S> {
         is_last: bool,
         data: Vec<u8>,
     ) -> Result<(), PduError> {
-        self.write(&Pdu::PData { data: vec![PDataValue { presentation_context_id: context, value_type, is_last, data }] })
-            .await
+        self.write(&Pdu::PData {
+            data: vec![PDataValue { presentation_context_id: context, value_type, is_last, data }],
+        })
+        .await
     }
 
     /// Sends a whole command set in as many fragments as the peer's limit asks for.

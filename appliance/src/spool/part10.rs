@@ -165,7 +165,12 @@ mod tests {
 
     #[test]
     fn what_is_written_can_be_read_back() {
-        let meta = FileMeta { sop_class: "1.2.3", sop_instance: "2.25.42", transfer_syntax: "1.2.840.10008.1.2", source: "XR" };
+        let meta = FileMeta {
+            sop_class: "1.2.3",
+            sop_instance: "2.25.42",
+            transfer_syntax: "1.2.840.10008.1.2",
+            source: "XR",
+        };
         let mut bytes = meta.encode();
         let offset = bytes.len() as u64;
         bytes.extend([8, 0, 5, 0]);

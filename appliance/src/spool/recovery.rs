@@ -83,7 +83,8 @@ mod tests {
     use crate::spool::FileMeta;
 
     fn receive(spool: &Spool, number: u128) -> super::super::Received {
-        let meta = FileMeta { sop_class: "1.2", sop_instance: "1.3", transfer_syntax: "1.2.840.10008.1.2", source: "XR" };
+        let meta =
+            FileMeta { sop_class: "1.2", sop_instance: "1.3", transfer_syntax: "1.2.840.10008.1.2", source: "XR" };
         let mut writer = spool.create(Uuid::from_u128(number), &meta).unwrap();
         writer.write(&number.to_le_bytes()).unwrap();
         writer.finish().unwrap()

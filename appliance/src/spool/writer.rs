@@ -113,7 +113,8 @@ mod tests {
     fn a_file_appears_whole_or_not_at_all() {
         let folder = tempfile::tempdir().unwrap();
         let spool = Spool::open(folder.path()).unwrap();
-        let listed = || fs::read_dir(folder.path()).unwrap().filter(|entry| entry.as_ref().unwrap().path().is_file()).count();
+        let listed =
+            || fs::read_dir(folder.path()).unwrap().filter(|entry| entry.as_ref().unwrap().path().is_file()).count();
         let mut abandoned = spool.create(Uuid::from_u128(1), &META).unwrap();
         abandoned.write(b"half").unwrap();
         assert_eq!(listed(), 0);

@@ -13,7 +13,11 @@ fn rules() -> Rules {
     };
     Rules {
         ae_title: title("HILUM"),
-        allow: vec![scanner("XR-ROOM-1", None), scanner("XR-ROOM-2", Some("10.1.2.3")), scanner("XR-ROOM-2", Some("::1"))],
+        allow: vec![
+            scanner("XR-ROOM-1", None),
+            scanner("XR-ROOM-2", Some("10.1.2.3")),
+            scanner("XR-ROOM-2", Some("::1")),
+        ],
     }
 }
 
@@ -35,7 +39,8 @@ fn proposed(id: u8, class: &str, syntaxes: &[&str]) -> PresentationContextPropos
 
 #[test]
 fn only_listed_scanners_that_call_us_come_in() {
-    let judge = |called: &str, calling: &str, from: &str| rules().judge(&request(called, calling), from.parse().unwrap());
+    let judge =
+        |called: &str, calling: &str, from: &str| rules().judge(&request(called, calling), from.parse().unwrap());
     assert_eq!(judge("HILUM", "XR-ROOM-1", "192.0.2.9"), Ok(title("XR-ROOM-1")));
     assert_eq!(judge("HILUM", "XR-ROOM-2", "10.1.2.3"), Ok(title("XR-ROOM-2")));
     assert_eq!(judge("HILUM", "XR-ROOM-2", "::ffff:10.1.2.3"), Ok(title("XR-ROOM-2")));

@@ -1,0 +1,239 @@
+//! `serve`: the only room that knows every other. It opens them in an order in which nothing is promised before it can be
+//! kept, and closes them in the reverse.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use metrics_exporter_prometheus::PrometheusHandle;
+use outbox::Outbox;
+use reader::model::ModelInfo;
+use reader::pixels::Limits;
+use reader::pixels::sandbox::SandboxConfig;
+use reader::{Reader, ReaderConfig};
+use tokio::net::TcpListener;
+use tokio::sync::{Notify, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use vitals::health::{Health, Part};
+use vitals::{listen, notify, shutdown};
+
+use crate::config::Config;
+use crate::dicom::{Listener, Refusals, Rules, StoreRoom, Timeouts};
+use crate::health::{self, Status, levels};
+use crate::journal::{Journal, Levels};
+use crate::lock::StateLock;
+use crate::pipeline::Pipeline;
+use crate::privacy::{Privacy, PseudonymKey};
+use crate::quarantine::Quarantine;
+use crate::retention;
+use crate::spool::{Spool, recovery};
+use crate::world::World;
+
+/// Decoding processes at most: each may take 2 GB of address space, and the model wants cores, too.
+const MOST_DECODERS: usize = 4;
+
+/// Time for what was begun when the service is asked to stop; systemd's `TimeoutStopSec` in the unit is longer.
+const GRACE: Duration = Duration::from_secs(20);
+
+/// A measurement older than this means that the service hangs: ten periods of it.
+const ALIVE_WITHIN: Duration = Duration::from_secs(20);
+
+/// The folders and the database, opened and brought to agree.
+struct State {
+    journal: Journal,
+    spool: Spool,
+    quarantine: Quarantine,
+    _lock: StateLock,
+}
+
+/// The ports, bound before anything slow so that a port in use is told at once.
+struct Ports {
+    dicom: TcpListener,
+    http: TcpListener,
+}
+
+/// Runs the service until it is asked to stop. `program` is this executable, for the decoding processes.
+///
+/// # Errors
+/// One sentence that says what could not be opened and what to do.
+pub async fn serve(config: Config, program: PathBuf) -> anyhow::Result<()> {
+    let stop = shutdown::on_signal().context("cannot listen for SIGTERM")?;
+    let metrics = vitals::metrics::install().context("cannot start the metrics")?;
+    levels::describe();
+    let key = PseudonymKey::load(&config.device.pseudonym_key)?;
+    let ports = Ports {
+        dicom: listen::bind("[dicom] listen", config.dicom.listen).await?,
+        http: listen::bind("[http] listen", config.http.listen).await?,
+    };
+    let state = open_state(&config.device.state_dir)?;
+    run(config, program, key, ports, state, metrics, stop).await
+}
+
+async fn run(
+    config: Config,
+    program: PathBuf,
+    key: PseudonymKey,
+    ports: Ports,
+    state: State,
+    metrics: PrometheusHandle,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    let (health, world, refusals, arrived) =
+        (Health::default(), World::real(), Refusals::default(), Arc::new(Notify::new()));
+    let (levels_out, levels) = watch::channel(Levels::default());
+    let (model_out, model) = watch::channel::<Option<ModelInfo>>(None);
+    let pipeline_part = health.part("reader", "the model is being loaded and its golden radiographs are being read");
+    let dicom_part = health.part("dicom", "scanners are answered once the model is loaded");
+    let status = Status {
+        health: health.clone(),
+        ae_title: config.dicom.ae_title.clone(),
+        dicom_port: ports.dicom.local_addr().context("cannot tell the DICOM port")?.port(),
+        name: format!("{}, {}", config.device.id, config.device.site),
+        refusals: refusals.clone(),
+        levels: levels.clone(),
+        model,
+        world,
+        began: Instant::now(),
+    };
+    // The rooms that run until the very end, so that the status page tells of the shutdown, too.
+    let (late, late_stop) = (TaskTracker::new(), CancellationToken::new());
+    let gauge = levels::Gauge {
+        journal: state.journal.clone(),
+        spool: state.spool.clone(),
+        journal_health: health.part("journal", "not measured yet"),
+        disk_health: health.part("disk", "not measured yet"),
+        world,
+    };
+    late.spawn(gauge.run(levels_out, late_stop.clone()));
+    late.spawn(health::serve(ports.http, status, metrics, late_stop.clone()));
+    late.spawn(notify::feed_watchdog(alive(levels.clone()), late_stop.clone()));
+    late.close();
+
+    let served = match stop.run_until_cancelled(open_reader(&config, program)).await {
+        None => Ok(()),
+        Some(Err(error)) => Err(error),
+        Some(Ok(reader)) => {
+            model_out.send_replace(Some(reader.model().clone()));
+            let pipeline = Pipeline {
+                in_hand: in_hand(&config),
+                reader,
+                journal: state.journal.clone(),
+                spool: state.spool.clone(),
+                quarantine: state.quarantine.clone(),
+                privacy: Privacy::new(key),
+                site: config.device.site.clone(),
+                world,
+                arrived: Arc::clone(&arrived),
+                health: pipeline_part,
+            };
+            let room = StoreRoom {
+                spool: state.spool.clone(),
+                journal: state.journal.clone(),
+                arrived,
+                refusals,
+                world,
+                longest_object: Limits::default().file_bytes,
+            };
+            work(&config, pipeline, room, ports.dicom, &dicom_part, &stop).await;
+            Ok(())
+        }
+    };
+    late_stop.cancel();
+    // A browser that keeps its connection open is no reason to stay.
+    let _ = tokio::time::timeout(Duration::from_secs(1), late.wait()).await;
+    served
+}
+
+/// Receives and reads until `stop`, then finishes what was begun within [`GRACE`].
+async fn work(
+    config: &Config,
+    pipeline: Pipeline,
+    room: StoreRoom,
+    socket: TcpListener,
+    dicom: &Part,
+    stop: &CancellationToken,
+) {
+    let listener = Listener {
+        rules: Rules { ae_title: config.dicom.ae_title.clone(), allow: config.dicom.allow.clone() },
+        room: Arc::new(room),
+        max_associations: config.dicom.max_associations,
+        timeouts: Timeouts::default(),
+    };
+    let tasks = TaskTracker::new();
+    tasks.spawn(retention::run(pipeline.journal.clone(), pipeline.spool.clone(), stop.clone()));
+    pipeline.health.up();
+    tasks.spawn(pipeline.run(stop.clone()));
+    tasks.spawn(listener.serve(socket, stop.clone()));
+    tasks.close();
+    dicom.up();
+    notify::ready();
+    tracing::info!(listen = %config.dicom.listen, ae_title = %config.dicom.ae_title, "ready for scanners");
+    stop.cancelled().await;
+    notify::stopping();
+    dicom.down("the service is stopping");
+    if tokio::time::timeout(GRACE, tasks.wait()).await.is_err() {
+        tracing::warn!(grace_s = GRACE.as_secs(), "left with work unfinished; it is done at the next start");
+    }
+}
+
+fn open_state(state_dir: &Path) -> anyhow::Result<State> {
+    let lock = StateLock::take(state_dir)?;
+    let outbox = Outbox::open(&state_dir.join("outbox.sqlite"))?;
+    let spool = Spool::open(&state_dir.join("spool"))?;
+    let quarantine = Quarantine::open(&state_dir.join("quarantine"))?;
+    let found =
+        recovery::recover(&spool, &outbox).context("the spool and the journal could not be brought to agree")?;
+    tracing::info!(
+        unread = found.unread,
+        unfinished_removed = found.unfinished,
+        unacknowledged_removed = found.unacknowledged,
+        "spool and journal agree"
+    );
+    if found.missing > 0 {
+        tracing::error!(
+            missing = found.missing,
+            "files of acknowledged images are gone; each is reported as unreadable: look at the disk and at who tidies up there"
+        );
+    }
+    Ok(State { journal: Journal::start(outbox)?, spool, quarantine, _lock: lock })
+}
+
+async fn open_reader(config: &Config, program: PathBuf) -> anyhow::Result<Reader> {
+    let reader = ReaderConfig {
+        bundle: config.model.bundle.clone(),
+        onnxruntime: config.model.onnxruntime.clone(),
+        engine: config.model.engine(),
+        sandbox: SandboxConfig {
+            program,
+            args: vec!["decode-worker".to_owned()],
+            workers: decoders(),
+            limits: Limits::default(),
+        },
+    };
+    let opened = tokio::task::spawn_blocking(move || Reader::open(reader)).await;
+    Ok(opened.context("the model's loading was cut short")??)
+}
+
+fn decoders() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get).clamp(1, MOST_DECODERS)
+}
+
+/// Enough to fill a batch while others decode.
+fn in_hand(config: &Config) -> u32 {
+    u32::try_from(decoders() + config.model.max_batch).unwrap_or(u32::MAX)
+}
+
+/// True while the levels are measured, which needs the runtime, the journal's thread and the database.
+fn alive(levels: watch::Receiver<Levels>) -> impl Fn() -> bool {
+    let seen = std::sync::Mutex::new((levels, Instant::now()));
+    move || {
+        let mut seen = seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if seen.0.has_changed().unwrap_or(false) {
+            seen.0.mark_unchanged();
+            seen.1 = Instant::now();
+        }
+        seen.1.elapsed() < ALIVE_WITHIN
+    }
+}

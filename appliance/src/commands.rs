@@ -1,0 +1,82 @@
+//! The command line: what may be typed, and the short commands. `serve` lives in [`crate::app`].
+
+mod check;
+mod send;
+mod synth;
+mod wrap;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{Parser, Subcommand};
+
+use crate::app;
+use crate::config::Config;
+
+/// Hilum's appliance: receives chest radiographs over DICOM, reads them for pneumonia, and queues every result for review.
+/// It is not a cleared medical device.
+#[derive(Debug, Parser)]
+#[command(name = "hilum-appliance", version)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Receive, read and queue until stopped.
+    Serve {
+        /// Configuration file.
+        #[arg(long)]
+        config: PathBuf,
+    },
+    /// Look for mistakes in a configuration and in what it names, and change nothing.
+    CheckConfig {
+        /// Configuration file.
+        #[arg(long)]
+        config: PathBuf,
+    },
+    /// Draw radiographs of nobody as DICOM files.
+    Synth(synth::Arguments),
+    /// Send DICOM files by C-STORE; one JSON line for each.
+    Send(send::Arguments),
+    /// Make DICOM files of PNG or JPEG files.
+    Wrap(wrap::Arguments),
+    /// Decode images for a running service; started by it.
+    #[command(hide = true)]
+    DecodeWorker,
+}
+
+impl Arguments {
+    /// Does what was asked.
+    ///
+    /// # Errors
+    /// One sentence, with its causes.
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        match self.command {
+            Command::DecodeWorker => Ok(reader::pixels::sandbox::child_main()),
+            Command::CheckConfig { config } => check::run(&config),
+            Command::Synth(arguments) => synth::run(&arguments),
+            Command::Wrap(arguments) => wrap::run(&arguments),
+            Command::Send(arguments) => runtime()?.block_on(send::run(arguments)),
+            Command::Serve { config } => {
+                let config = Config::load(&config)?;
+                vitals::logging::init(&config.log)?;
+                let program = std::env::current_exe().context("cannot tell where this program lies")?;
+                let runtime = runtime()?;
+                let served = runtime.block_on(app::serve(config, program));
+                // A decoder that hangs is no reason to stay; what it held is read at the next start.
+                runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+                served.map(|()| ExitCode::SUCCESS)
+            }
+        }
+    }
+}
+
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start; the machine may be out of threads or memory")
+}

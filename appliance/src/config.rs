@@ -1,0 +1,221 @@
+//! The configuration file. Each room owns its table; every mistake is told with the file, the key and what to do.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use reader::inference::{BatchPolicy, EngineConfig};
+use reader::model::{ProviderChoice, SessionConfig};
+use serde::Deserialize;
+use vitals::logging::LogConfig;
+use wire::ids::DeviceId;
+
+use crate::dicom::DicomConfig;
+
+/// The whole file.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// `[device]`.
+    pub device: DeviceConfig,
+    /// `[dicom]`.
+    pub dicom: DicomConfig,
+    /// `[model]`.
+    pub model: ModelConfig,
+    /// `[http]`.
+    pub http: HttpConfig,
+    /// `[log]`.
+    #[serde(default)]
+    pub log: LogConfig,
+}
+
+/// Which appliance this is.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeviceConfig {
+    /// Its name in the cloud.
+    pub id: DeviceId,
+    /// The site that it stands in, as reviewers see it.
+    pub site: String,
+    /// Folder of the database, the spool and the quarantine; on a local disk.
+    pub state_dir: PathBuf,
+    /// File with the key of the pseudonyms, 64 hexadecimal characters.
+    pub pseudonym_key: PathBuf,
+}
+
+/// What reads.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelConfig {
+    /// Directory of the model bundle.
+    pub bundle: PathBuf,
+    /// ONNX Runtime's shared library.
+    pub onnxruntime: PathBuf,
+    /// Threads within one operator; 0 takes one per core.
+    #[serde(default)]
+    pub threads: usize,
+    /// Images in one batch, 1 to 64.
+    #[serde(default = "ModelConfig::default_max_batch")]
+    pub max_batch: usize,
+    /// How long an image waits for company, milliseconds, 0 to 1000.
+    #[serde(default = "ModelConfig::default_max_delay_ms")]
+    pub max_delay_ms: u64,
+    /// `auto`, `cuda` or `cpu`.
+    #[serde(default)]
+    pub provider: ProviderChoice,
+}
+
+/// Where the status page is.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HttpConfig {
+    /// Address and port; loopback unless the technicians' network may see it.
+    pub listen: SocketAddr,
+}
+
+impl ModelConfig {
+    /// On a GPU eight images take little longer than one; on a CPU batches hardly matter.
+    fn default_max_batch() -> usize {
+        8
+    }
+
+    /// Far below what a person notices, long enough to catch a study's second image.
+    fn default_max_delay_ms() -> u64 {
+        5
+    }
+
+    /// The reader's own terms for it.
+    #[must_use]
+    pub fn engine(&self) -> EngineConfig {
+        EngineConfig {
+            session: SessionConfig { threads: self.threads, provider: self.provider },
+            batch: BatchPolicy { max_batch: self.max_batch, max_delay: Duration::from_millis(self.max_delay_ms) },
+            ..EngineConfig::default()
+        }
+    }
+}
+
+impl Config {
+    /// Reads and checks a file.
+    ///
+    /// # Errors
+    /// [`ConfigError`].
+    pub fn load(file: &Path) -> Result<Self, ConfigError> {
+        let text =
+            std::fs::read_to_string(file).map_err(|source| ConfigError::Read { file: file.to_owned(), source })?;
+        Self::parse(file, &text)
+    }
+
+    fn parse(file: &Path, text: &str) -> Result<Self, ConfigError> {
+        let parsed = toml::from_str::<Self>(text);
+        let config = parsed.map_err(|source| ConfigError::Parse { file: file.to_owned(), source: Box::new(source) })?;
+        match config.unusable() {
+            Some((key, remedy)) => Err(ConfigError::Value { file: file.to_owned(), key, remedy }),
+            None => Ok(config),
+        }
+    }
+
+    /// The first value that cannot work, and what to write instead.
+    fn unusable(&self) -> Option<(&'static str, &'static str)> {
+        let absent = |path: &Path| path.as_os_str().is_empty();
+        // A site is shown on every result; a control character in it would spoil logs and tables.
+        let nameless = |name: &str| name.trim().is_empty() || name.len() > 64 || name.chars().any(char::is_control);
+        let checks = [
+            (nameless(&self.device.site), "[device] site", "give the site's name, 1 to 64 characters"),
+            (absent(&self.device.state_dir), "[device] state_dir", "name a folder on a local disk"),
+            (absent(&self.device.pseudonym_key), "[device] pseudonym_key", "name the key's file"),
+            (!(1..=256).contains(&self.dicom.max_associations), "[dicom] max_associations", "use 1 to 256"),
+            (self.dicom.allow.is_empty(), "[[dicom.allow]]", "list at least one scanner: nobody else may send"),
+            (!(1..=64).contains(&self.model.max_batch), "[model] max_batch", "use 1 to 64"),
+            (self.model.max_delay_ms > 1000, "[model] max_delay_ms", "use 0 to 1000"),
+            (self.model.threads > 256, "[model] threads", "use 0 (one per core) to 256"),
+            (self.dicom.listen == self.http.listen, "[http] listen", "use another port than [dicom] listen"),
+        ];
+        checks.into_iter().find(|(wrong, ..)| *wrong).map(|(_, key, remedy)| (key, remedy))
+    }
+}
+
+/// A configuration that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// Not readable.
+    #[error("the configuration {} cannot be read; check --config and the file's permissions", file.display())]
+    Read {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Not TOML, or with a key that is missing, unknown or of another type; TOML's words name line and key.
+    #[error("the configuration {} has a mistake; correct the key it names", file.display())]
+    Parse {
+        /// The file.
+        file: PathBuf,
+        /// Where and what.
+        source: Box<toml::de::Error>,
+    },
+    /// A value that cannot work.
+    #[error("the configuration {} has an unusable {key}; {remedy}", file.display())]
+    Value {
+        /// The file.
+        file: PathBuf,
+        /// Table and key.
+        key: &'static str,
+        /// What to write instead.
+        remedy: &'static str,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = r#"
+[device]
+id = "demo-1"
+site = "St Mary"
+state_dir = "state"
+pseudonym_key = "key"
+[dicom]
+listen = "127.0.0.1:11112"
+ae_title = "HILUM"
+[[dicom.allow]]
+ae_title = "XR-ROOM-1"
+address = "10.1.2.3"
+[model]
+bundle = "bundle"
+onnxruntime = "libonnxruntime.so"
+[http]
+listen = "127.0.0.1:9464"
+"#;
+
+    #[test]
+    fn the_shortest_file_is_enough() {
+        let config = Config::parse(Path::new("appliance.toml"), GOOD).unwrap();
+        assert_eq!((config.dicom.max_associations, config.model.max_batch, config.model.max_delay_ms), (16, 8, 5));
+        assert_eq!(config.dicom.allow[0].address, Some("10.1.2.3".parse().unwrap()));
+    }
+
+    #[test]
+    fn every_mistake_names_the_file_and_the_key() {
+        for (from, to, key) in [
+            ("site = \"St Mary\"", "place = \"St Mary\"", "place"),
+            ("site = \"St Mary\"", "site = \" \"", "[device] site"),
+            ("id = \"demo-1\"", "id = \"Demo 1\"", "cannot name a device"),
+            ("ae_title = \"HILUM\"", "ae_title = \"A-TITLE-THAT-IS-TOO-LONG\"", "AE title"),
+            ("ae_title = \"HILUM\"", "ae_title = \"HILUM\"\nmax_associations = 0", "[dicom] max_associations"),
+            ("[[dicom.allow]]\nae_title = \"XR-ROOM-1\"\naddress = \"10.1.2.3\"", "", "[[dicom.allow]]"),
+            ("address = \"10.1.2.3\"", "address = \"scanner\"", "address"),
+            ("listen = \"127.0.0.1:9464\"", "listen = \"127.0.0.1:11112\"", "[http] listen"),
+            ("bundle = \"bundle\"", "bundle = \"bundle\"\nprovider = \"gpu\"", "provider"),
+            ("bundle = \"bundle\"", "bundle = \"bundle\"\nmax_batch = 65", "[model] max_batch"),
+            ("bundle = \"bundle\"", "bundle = \"bundle\"\nmax_delay_ms = 1001", "[model] max_delay_ms"),
+            ("state_dir = \"state\"", "state_dir = \"\"", "[device] state_dir"),
+        ] {
+            assert!(GOOD.contains(from), "{from}");
+            let error = Config::parse(Path::new("appliance.toml"), &GOOD.replace(from, to)).unwrap_err();
+            let words = vitals::exit::chain(&error);
+            assert!(words.contains("appliance.toml") && words.contains(key), "{key}: {words}");
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! One image from the journal to its result. Whatever is not the image's fault is tried again; whatever is ends as a result
+//! that says so.
+
+use std::future::Future;
+use std::time::Duration;
+
+use metrics::{counter, histogram};
+use outbox::{Instance, OutboxError};
+use reader::reading::StageTimes;
+use reader::{Outcome, Priority, Reading, Reason};
+use tokio_util::sync::CancellationToken;
+
+use super::Pipeline;
+use crate::journal::JournalError;
+use crate::quarantine::Note;
+use crate::result_record::{self, Source};
+
+/// Readings begun for one image before it is given up: a crash may be chance once, and chance twice is rare.
+const MAX_ATTEMPTS: u32 = 3;
+
+/// First pause after a failure that is not the image's fault; doubled each time up to the longest.
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+/// Longest pause: a disk that is full is looked at twice a minute.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+impl Pipeline {
+    /// Reads and concludes one image. Returns early only at a stop; the image is then read at the next start.
+    pub(super) async fn read_one(&self, image: Instance, stop: &CancellationToken) {
+        let Some(reading) = self.reading(&image, stop).await else { return };
+        if let Outcome::Unreadable(reason) = &reading.outcome {
+            self.keep_aside(&image, reason).await;
+        }
+        let Some(()) = self.conclude(&image, &reading, stop).await else { return };
+        self.health.up();
+        measure(&image, &reading, &self.reader.model().manifest.version, (self.world.now_ms)());
+    }
+
+    async fn reading(&self, image: &Instance, stop: &CancellationToken) -> Option<Reading> {
+        if image.attempts >= MAX_ATTEMPTS {
+            tracing::error!(attempts = image.attempts, "an image is given up: each reading of it ended the service");
+            return Some(crashed());
+        }
+        self.patiently(stop, || self.journal.begin_reading(image.id)).await?;
+        let path = self.spool.path(&image.file);
+        self.patiently(stop, || self.reader.read(&path, Priority::Live)).await
+    }
+
+    async fn conclude(&self, image: &Instance, reading: &Reading, stop: &CancellationToken) -> Option<()> {
+        let now_ms = (self.world.now_ms)();
+        let source = Source {
+            image,
+            reading,
+            model: self.reader.model(),
+            privacy: &self.privacy,
+            site: &self.site,
+            now_ms,
+            ids: [self.world.uuid(), self.world.uuid()],
+        };
+        let messages = match result_record::messages(&source) {
+            Ok(messages) => messages,
+            Err(error) => {
+                self.health
+                    .down(&format!("a result could not be encoded ({error}); report this with the software's version"));
+                return None;
+            }
+        };
+        self.patiently(stop, || async {
+            let trace = image.traceparent.clone();
+            match self.journal.conclude(image.id, now_ms, trace, messages.clone()).await {
+                // It has its one result already.
+                Err(JournalError::Outbox(OutboxError::Refused { .. })) => Ok(()),
+                other => other,
+            }
+        })
+        .await
+    }
+
+    async fn keep_aside(&self, image: &Instance, reason: &Reason) {
+        let (spool, quarantine, file) = (self.spool.clone(), self.quarantine.clone(), image.file.clone());
+        let (reason, kept_at_ms) = (reason.clone(), (self.world.now_ms)());
+        let kept = tokio::task::spawn_blocking(move || {
+            let note = Note {
+                code: &reason.code,
+                words: &reason.words,
+                kept_at_ms,
+                appliance_version: env!("CARGO_PKG_VERSION"),
+            };
+            quarantine.keep(&spool, &file, &note)
+        });
+        // The result matters more than the copy: the spool keeps the file until the receipt anyway.
+        if let Ok(Err(error)) = kept.await {
+            tracing::warn!(error = vitals::exit::chain(&error), "an unreadable file was not kept aside");
+        }
+    }
+
+    /// Tries until it works; `None` at a stop.
+    async fn patiently<T, E, F>(&self, stop: &CancellationToken, mut attempt: impl FnMut() -> F) -> Option<T>
+    where
+        E: std::error::Error + 'static,
+        F: Future<Output = Result<T, E>>,
+    {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            match attempt().await {
+                Ok(done) => return Some(done),
+                Err(error) => self.health.down(&vitals::exit::chain(&error)),
+            }
+            counter!("pipeline_retries_total").increment(1);
+            stop.run_until_cancelled(tokio::time::sleep(pause)).await?;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+}
+
+/// The reading of an image that ended the service each time.
+fn crashed() -> Reading {
+    let words = "the service ended each time it read this image; the file is kept aside for analysis";
+    Reading {
+        about: None,
+        preview: None,
+        outcome: Outcome::Unreadable(Reason { code: "reader_crashed".to_owned(), words: words.to_owned() }),
+        caveats: Vec::new(),
+        times: StageTimes::default(),
+    }
+}
+
+/// Counts, times and logs one result; no label or field holds anything about the patient.
+fn measure(image: &Instance, reading: &Reading, model_version: &str, now_ms: i64) {
+    let times = &reading.times;
+    let total_ms = now_ms.saturating_sub(image.received_ms).max(0) as f64;
+    let (status, detail) = match &reading.outcome {
+        Outcome::Read { finding, .. } => {
+            let finding = if finding.positive { "positive" } else { "negative" };
+            counter!("pneumonia_predictions_total", "finding" => finding).increment(1);
+            histogram!("model_inference_duration_seconds").record(times.infer_ms / 1e3);
+            stage("queue", times.queue_ms);
+            stage("infer", times.infer_ms);
+            ("read", finding.to_owned())
+        }
+        Outcome::Abstained(reason) => ("abstained", reason.code.clone()),
+        Outcome::Unreadable(reason) => ("unreadable", reason.code.clone()),
+    };
+    let version = model_version.to_owned();
+    counter!("predictions_total", "model_version" => version, "status" => status).increment(1);
+    stage("receive", image.receive_ms);
+    stage("decode", times.decode_ms);
+    stage("total", total_ms);
+    tracing::info!(
+        trace = image.traceparent.as_deref(),
+        source = image.source,
+        outcome = status,
+        detail,
+        receive_ms = image.receive_ms,
+        decode_ms = times.decode_ms,
+        queue_ms = times.queue_ms,
+        infer_ms = times.infer_ms,
+        total_ms,
+        "image concluded"
+    );
+}
+
+fn stage(name: &'static str, ms: f64) {
+    histogram!("stage_duration_seconds", "stage" => name).record(ms / 1e3);
+}

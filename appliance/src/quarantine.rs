@@ -1,0 +1,117 @@
+//! Files that could not be read, kept aside with the reason for whoever looks into it. The names are ours and say nothing
+//! about a patient; the newest are kept, the oldest leave.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use crate::spool::Spool;
+
+/// Files that are kept: at 10 MB each about 2 GB.
+const KEPT: usize = 200;
+
+/// The folder of kept files.
+#[derive(Clone, Debug)]
+pub struct Quarantine {
+    root: PathBuf,
+}
+
+/// Why a file is here; the content of `NAME.json`.
+#[derive(Debug, Serialize)]
+pub struct Note<'a> {
+    /// Stable code.
+    pub code: &'a str,
+    /// Words for people.
+    pub words: &'a str,
+    /// Milliseconds since the Unix epoch.
+    pub kept_at_ms: i64,
+    /// Version of the appliance.
+    pub appliance_version: &'a str,
+}
+
+/// The folder cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot use the quarantine {}; check that the service's user owns state_dir", folder.display())]
+pub struct QuarantineError {
+    folder: PathBuf,
+    source: io::Error,
+}
+
+impl Quarantine {
+    /// Opens the folder, making it where it is missing.
+    ///
+    /// # Errors
+    /// [`QuarantineError`].
+    pub fn open(root: &Path) -> Result<Self, QuarantineError> {
+        let quarantine = Self { root: root.to_owned() };
+        fs::create_dir_all(root).map_err(quarantine.error())?;
+        Ok(quarantine)
+    }
+
+    /// Keeps a second name for a spool file, with its note. A file that is gone leaves its note alone.
+    ///
+    /// # Errors
+    /// [`QuarantineError`].
+    pub fn keep(&self, spool: &Spool, file: &str, note: &Note<'_>) -> Result<(), QuarantineError> {
+        let error = self.error();
+        if !file.is_empty() {
+            let (from, to) = (spool.path(file), self.root.join(file));
+            // A link costs no space while the spool still has the file; folders on two disks need a copy.
+            match fs::hard_link(&from, &to).or_else(|_| fs::copy(&from, &to).map(drop)) {
+                Err(missing) if missing.kind() != io::ErrorKind::NotFound => return Err(error(missing)),
+                _ => {}
+            }
+        }
+        let text = serde_json::to_vec_pretty(note).map_err(|failed| error(failed.into()))?;
+        fs::write(self.root.join(file).with_extension("json"), text).map_err(&error)?;
+        self.trim().map_err(&error)
+    }
+
+    /// Names begin with their time of making (`UUIDv7`), so the first by name are the oldest.
+    fn trim(&self) -> io::Result<()> {
+        let mut notes: Vec<PathBuf> = fs::read_dir(&self.root)?
+            .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+            .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
+            .collect();
+        notes.sort_unstable();
+        let surplus = notes.len().saturating_sub(KEPT);
+        for note in notes.into_iter().take(surplus) {
+            let _ = fs::remove_file(note.with_extension("dcm"));
+            fs::remove_file(note)?;
+        }
+        Ok(())
+    }
+
+    fn error(&self) -> impl Fn(io::Error) -> QuarantineError {
+        let folder = self.root.clone();
+        move |source| QuarantineError { folder: folder.clone(), source }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_are_kept_with_their_notes() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = Spool::open(&folder.path().join("spool")).unwrap();
+        let quarantine = Quarantine::open(&folder.path().join("quarantine")).unwrap();
+        let note = Note { code: "malformed", words: "damaged", kept_at_ms: 7, appliance_version: "0" };
+        for number in 0..KEPT + 3 {
+            let file = format!("{number:04}.dcm");
+            fs::write(spool.path(&file), b"DICM").unwrap();
+            quarantine.keep(&spool, &file, &note).unwrap();
+        }
+        let list = |extension: &str| {
+            let entries = fs::read_dir(&quarantine.root).unwrap().map(|entry| entry.unwrap().path());
+            entries.filter(|path| path.extension().unwrap() == extension).count()
+        };
+        assert_eq!((list("dcm"), list("json")), (KEPT, KEPT));
+        assert!(!quarantine.root.join("0002.dcm").exists() && quarantine.root.join("0003.dcm").exists());
+        let text = fs::read_to_string(quarantine.root.join("0100.json")).unwrap();
+        assert!(text.contains("\"malformed\""), "{text}");
+    }
+}

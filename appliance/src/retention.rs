@@ -1,0 +1,102 @@
+//! Removes files that nobody is owed any more: their results are in the cloud. Slowly, so that it never competes with
+//! receiving; safe to run twice.
+
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::journal::{Journal, JournalError};
+use crate::spool::Spool;
+
+/// Pause between two rounds.
+const PAUSE: Duration = Duration::from_secs(10);
+/// Files in one round: ten a second is more than scanners send, and a journal row each is a small commit.
+const ROUND: u32 = 100;
+
+/// Removes what may go, round by round, until `stop`.
+pub async fn run(journal: Journal, spool: Spool, stop: CancellationToken) {
+    while stop.run_until_cancelled(tokio::time::sleep(PAUSE)).await.is_some() {
+        match sweep(&journal, &spool).await {
+            Ok(0) => {}
+            Ok(files) => tracing::debug!(files, "spool files of receipted results removed"),
+            Err(error) => tracing::warn!(error = vitals::exit::chain(&error), "the spool was not swept"),
+        }
+    }
+}
+
+/// One round; gives how many files went.
+///
+/// # Errors
+/// [`JournalError`]; what was removed and not yet forgotten is forgotten in the next round.
+pub async fn sweep(journal: &Journal, spool: &Spool) -> Result<usize, JournalError> {
+    let dispensable = journal.dispensable(ROUND).await?;
+    let mut removed = 0;
+    for file in dispensable {
+        let spool = spool.clone();
+        let gone = tokio::task::spawn_blocking(move || spool.remove(&file.file).map(|()| file.id)).await;
+        match gone {
+            Ok(Ok(id)) => {
+                journal.forget_file(id).await?;
+                removed += 1;
+            }
+            Ok(Err(error)) => tracing::warn!(error = vitals::exit::chain(&error), "a spool file was not removed"),
+            Err(_) => break,
+        }
+    }
+    Ok(removed)
+}
+
+#[cfg(test)]
+mod tests {
+    use outbox::{NewMessage, Outbox, Priority};
+    use uuid::Uuid;
+    use wire::ids::MessageId;
+    use wire::topics::Up;
+    use wire::v1::ReceiptStatus;
+
+    use super::*;
+    use crate::journal::NewImage;
+
+    #[tokio::test]
+    async fn only_what_is_receipted_goes() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = Spool::open(&folder.path().join("spool")).unwrap();
+        let database = folder.path().join("outbox.sqlite");
+        let journal = Journal::start(Outbox::open(&database).unwrap()).unwrap();
+        for number in 0..3u8 {
+            let file = format!("{number}.dcm");
+            std::fs::write(spool.path(&file), b"x").unwrap();
+            let image = NewImage {
+                sop_instance: format!("1.{number}"),
+                digest: [number; 32],
+                file,
+                source: "XR".into(),
+                received_ms: 0,
+                receive_ms: 0.0,
+                traceparent: "t".into(),
+            };
+            journal.accept(image).await.unwrap();
+        }
+        // The first is in the cloud, the second waits for its receipt, the third is unread.
+        let mut other = Outbox::open(&database).unwrap();
+        let images = other.unread(None, 10).unwrap();
+        for (number, image) in images.iter().take(2).enumerate() {
+            let id = MessageId(Uuid::from_u128(number as u128 + 1));
+            let message = NewMessage {
+                id,
+                kind: Up::Result,
+                priority: Priority::Live,
+                created_ms: 0,
+                traceparent: None,
+                payload: b"",
+            };
+            other.conclude(image.id, id, &[message]).unwrap();
+        }
+        other.settle(MessageId(Uuid::from_u128(1)), &ReceiptStatus::Stored).unwrap();
+
+        assert_eq!(sweep(&journal, &spool).await.unwrap(), 1);
+        let left = ["0.dcm", "1.dcm", "2.dcm"].map(|file| spool.path(file).exists());
+        assert_eq!(left, [false, true, true]);
+        assert_eq!(sweep(&journal, &spool).await.unwrap(), 0);
+    }
+}
