@@ -2,7 +2,7 @@
 
     python train.py --data CHEST_RADIOGRAPHS [--cache DIR] --out weights.bin
 
-One thread, about 12 minutes, 4 GiB. README.md says what each step is for.
+One thread, 15 to 20 minutes, 6 GiB. README.md says what each step is for.
 """
 
 import argparse

@@ -1,6 +1,8 @@
 //! What a drawn film must be: the same for the same seed, unlike for another, of the class asked for, complete as a DICOM
 //! object, and readable by the very path that a scanner's films take.
 
+#![allow(clippy::expect_used, clippy::panic, reason = "a test states its expectations by panicking")]
+
 use std::io::Cursor;
 
 use dicom_core::Tag;
