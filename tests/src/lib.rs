@@ -1,1 +1,22 @@
-//! The lab: one throw-away hospital and cloud on private ports.
+//! The lab: one throw-away hospital and one throw-away cloud on private ports, made of the real programs.
+//!
+//! A real mosquitto with mutual TLS 1.3, the three binaries as the separate processes they are, SQLite or PostgreSQL. The
+//! end-to-end tests live in it, and `cargo xtask demo` is this lab with a table. Nothing in here stands in for a part of
+//! the product, and nothing of the product is linked: what the lab knows, it learned from outside, through the same
+//! commands, files and ports that an operator has.
+
+pub mod api;
+pub mod authority;
+pub mod broker;
+pub mod cloud;
+pub mod hospital;
+pub mod house;
+pub mod journal;
+pub mod modality;
+pub mod patience;
+pub mod place;
+pub mod ports;
+pub mod postgres;
+pub mod process;
+pub mod pseudonym;
+pub mod redis;

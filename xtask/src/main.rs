@@ -1,3 +1,23 @@
-//! The developer's commands: demo, test, set-up, bench.
+//! The developer's commands: `cargo xtask demo`, `test`, `setup`.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser;
+
+mod app;
+mod auc;
+mod demo;
+mod setup;
+mod shell;
+mod step;
+mod test;
+
+fn main() -> ExitCode {
+    match app::run(app::Arguments::parse().command) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("\n✗ {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! A real mosquitto: mutual TLS 1.3, names from certificates, an access list by name. It keeps nothing over a restart.
+
+use std::path::{Path, PathBuf};
+
+use crate::authority::Authority;
+use crate::process::{self, Process};
+use crate::{place, ports};
+
+/// Debian's place for it; it is on no ordinary user's `PATH`.
+const PROGRAM: &str = "/usr/sbin/mosquitto";
+
+/// Each device may speak for itself only; the gateway hears all and answers all. `%u` is the certificate's common name.
+const ACCESS: &str = "\
+user gateway
+topic read hilum/v1/+/up/+
+topic write hilum/v1/+/down/+
+pattern write hilum/v1/%u/up/+
+pattern read hilum/v1/%u/down/+
+";
+
+/// A running broker.
+#[derive(Debug)]
+pub struct Broker {
+    /// Where it listens, on `localhost`.
+    pub port: u16,
+    process: Process,
+    folder: PathBuf,
+}
+
+impl Broker {
+    /// Starts one on a free port.
+    ///
+    /// # Errors
+    /// Where it does not come up.
+    pub fn start(folder: &Path, authority: &Authority) -> anyhow::Result<Self> {
+        place::make(folder)?;
+        let port = ports::free()?;
+        place::write(&folder.join("access"), ACCESS)?;
+        place::write(&folder.join("mosquitto.conf"), configuration(port, folder, authority))?;
+        let process = launch(folder)?;
+        let mut broker = Self { port, process, folder: folder.to_owned() };
+        broker.process.wait_until(|| ports::answers(port))?;
+        Ok(broker)
+    }
+
+    /// Ends it without a farewell; devices see a dead line.
+    ///
+    /// # Errors
+    /// Where the system refuses.
+    pub fn kill(&mut self) -> anyhow::Result<()> {
+        self.process.kill()
+    }
+
+    /// Starts it again on the same port.
+    ///
+    /// # Errors
+    /// Where it does not come up.
+    pub fn restart(&mut self) -> anyhow::Result<()> {
+        self.process = launch(&self.folder)?;
+        let port = self.port;
+        self.process.wait_until(|| ports::answers(port))
+    }
+
+    /// The process, to be watched.
+    pub fn process(&mut self) -> &mut Process {
+        &mut self.process
+    }
+}
+
+fn launch(folder: &Path) -> anyhow::Result<Process> {
+    let mut command = process::command(Path::new(PROGRAM));
+    command.arg("-c").arg(folder.join("mosquitto.conf"));
+    Process::start("mosquitto", command, &folder.join("mosquitto.log"))
+}
+
+fn configuration(port: u16, folder: &Path, authority: &Authority) -> String {
+    format!(
+        "# A listener for devices and the gateway; who has no certificate of the authority gets no word in.
+listener {port} 127.0.0.1
+cafile {ca}
+certfile {certificate}
+keyfile {key}
+require_certificate true
+use_identity_as_username true
+tls_version tlsv1.3
+allow_anonymous false
+acl_file {access}
+# Started by root it would become the user mosquitto, who cannot read this folder; others keep who they are anyway.
+user root
+persistence false
+# A whole window of images from one device may be under way: see [drain] window.
+max_inflight_messages 0
+max_queued_messages 10000
+log_dest stderr
+log_type error
+log_type warning
+log_type notice
+",
+        ca = authority.certificate("ca").display(),
+        certificate = authority.certificate("broker").display(),
+        key = authority.key("broker").display(),
+        access = folder.join("access").display(),
+    )
+}

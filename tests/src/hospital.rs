@@ -1,0 +1,271 @@
+//! The hospital: one device, made of an appliance and a sync-agent that share only a folder, enrolled as a real one is.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus};
+
+use anyhow::{Context, bail};
+
+use crate::cloud::Cloud;
+use crate::process::{self, Process};
+use crate::{api, place, ports};
+
+/// The AE title that the device answers to.
+pub const AE_TITLE: &str = "HILUM";
+
+/// The AE title of the one scanner that it knows.
+pub const SCANNER: &str = "LABSCANNER";
+
+/// What a device is made of. Fields that a test bends are public; the files follow when it is prepared.
+#[derive(Clone, Debug)]
+pub struct HospitalPlan {
+    /// Everything of it lies here.
+    pub folder: PathBuf,
+    /// The device's name.
+    pub device: String,
+    /// Where it stands.
+    pub site: String,
+    /// Where scanners send to, on 127.0.0.1.
+    pub dicom_port: u16,
+    /// Health and metrics of the appliance.
+    pub appliance_port: u16,
+    /// Health and metrics of the sync-agent.
+    pub agent_port: u16,
+    /// The broker's port on `localhost`.
+    pub broker_port: u16,
+    /// The model bundle.
+    pub bundle: PathBuf,
+    /// ONNX Runtime's library.
+    pub onnxruntime: PathBuf,
+}
+
+/// A device whose two programs run or not.
+#[derive(Debug)]
+pub struct Hospital {
+    /// What it is made of.
+    pub plan: HospitalPlan,
+    appliance: Option<Process>,
+    agent: Option<Process>,
+}
+
+impl HospitalPlan {
+    /// A device on free ports with the shipped model.
+    ///
+    /// # Errors
+    /// Where there are no free ports.
+    pub fn new(folder: &Path, device: &str, broker_port: u16) -> anyhow::Result<Self> {
+        Ok(Self {
+            folder: folder.to_owned(),
+            device: device.to_owned(),
+            site: "lab".to_owned(),
+            dicom_port: ports::free()?,
+            appliance_port: ports::free()?,
+            agent_port: ports::free()?,
+            broker_port,
+            bundle: place::bundle(),
+            onnxruntime: place::onnxruntime(),
+        })
+    }
+}
+
+impl Hospital {
+    /// Writes both configurations and the pseudonym key. Nothing runs yet.
+    ///
+    /// # Errors
+    /// Where the disk refuses.
+    pub fn prepare(plan: HospitalPlan, pseudonym_key: [u8; 32]) -> anyhow::Result<Self> {
+        place::make(&plan.folder)?;
+        let hospital = Self { plan, appliance: None, agent: None };
+        let key = hospital.at("pseudonym.key");
+        place::write(&key, hex::encode(pseudonym_key))?;
+        // A key that others can read is refused.
+        let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+        std::fs::set_permissions(&key, private).with_context(|| format!("{} cannot be protected", key.display()))?;
+        place::write(&hospital.appliance_config(), hospital.appliance_configuration())?;
+        place::write(&hospital.agent_config(), hospital.agent_configuration())?;
+        Ok(hospital)
+    }
+
+    /// Joins the cloud: request, the gateway's answer, acceptance.
+    ///
+    /// # Errors
+    /// Where one of the three commands fails.
+    pub fn enrol(&self, cloud: &Cloud) -> anyhow::Result<()> {
+        let (request, answer) = (self.at("request.json"), self.at("enrolment.json"));
+        let mut ask = Command::new(place::program("hilum-sync-agent")?);
+        ask.args(["enrol-request", "--device", &self.plan.device, "--identity-dir"]).arg(self.at("identity"));
+        run(ask.arg("--out").arg(&request), "hilum-sync-agent enrol-request")?;
+        cloud.enrol(&self.plan.site, &request, &answer)?;
+        let mut accept = Command::new(place::program("hilum-sync-agent")?);
+        accept.args(["enrol-accept", "--identity-dir"]).arg(self.at("identity")).arg(&answer);
+        run(&mut accept, "hilum-sync-agent enrol-accept")
+    }
+
+    /// Starts the appliance and waits until it is ready.
+    ///
+    /// # Errors
+    /// Where it does not become ready.
+    pub fn start_appliance(&mut self) -> anyhow::Result<()> {
+        let port = self.plan.appliance_port;
+        self.launch_appliance()?.wait_until(|| api::is_ready(port))
+    }
+
+    /// Starts the appliance and waits for nothing.
+    ///
+    /// # Errors
+    /// Where there is no such program.
+    pub fn launch_appliance(&mut self) -> anyhow::Result<&mut Process> {
+        let mut command = process::command(&place::program("hilum-appliance")?);
+        command.args(["serve", "--config"]).arg(self.appliance_config());
+        let log = self.at("hilum-appliance.log");
+        Ok(self.appliance.insert(Process::start("hilum-appliance", command, &log)?))
+    }
+
+    /// Starts the sync-agent and waits until it is ready, which includes the broker.
+    ///
+    /// # Errors
+    /// Where it does not become ready.
+    pub fn start_agent(&mut self) -> anyhow::Result<()> {
+        let port = self.plan.agent_port;
+        self.launch_agent()?.wait_until(|| api::is_ready(port))
+    }
+
+    /// Starts the sync-agent and waits for nothing.
+    ///
+    /// # Errors
+    /// Where there is no such program.
+    pub fn launch_agent(&mut self) -> anyhow::Result<&mut Process> {
+        let mut command = process::command(&place::program("hilum-sync-agent")?);
+        command.args(["run", "--config"]).arg(self.agent_config());
+        let log = self.at("hilum-sync-agent.log");
+        Ok(self.agent.insert(Process::start("hilum-sync-agent", command, &log)?))
+    }
+
+    /// Ends the appliance as a power cut would.
+    ///
+    /// # Errors
+    /// Where it does not run.
+    pub fn kill_appliance(&mut self) -> anyhow::Result<()> {
+        self.appliance.take().context("the appliance does not run")?.kill()
+    }
+
+    /// Ends the sync-agent as a power cut would.
+    ///
+    /// # Errors
+    /// Where it does not run.
+    pub fn kill_agent(&mut self) -> anyhow::Result<()> {
+        self.agent.take().context("the sync-agent does not run")?.kill()
+    }
+
+    /// Asks the appliance to stop.
+    ///
+    /// # Errors
+    /// Where it does not run, or does not stop.
+    pub fn stop_appliance(&mut self) -> anyhow::Result<ExitStatus> {
+        self.appliance.take().context("the appliance does not run")?.stop()
+    }
+
+    /// Asks the sync-agent to stop.
+    ///
+    /// # Errors
+    /// Where it does not run, or does not stop.
+    pub fn stop_agent(&mut self) -> anyhow::Result<ExitStatus> {
+        self.agent.take().context("the sync-agent does not run")?.stop()
+    }
+
+    /// The running programs.
+    pub fn processes(&mut self) -> impl Iterator<Item = &mut Process> {
+        self.appliance.iter_mut().chain(self.agent.iter_mut())
+    }
+
+    /// The file that the two programs share.
+    #[must_use]
+    pub fn outbox(&self) -> PathBuf {
+        self.at("state/outbox.sqlite")
+    }
+
+    /// The appliance's configuration file.
+    #[must_use]
+    pub fn appliance_config(&self) -> PathBuf {
+        self.at("appliance.toml")
+    }
+
+    /// The sync-agent's configuration file.
+    #[must_use]
+    pub fn agent_config(&self) -> PathBuf {
+        self.at("sync-agent.toml")
+    }
+
+    fn at(&self, name: &str) -> PathBuf {
+        self.plan.folder.join(name)
+    }
+
+    fn appliance_configuration(&self) -> String {
+        format!(
+            r#"[device]
+id = "{device}"
+site = "{site}"
+state_dir = "{state}"
+pseudonym_key = "{key}"
+
+[dicom]
+listen = "127.0.0.1:{dicom}"
+ae_title = "{AE_TITLE}"
+
+[[dicom.allow]]
+ae_title = "{SCANNER}"
+
+[model]
+bundle = "{bundle}"
+onnxruntime = "{onnxruntime}"
+provider = "auto"
+
+[http]
+listen = "127.0.0.1:{http}"
+
+[log]
+format = "json"
+level = "info"
+"#,
+            device = self.plan.device,
+            site = self.plan.site,
+            state = self.at("state").display(),
+            key = self.at("pseudonym.key").display(),
+            dicom = self.plan.dicom_port,
+            bundle = self.plan.bundle.display(),
+            onnxruntime = self.plan.onnxruntime.display(),
+            http = self.plan.appliance_port,
+        )
+    }
+
+    fn agent_configuration(&self) -> String {
+        format!(
+            r#"[device]
+state_dir = "{state}"
+identity_dir = "{identity}"
+
+[broker]
+host = "localhost"
+port = {broker}
+
+[http]
+listen = "127.0.0.1:{http}"
+
+[log]
+format = "json"
+level = "info"
+"#,
+            state = self.at("state").display(),
+            identity = self.at("identity").display(),
+            broker = self.plan.broker_port,
+            http = self.plan.agent_port,
+        )
+    }
+}
+
+fn run(command: &mut Command, name: &str) -> anyhow::Result<()> {
+    let done = command.output().with_context(|| format!("{name} cannot be started"))?;
+    if !done.status.success() {
+        bail!("{name} failed: {}", String::from_utf8_lossy(&done.stderr).trim());
+    }
+    Ok(())
+}

