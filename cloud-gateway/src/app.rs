@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::ingest::desk::Desk;
 use crate::objects::Objects;
 use crate::store::{Store, sqlite_folder};
-use crate::{identity, ingest};
+use crate::{identity, ingest, objects};
 
 /// How often the database is asked whether it is there: readiness follows within one probe of Kubernetes' default 10 s.
 const DATABASE_PROBE: Duration = Duration::from_secs(5);
@@ -96,7 +96,7 @@ pub async fn start(
 pub async fn open_store(config: &Config) -> anyhow::Result<Store> {
     let url = &config.database.url;
     if let Some(folder) = sqlite_folder(url).filter(|folder| !folder.as_os_str().is_empty()) {
-        std::fs::create_dir_all(folder)
+        objects::private_folder(folder)
             .with_context(|| format!("the folder {} of [database] url cannot be made", folder.display()))?;
     }
     let store = Store::open(url).await?;

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use clap::Subcommand;
-use time::OffsetDateTime;
 use wire::enrolment::EnrolmentRequest;
 use zeroize::Zeroizing;
 
@@ -182,7 +181,7 @@ async fn enrol(config: &Config, site: &str, out: &Path, request: &Path) -> anyho
     let authorities = read("[mqtt] ca", &config.mqtt.ca)?;
     let papers = Papers { site, authorities: &authorities, gateway: &gateway };
     let store = app::open_store(config).await?;
-    let answer = enrolment::enrol(&store, &authority, &request, &papers, OffsetDateTime::now_utc()).await?;
+    let answer = enrolment::enrol(&store, &authority, &request, &papers, when::now()).await?;
     store.close().await;
     std::fs::write(out, serde_json::to_vec_pretty(&answer)?)
         .with_context(|| format!("{} cannot be written; the device is enrolled, so run this again", out.display()))?;

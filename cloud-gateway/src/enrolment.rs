@@ -10,7 +10,7 @@ use wire::enrolment::{Enrolment, EnrolmentRequest, SCHEMA};
 use wire::seal::PublicKey;
 
 use crate::domain::audit::{Action, Statement};
-use crate::domain::when;
+use crate::domain::when::{self, UnixMs};
 use crate::store::devices::NewDevice;
 use crate::store::{Store, StoreError, audit, commit, devices};
 
@@ -86,7 +86,7 @@ pub async fn enrol(
     authority: &Authority,
     request: &EnrolmentRequest,
     papers: &Papers<'_>,
-    at: OffsetDateTime,
+    at: UnixMs,
 ) -> Result<Enrolment, EnrolmentError> {
     if request.schema != SCHEMA {
         return Err(EnrolmentError::Schema(request.schema));
@@ -98,14 +98,15 @@ pub async fn enrol(
     // The highest bit is cleared so that DER's positive integer stays within 16 bytes (RFC 5280, section 4.1.2.2).
     let mut serial: [u8; 16] = rand::random();
     serial[0] &= 0x7f;
-    let certificate = authority.sign(request, at, serial)?;
+    let today = when::instant(at).ok_or(EnrolmentError::Clock)?;
+    let certificate = authority.sign(request, today, serial)?;
     let fingerprint = hex::encode(Sha256::digest(certificate.der()));
     let device = NewDevice {
         id: request.device.clone(),
         site: papers.site.to_owned(),
         sealing_key: sealing_key.to_hex(),
         certificate_fingerprint: fingerprint.clone(),
-        enrolled_at: i64::try_from(at.unix_timestamp_nanos() / 1_000_000).unwrap_or_else(|_| when::now()),
+        enrolled_at: at,
     };
     write_down(store, &device, &fingerprint).await.map_err(EnrolmentError::Store)?;
     Ok(Enrolment {
@@ -142,6 +143,9 @@ pub enum EnrolmentError {
     /// Made by another version.
     #[error("the request has format {0}, this gateway knows {SCHEMA}; use a device of the same release")]
     Schema(u32),
+    /// A clock outside of all calendars.
+    #[error("this machine's clock shows no usable date; set it")]
+    Clock,
     /// Not a site.
     #[error("--site must be 1 to 64 characters without control characters")]
     Site,

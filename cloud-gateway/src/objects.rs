@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 /// The kinds of object that a picture is made of.
@@ -38,7 +39,7 @@ impl Objects {
     /// [`ObjectsError::Open`].
     pub fn open(root: &Path) -> Result<Self, ObjectsError> {
         let failed = |source| ObjectsError::Open { folder: root.to_owned(), source };
-        fs::create_dir_all(root).map_err(failed)?;
+        private_folder(root).map_err(failed)?;
         // A folder that can't be written should stop the start, not the first image at night.
         tempfile_in(root).and_then(|(path, _)| fs::remove_file(path)).map_err(failed)?;
         Ok(Self { root: root.to_owned() })
@@ -81,6 +82,14 @@ impl Objects {
         let shard: String = stem.chars().take(2).collect();
         self.root.join(shard).join(format!("{stem}.{}", part.extension()))
     }
+}
+
+/// Makes a folder that only its owner can enter; one that exists keeps the rights that the operator gave it.
+///
+/// # Errors
+/// The operating system's.
+pub fn private_folder(folder: &Path) -> io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
 fn tempfile_in(folder: &Path) -> io::Result<(PathBuf, File)> {

@@ -8,8 +8,8 @@ use axum::http::{HeaderMap, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::Api;
 use super::problem::Problem;
+use super::{Api, MAX_BODY_BYTES};
 use crate::auth::roles::{Act, Role};
 use crate::auth::token::{IDLE_MS, RENEW_MS, Token};
 use crate::domain::when;
@@ -79,7 +79,12 @@ pub async fn guard(State(api): State<Arc<Api>>, mut request: Request, next: Next
             request.extensions_mut().insert(person);
             next.run(request).await
         }
-        Err(problem) => problem.into_response(),
+        Err(problem) => {
+            // Read what was sent with it: a connection with an unread body is closed, and a client that has others in
+            // mind for it would see it break.
+            let _ = axum::body::to_bytes(request.into_body(), MAX_BODY_BYTES).await;
+            problem.into_response()
+        }
     }
 }
 

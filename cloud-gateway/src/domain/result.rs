@@ -8,7 +8,7 @@ use wire::v1::result::{OutcomeV1, ReasonV1, ResultV1};
 use super::when;
 
 /// Longest text that a device may put into a column; DICOM's own longest short value, LO, is 64 characters.
-const MAX_TEXT: usize = 64;
+pub const MAX_TEXT: usize = 64;
 
 /// Longest sentence of a reason or a model card's line.
 const MAX_WORDS: usize = 1_000;
@@ -125,7 +125,10 @@ fn reason(reason: &ReasonV1) -> Result<(), String> {
 }
 
 /// Text without control characters: PostgreSQL refuses NUL in a text, and nothing here needs a line break.
-fn plain(name: &str, text: &str, most: usize) -> Result<(), String> {
+///
+/// # Errors
+/// A sentence that begins with the field's `name`.
+pub fn plain(name: &str, text: &str, most: usize) -> Result<(), String> {
     if text.chars().count() > most {
         return Err(format!("{name} is longer than {most} characters"));
     }

@@ -13,10 +13,16 @@ pub fn now() -> UnixMs {
     i64::try_from(nanos / 1_000_000).unwrap_or(i64::MAX)
 }
 
+/// The same instant for certificates; `None` outside the years -9999 to 9999.
+#[must_use]
+pub fn instant(at: UnixMs) -> Option<OffsetDateTime> {
+    OffsetDateTime::from_unix_timestamp_nanos(i128::from(at) * 1_000_000).ok()
+}
+
 /// RFC 3339 with milliseconds, UTC: `2026-01-02T03:04:05.678Z`. `None` outside the years 0 to 9999.
 #[must_use]
 pub fn rfc3339(at: UnixMs) -> Option<String> {
-    let instant = OffsetDateTime::from_unix_timestamp_nanos(i128::from(at) * 1_000_000).ok()?;
+    let instant = instant(at)?;
     if !(0..=9999).contains(&instant.year()) {
         return None;
     }

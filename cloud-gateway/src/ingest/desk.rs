@@ -101,7 +101,8 @@ impl Desk {
         (accepted, refused)
     }
 
-    /// Objects first, row second: a row never names an object that is not there.
+    /// Objects first, row second: a row never names an object that is not there. An object whose row then fails, or is
+    /// a result's second picture, is a file that nobody names and costs only its room on the disk.
     fn keep_image(&self, accepted: &Accepted) -> Result<(), DeskError> {
         let Body::Image(image) = &accepted.body else { return Ok(()) };
         let stem = accepted.object();

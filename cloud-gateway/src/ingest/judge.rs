@@ -107,8 +107,7 @@ fn unseal(addressed: &Addressed, ours: &PrivateKey, device_key: Option<&PublicKe
     match &body {
         Body::Result(reading) => result::check(reading),
         Body::Image(picture) => image::check(picture),
-        Body::Telemetry(state) if state.sync_agent_version.contains('\0') => Err("sync_agent_version".to_owned()),
-        Body::Telemetry(_) => Ok(()),
+        Body::Telemetry(state) => result::plain("sync_agent_version", &state.sync_agent_version, result::MAX_TEXT),
     }
     .map_err(Refusal::Implausible)?;
     Ok(body)

@@ -223,6 +223,8 @@ fn remedy(error: &rumqttc::ConnectionError) -> &'static str {
         ("connection refused, return code", "the broker's access list does not let the name in [mqtt] certificate in"),
         ("connection refused", "start the broker, or correct [mqtt] host and port"),
         ("unknownissuer", "[mqtt] ca is not the authority of the broker's certificate"),
+        // An authority that was made again under the same name.
+        ("badsignature", "[mqtt] ca is not the authority of the broker's certificate"),
         ("notvalidforname", "[mqtt] host is not a name in the broker's certificate"),
         ("expired", "a certificate has expired; renew it"),
         ("fatalalert", "the broker does not accept [mqtt] certificate; is it signed by the broker's authority?"),

@@ -14,6 +14,7 @@ use wire::v1::receipt::{Receipt, ReceiptStatus};
 use wire::v1::{ResultV1, TelemetryV1};
 
 use super::broker::{Broker, Device, PATIENCE};
+use super::papers::Papers;
 use super::samples;
 use super::world::World;
 
@@ -248,6 +249,55 @@ fn one_message_that_the_database_will_not_have_holds_up_nobody_elses() {
     assert_eq!(chain.run(device.receipt()), stored(2));
     assert_eq!(chain.run(device.receipt_within(SILENCE)), None);
     assert_eq!(chain.count(), 1);
+}
+
+#[test]
+fn replicas_share_the_work_and_no_message_has_two_effects() {
+    const N: u128 = 100;
+    let mut chain = Chain::start();
+    chain.world.start_replica();
+    chain.wait_ready();
+    let mut device = chain.device("demo-1");
+    let mut waiting: HashSet<MessageId> = (1..=N).map(id).collect();
+    chain.run(async {
+        // Each message twice, so that both replicas are likely to hold the same one at the same time.
+        for number in (1..=N).chain(1..=N) {
+            device.send(Up::Result, id(number), &samples::read(0.9, 0)).await;
+        }
+    });
+    while !waiting.is_empty() {
+        waiting.remove(&chain.run(device.receipt()).id);
+    }
+    assert_eq!(chain.count(), i64::try_from(N).unwrap());
+}
+
+#[test]
+fn papers_that_the_broker_and_we_do_not_share_are_explained() {
+    for (stranger, words) in [
+        ("ca", "[mqtt] ca is not the authority of the broker's certificate"),
+        ("pair", "the broker does not accept [mqtt] certificate"),
+    ] {
+        let mut world = World::stopped();
+        let broker = Broker::start(world.folder.path());
+        let elsewhere = tempfile::tempdir().unwrap();
+        let theirs = Papers::new(elsewhere.path()).mqtt("gateway", broker.port);
+        world.config.mqtt.port = broker.port;
+        if stranger == "ca" {
+            world.config.mqtt.ca = theirs.ca;
+        } else {
+            (world.config.mqtt.certificate, world.config.mqtt.key) = (theirs.certificate, theirs.key);
+        }
+        world.start();
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let told = world.health().report().parts["broker"].clone();
+            if told.contains(words) {
+                break;
+            }
+            assert!(Instant::now() < until, "{stranger}: {told}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
 }
 
 #[test]

@@ -43,6 +43,7 @@ pub struct World {
     /// A second door into the same database.
     pub store: Store,
     running: Option<(Running, CancellationToken)>,
+    replica: Option<(Running, CancellationToken)>,
 }
 
 impl World {
@@ -63,15 +64,29 @@ impl World {
         identity::init(&config.identity.hpke_key).unwrap();
         let runtime = Runtime::new().unwrap();
         let store = runtime.block_on(app::open_store(&config)).unwrap();
-        Self { folder, papers, runtime, config, store, running: None }
+        Self { folder, papers, runtime, config, store, running: None, replica: None }
     }
 
     pub fn start(&mut self) {
+        self.running = Some(self.launch());
+    }
+
+    /// A second gateway on the same database and broker; ready when this returns.
+    pub fn start_replica(&mut self) {
+        let replica = self.launch();
+        let until = std::time::Instant::now() + super::broker::PATIENCE;
+        while !replica.0.health.is_ready() {
+            assert!(std::time::Instant::now() < until, "{:?}", replica.0.health.report());
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        self.replica = Some(replica);
+    }
+
+    fn launch(&self) -> (Running, CancellationToken) {
         let (stop, health) = (CancellationToken::new(), Health::default());
         let signs_of_life = health.router(metrics());
         let started = app::start(self.config.clone(), health, signs_of_life, stop.clone());
-        let running = self.runtime.block_on(started).unwrap();
-        self.running = Some((running, stop));
+        (self.runtime.block_on(started).unwrap(), stop)
     }
 
     pub fn stop(&mut self) {
