@@ -194,6 +194,17 @@ hpke_key = "hpke.key"
     }
 
     #[test]
+    fn the_example_is_a_configuration_and_so_is_everything_commented_out_in_it() {
+        let example = include_str!("../gateway.example.toml");
+        assert!(Config::parse(Path::new("example"), example).unwrap().ca.is_some());
+        let setting = |line: &str| line.strip_prefix("# ").filter(|rest| rest.contains(" = ")).map(str::to_owned);
+        let whole: Vec<String> = example.lines().map(|line| setting(line).unwrap_or_else(|| line.to_owned())).collect();
+        let config = Config::parse(Path::new("example"), &whole.join("\n")).unwrap();
+        assert_eq!((config.mqtt.group.as_str(), config.log.level.as_str()), ("gateway", "info"));
+        assert!(config.http.public_url.is_some());
+    }
+
+    #[test]
     fn every_mistake_names_the_file_and_the_key() {
         for (from, to, key) in [
             ("[objects]\ndir", "[objects]\nfolder", "folder"),

@@ -16,7 +16,7 @@ use wire::v1::{ResultV1, TelemetryV1};
 use super::broker::{Broker, Device, PATIENCE};
 use super::papers::Papers;
 use super::samples;
-use super::world::World;
+use super::world::{World, fresh_postgres};
 
 /// Long enough for a receipt that must not come to have come.
 const SILENCE: Duration = Duration::from_secs(2);
@@ -36,7 +36,10 @@ fn stored(number: u128) -> Receipt {
 
 impl Chain {
     fn start() -> Self {
-        let mut world = World::stopped();
+        Self::start_in(World::stopped())
+    }
+
+    fn start_in(mut world: World) -> Self {
         let broker = Broker::start(world.folder.path());
         world.config.mqtt.port = broker.port;
         world.start();
@@ -254,9 +257,9 @@ fn one_message_that_the_database_will_not_have_holds_up_nobody_elses() {
 #[test]
 fn replicas_share_the_work_and_no_message_has_two_effects() {
     const N: u128 = 100;
-    let mut chain = Chain::start();
+    let database = tokio::runtime::Runtime::new().unwrap().block_on(fresh_postgres());
+    let mut chain = Chain::start_in(World::stopped_on(Some(database)));
     chain.world.start_replica();
-    chain.wait_ready();
     let mut device = chain.device("demo-1");
     let mut waiting: HashSet<MessageId> = (1..=N).map(id).collect();
     chain.run(async {

@@ -15,7 +15,7 @@ use wire::topics::Up;
 use wire::v1::TelemetryV1;
 
 use super::samples;
-use super::world::add_device;
+use super::world::{add_device, fresh_postgres};
 
 /// Runs a promise on a fresh database of each kind.
 macro_rules! promise {
@@ -41,19 +41,6 @@ macro_rules! promise {
             }
         }
     };
-}
-
-/// A database of its own in the cluster that `cargo xtask test` starts.
-async fn fresh_postgres() -> String {
-    let url = std::env::var("HILUM_TEST_POSTGRES")
-        .expect("HILUM_TEST_POSTGRES is not set: run `cargo xtask test`, which starts a PostgreSQL for the tests");
-    let cluster = Store::open(&url).await.unwrap();
-    let name = format!("hilum_{}", Uuid::new_v4().simple());
-    let create = sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"));
-    cluster.pool().execute(create).await.unwrap();
-    cluster.close().await;
-    let (server, _) = url.rsplit_once('/').expect("postgres://USER@HOST:PORT/NAME");
-    format!("{server}/{name}")
 }
 
 fn device() -> DeviceId {

@@ -16,6 +16,7 @@ use gateway::store::users::{self, UserRow};
 use gateway::store::{Store, commit, devices, results};
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde_json::{Value, json};
+use sqlx::Executor;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
@@ -56,11 +57,17 @@ impl World {
 
     /// Everything made, nothing started.
     pub fn stopped() -> Self {
+        Self::stopped_on(None)
+    }
+
+    /// The same on another database than SQLite.
+    pub fn stopped_on(database: Option<String>) -> Self {
         // Another test of this process may have done it.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let folder = tempfile::tempdir().unwrap();
         let papers = Papers::new(folder.path());
-        let config = config(folder.path(), papers.mqtt("gateway", free_port()));
+        let mut config = config(folder.path(), papers.mqtt("gateway", free_port()));
+        config.database.url = database.unwrap_or(config.database.url);
         identity::init(&config.identity.hpke_key).unwrap();
         let runtime = Runtime::new().unwrap();
         let store = runtime.block_on(app::open_store(&config)).unwrap();
@@ -158,6 +165,19 @@ impl World {
     pub fn add_device(&self, name: &str, sealing_key: &str) {
         self.runtime.block_on(add_device(&self.store, name, sealing_key));
     }
+}
+
+/// A database of its own in the cluster that `cargo xtask test` starts.
+pub async fn fresh_postgres() -> String {
+    let url = std::env::var("HILUM_TEST_POSTGRES")
+        .expect("HILUM_TEST_POSTGRES is not set: run `cargo xtask test`, which starts a PostgreSQL for the tests");
+    let cluster = Store::open(&url).await.unwrap();
+    let name = format!("hilum_{}", Uuid::new_v4().simple());
+    let create = sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"));
+    cluster.pool().execute(create).await.unwrap();
+    cluster.close().await;
+    let (server, _) = url.rsplit_once('/').expect("postgres://USER@HOST:PORT/NAME");
+    format!("{server}/{name}")
 }
 
 pub async fn add_device(store: &Store, name: &str, sealing_key: &str) {
