@@ -243,13 +243,17 @@ fn a_palette_is_looked_up_and_an_index_outside_takes_the_last_entry() {
 #[test]
 fn what_cannot_be_an_image_is_refused_by_its_reason() {
     type Change = fn(&mut InMemDicomObject);
-    let cases: [(&str, Change); 8] = [
+    let cases: [(&str, Change); 9] = [
         ("no_pixel_data", |o| drop(o.take(tags::PIXEL_DATA))),
         ("malformed", |o| drop(o.take(tags::ROWS))),
         ("malformed", |o| put(o, tags::COLUMNS, VR::US, 0u16)),
         ("malformed", |o| put(o, tags::BITS_STORED, VR::US, 17u16)),
         ("malformed", |o| put(o, tags::HIGH_BIT, VR::US, 3u16)),
         ("malformed", |o| put(o, tags::ROWS, VR::US, ROWS + 1)),
+        ("malformed", |o| {
+            put(o, tags::ROWS, VR::UL, 30_000_000u32);
+            put(o, tags::COLUMNS, VR::US, 1u16);
+        }),
         ("unsupported_pixels", |o| put(o, tags::BITS_ALLOCATED, VR::US, 32u16)),
         ("multi_frame", |o| put(o, tags::NUMBER_OF_FRAMES, VR::IS, "2")),
     ];

@@ -95,6 +95,10 @@ fn size(rows: Option<u32>, columns: Option<u32>, frames: u32, limits: &Limits) -
         let what = format!("{} megapixels, the limit is {}", pixels / 1_000_000, limits.pixels / 1_000_000);
         return Err(Unreadable::TooLarge { what });
     }
+    // Both have the representation US; what an object claims beyond it is no radiograph, and sums of a column would not fit.
+    if rows.max(columns) > u32::from(u16::MAX) {
+        return Err(Unreadable::malformed("Rows or Columns are over 65535"));
+    }
     if frames > 1 {
         return Err(Unreadable::MultiFrame);
     }

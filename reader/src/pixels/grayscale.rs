@@ -8,6 +8,10 @@
 pub mod modality;
 pub mod voi;
 
+use std::ops::RangeInclusive;
+
+use modality::Map;
+
 pub use modality::Modality;
 pub use voi::Voi;
 
@@ -73,14 +77,14 @@ impl Frame {
     ) -> Self {
         debug_assert_eq!(stored.len(), rows * columns);
         let (map, voi) = modality.with_voi(voi);
-        let is_padding = |v: i32| padding.is_some_and(|(low, high)| (low..=high).contains(&v));
-        let live = stored.iter().filter(|v| !is_padding(**v)).map(|v| map.apply(*v));
-        let range = range_of(live).unwrap_or((0, 0));
-        let darkest = if invert { range.1 } else { range.0 };
         let mut values = stored;
-        for v in &mut values {
-            *v = if is_padding(*v) { darkest } else { map.apply(*v) };
-        }
+        let range = match padding {
+            None => {
+                map.apply_all(&mut values);
+                range_of(&values)
+            }
+            Some((low, high)) => replace_padding(&mut values, &map, low..=high, invert),
+        };
         Self { rows, columns, values, range, voi: voi.or_full_range(), invert }
     }
 
@@ -100,8 +104,21 @@ impl Frame {
     }
 }
 
-fn range_of(values: impl Iterator<Item = i32>) -> Option<(i32, i32)> {
-    values.fold(None, |range, v| Some(range.map_or((v, v), |(low, high): (i32, i32)| (low.min(v), high.max(v)))))
+/// Least and greatest; 0 and 0 of nothing.
+fn range_of(values: &[i32]) -> (i32, i32) {
+    let (low, high) = values.iter().fold((i32::MAX, i32::MIN), |(low, high), v| (low.min(*v), high.max(*v)));
+    if low <= high { (low, high) } else { (0, 0) }
+}
+
+/// Maps what is no padding and puts the value that shows darkest where there is some; gives the range of the former.
+fn replace_padding(values: &mut [i32], map: &Map<'_>, padding: RangeInclusive<i32>, invert: bool) -> (i32, i32) {
+    let live: Vec<i32> = values.iter().filter(|v| !padding.contains(v)).map(|v| map.apply(*v)).collect();
+    let range = range_of(&live);
+    let darkest = if invert { range.1 } else { range.0 };
+    for v in values {
+        *v = if padding.contains(v) { darkest } else { map.apply(*v) };
+    }
+    range
 }
 
 #[cfg(test)]

@@ -76,17 +76,13 @@ impl Preview {
         } else {
             (0, false, Voi::LinearExact { center: 127.5, width: 255.0 })
         };
-        let sample = |index: usize| -> u32 {
-            if fits { (frame.values[index] - offset) as u32 } else { u32::from(display[index]) }
+        let (from, to) = ((frame.rows, frame.columns), (rows, columns));
+        let samples = if fits {
+            average_blocks(&frame.values, |value| (value - offset) as u32, from, to)
+        } else {
+            average_blocks(display, u32::from, from, to)
         };
-        Self {
-            rows: rows as u16,
-            columns: columns as u16,
-            samples: average_blocks(sample, (frame.rows, frame.columns), (rows, columns)),
-            offset,
-            invert,
-            voi: PreviewVoi::from(voi),
-        }
+        Self { rows: rows as u16, columns: columns as u16, samples, offset, invert, voi: PreviewVoi::from(voi) }
     }
 }
 
@@ -118,19 +114,25 @@ fn reduced(rows: usize, columns: usize) -> (usize, usize) {
 
 /// Each target pixel is the rounded mean of the whole source pixels it covers. Unlike the model's input it needs no weights
 /// of part pixels: it is looked at, not measured.
-fn average_blocks(
-    sample: impl Fn(usize) -> u32,
+fn average_blocks<T: Copy>(
+    source: &[T],
+    sample: impl Fn(T) -> u32,
     (rows, columns): (usize, usize),
     (out_rows, out_columns): (usize, usize),
 ) -> Vec<u8> {
     let edges = |source: usize, target: usize| -> Vec<usize> { (0..=target).map(|i| i * source / target).collect() };
     let (ys, xs) = (edges(rows, out_rows), edges(columns, out_columns));
     let mut out = Vec::with_capacity(out_rows * out_columns * 2);
+    // A sample has 16 bits and a side at most 65,535 rows, so the sum down one column fits 32 bits.
+    let mut sums = vec![0u32; columns];
     for y in ys.windows(2) {
+        sums.fill(0);
+        for row in source[y[0] * columns..y[1] * columns].chunks_exact(columns) {
+            sums.iter_mut().zip(row).for_each(|(sum, value)| *sum += sample(*value));
+        }
         for x in xs.windows(2) {
             let area = ((y[1] - y[0]) * (x[1] - x[0])) as u64;
-            let cells = (y[0]..y[1]).flat_map(|r| (x[0]..x[1]).map(move |c| r * columns + c));
-            let sum: u64 = cells.map(|i| u64::from(sample(i))).sum();
+            let sum: u64 = sums[x[0]..x[1]].iter().copied().map(u64::from).sum();
             out.extend((((2 * sum + area) / (2 * area)) as u16).to_le_bytes());
         }
     }

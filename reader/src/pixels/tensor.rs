@@ -38,7 +38,7 @@ pub fn resize_area_u8(source: &[u8], rows: usize, columns: usize, out_rows: usiz
     let (vertical, horizontal) = (Axis::new(rows, out_rows), Axis::new(columns, out_columns));
     let area = (rows * columns) as u64;
     let mut out = Vec::with_capacity(out_rows * out_columns);
-    // Weights of a column sum to `rows`, so a sum is at most 255 · rows and fits u32 for any image under 16 million rows.
+    // Weights of a column sum to `rows`, so a sum is at most 255 · rows: fits u32 up to 16 million rows, and DICOM has 65,535.
     let mut sums = vec![0u32; columns];
     for (first, weights) in &vertical.spans {
         sums.fill(0);
