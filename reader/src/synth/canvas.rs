@@ -35,7 +35,7 @@ impl Square {
         Self { side, values }
     }
 
-    /// Adds `strength` times what a smoothing of `radius` passes of (1 2 1)/4 would take away.
+    /// Adds `strength` times what `passes` smoothings by (1 2 1)/4 would take away.
     pub(super) fn sharpen(&mut self, strength: f32, passes: usize) {
         let mut soft = self.values.clone();
         for _ in 0..passes {
