@@ -161,6 +161,7 @@ async fn work(
         max_associations: config.dicom.max_associations,
         timeouts: Timeouts::default(),
     };
+    let address = socket.local_addr().unwrap_or(config.dicom.listen);
     let tasks = TaskTracker::new();
     tasks.spawn(retention::run(pipeline.journal.clone(), pipeline.spool.clone(), stop.clone()));
     pipeline.health.up();
@@ -169,7 +170,7 @@ async fn work(
     tasks.close();
     dicom.up();
     notify::ready();
-    tracing::info!(listen = %config.dicom.listen, ae_title = %config.dicom.ae_title, "ready for scanners");
+    tracing::info!(listen = %address, ae_title = %config.dicom.ae_title, "ready for scanners");
     stop.cancelled().await;
     notify::stopping();
     dicom.down("the service is stopping");

@@ -97,27 +97,53 @@ fn the_same_object_again_is_acknowledged_and_kept_once() {
 #[test]
 fn a_dataset_that_is_another_object_than_its_command_says_is_refused_and_the_rest_goes_on() {
     let scp = Scp::start();
-    let folder = tempfile::tempdir().unwrap();
-    let (good, lying) = (folder.path().join("good.dcm"), folder.path().join("lying.dcm"));
-    film(&good, 1);
-    film(&lying, 2);
-    // The last digit of the instance in the file meta group, which is what the command is made from.
-    let mut bytes = std::fs::read(&lying).unwrap();
-    let at = bytes.windows(5).position(|window| window == b"2.25.").unwrap() + 6;
-    bytes[at] = if bytes[at] == b'1' { b'2' } else { b'1' };
-    std::fs::write(&lying, bytes).unwrap();
-    let sent = scp.send_all(&[lying, good]);
-    assert_eq!(sent.iter().map(|sent| sent.status.as_str()).collect::<Vec<_>>(), ["0xA900", "0x0000"]);
-    assert!(sent[0].words.contains("UIDs in the dataset differ"), "{}", sent[0].words);
+    let mut socket = scp.associate();
+    let instance = |value: &[u8; 8]| [&[8, 0, 0x18, 0, 8, 0, 0, 0], value.as_slice()].concat();
+    let mut store = |dataset: &[u8]| {
+        socket.write_all(&support::store_command(3, "1.2.840.10008.5.1.4.1.1.7", "2.25.7")).unwrap();
+        socket.write_all(&support::fragment(3, 2, dataset)).unwrap();
+        support::response(&mut socket)
+    };
+    let refused = store(&instance(b"2.25.8\0\0"));
+    assert_eq!(refused.status, 0xA900);
+    assert!(refused.comment.contains("UIDs in the dataset differ"), "{}", refused.comment);
+    assert_eq!((scp.accepted(), scp.files().len()), (0, 0));
+    assert_eq!(store(&instance(b"2.25.7\0\0")).status, 0);
     assert_eq!((scp.accepted(), scp.files().len()), (1, 1));
+    assert!(scp.refusals().contains("UIDs in the dataset differ"), "{}", scp.refusals());
+}
+
+#[test]
+fn commands_that_cannot_be_served_are_answered_and_the_association_goes_on() {
+    let scp = Scp::start();
+    let mut socket = scp.associate();
+    let mut ask = |pdu: &[u8]| {
+        socket.write_all(pdu).unwrap();
+        support::response(&mut socket).status
+    };
+    // C-FIND-RQ without a dataset.
+    assert_eq!(
+        ask(&support::fragment(1, 3, &support::set(&[(0x0100, 0x0020), (0x0110, 1), (0x0800, 0x0101)]))),
+        0x0211
+    );
+    // C-STORE-RQ that announces no dataset.
+    assert_eq!(
+        ask(&support::fragment(3, 3, &support::set(&[(0x0100, 0x0001), (0x0110, 2), (0x0800, 0x0101)]))),
+        0xC000
+    );
+    // C-STORE-RQ without identifiers.
+    let nameless = support::fragment(3, 3, &support::set(&[(0x0100, 0x0001), (0x0110, 3), (0x0800, 1)]));
+    assert_eq!(ask(&[nameless, support::fragment(3, 2, &[0; 100])].concat()), 0x0122);
+    // Another class than the context's.
+    let other = support::store_command(3, "1.2.840.10008.5.1.4.1.1.1", "2.25.7");
+    assert_eq!(ask(&[other, support::fragment(3, 2, &[0; 100])].concat()), 0x0122);
+    assert_eq!(ask(&support::fragment(1, 3, &support::echo_set())), 0);
+    assert_eq!((scp.accepted(), scp.files().len(), scp.half_received()), (0, 0, 0));
 }
 
 #[test]
 fn an_object_over_the_limit_is_refused_with_a_reason_and_leaves_nothing() {
-    let scp = Scp::with(|listener, room| {
-        room.longest_object = 10_000;
-        let _ = listener;
-    });
+    let scp = Scp::with(|_, room| room.longest_object = 10_000);
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("film.dcm");
     film(&file, 1);

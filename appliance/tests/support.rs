@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use appliance::dicom::acceptance::APPLICATION_CONTEXT;
+use appliance::dicom::dimse::Response;
 use appliance::dicom::scu::{Sent, send_all};
 use appliance::dicom::{AllowedScanner, Listener, Refusals, Rules, StoreRoom, Timeouts};
 use appliance::journal::Journal;
@@ -180,14 +181,29 @@ pub(crate) fn fragment(context: u8, header: u8, data: &[u8]) -> Vec<u8> {
 }
 
 pub(crate) fn echo_set() -> Vec<u8> {
+    set(&[(0x0100, 0x0030), (0x0110, 7), (0x0800, 0x0101)])
+}
+
+/// A command set of numbers.
+pub(crate) fn set(elements: &[(u16, u16)]) -> Vec<u8> {
     let mut set = Vec::new();
-    for (element, value) in [(0x0100u16, 0x0030u16), (0x0110, 7), (0x0800, 0x0101)] {
+    for (element, value) in elements {
         set.extend([0, 0]);
         set.extend(element.to_le_bytes());
         set.extend([2, 0, 0, 0]);
         set.extend(value.to_le_bytes());
     }
     set
+}
+
+/// The response that comes back, in one fragment.
+pub(crate) fn response(socket: &mut TcpStream) -> Response {
+    let mut head = [0; 12];
+    socket.read_exact(&mut head).unwrap();
+    assert_eq!(head[0], 4, "a P-DATA-TF");
+    let mut set = vec![0; u32::from_be_bytes([head[2], head[3], head[4], head[5]]) as usize - 6];
+    socket.read_exact(&mut set).unwrap();
+    Response::parse(&set).unwrap()
 }
 
 pub(crate) fn store_command(context: u8, class: &str, instance: &str) -> Vec<u8> {

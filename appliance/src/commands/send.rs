@@ -34,7 +34,9 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let bar = progress(files.len() as u64, "sent");
     let mut missing = 0u32;
     send_all(&arguments.to, &arguments.from, &files, |sent| {
-        missing += u32::from(!sent.is_stored());
+        // A folder of films often holds a list or a licence, too: told of, and no failure unless it was named itself.
+        let passed_over = sent.is_no_dicom() && !arguments.paths.contains(&sent.file);
+        missing += u32::from(!sent.is_stored() && !passed_over);
         // The bar steps aside for the line where both are one terminal.
         bar.suspend(|| println!("{}", serde_json::to_string(&sent).unwrap_or_default()));
         bar.inc(1);

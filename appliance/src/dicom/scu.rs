@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use super::{AeTitle, InvalidAeTitle, status};
-use crate::spool::part10::{self, Sendable};
+use crate::spool::part10::{self, NotSendable, Sendable};
 use link::Link;
 pub use link::LinkError;
 
@@ -49,6 +49,9 @@ impl FromStr for Target {
     }
 }
 
+/// Status of a file that is no DICOM object.
+const NOT_DICOM: &str = "not_dicom";
+
 /// What became of one file: one JSON line.
 #[derive(Clone, Debug, Serialize)]
 pub struct Sent {
@@ -56,7 +59,7 @@ pub struct Sent {
     pub file: PathBuf,
     /// Its SOP Instance UID, where it has one.
     pub sop_instance: Option<String>,
-    /// The receiver's status such as `0x0000`, or `not_sent`.
+    /// The receiver's status such as `0x0000`; `not_sent`; or `not_dicom` where there was nothing to send.
     pub status: String,
     /// What that means.
     pub words: String,
@@ -71,8 +74,19 @@ impl Sent {
         self.status == "0x0000" || self.status.starts_with("0xB")
     }
 
+    /// True where the file is no DICOM object at all.
+    #[must_use]
+    pub fn is_no_dicom(&self) -> bool {
+        self.status == NOT_DICOM
+    }
+
     fn not_sent(file: &Path, sop_instance: Option<String>, words: String) -> Self {
         Self { file: file.to_owned(), sop_instance, status: "not_sent".to_owned(), words, elapsed_ms: 0.0 }
+    }
+
+    fn unsendable(file: &Path, why: &NotSendable) -> Self {
+        let sent = Self::not_sent(file, None, vitals::exit::chain(why));
+        if matches!(why, NotSendable::NotDicom) { Self { status: NOT_DICOM.to_owned(), ..sent } } else { sent }
     }
 }
 
@@ -86,8 +100,8 @@ pub async fn send_all(target: &Target, from: &AeTitle, files: &[PathBuf], mut te
     for (path, inspected) in files.iter().zip(inspected) {
         let (mut file, what) = match inspected {
             Ok(inspected) => inspected,
-            Err(words) => {
-                tell(Sent::not_sent(path, None, words));
+            Err(why) => {
+                tell(Sent::unsendable(path, &why));
                 continue;
             }
         };
@@ -124,17 +138,14 @@ pub async fn send_all(target: &Target, from: &AeTitle, files: &[PathBuf], mut te
     }
 }
 
-fn open(path: &Path) -> Result<(File, Sendable), String> {
-    let inspect = || {
-        let mut file = File::open(path)?;
-        let what = part10::inspect(&mut file)?;
-        Ok((file, what))
-    };
-    inspect().map_err(|error: part10::NotSendable| vitals::exit::chain(&error))
+fn open(path: &Path) -> Result<(File, Sendable), NotSendable> {
+    let mut file = File::open(path)?;
+    let what = part10::inspect(&mut file)?;
+    Ok((file, what))
 }
 
 /// The distinct pairs of SOP class and transfer syntax, in order of appearance.
-fn kinds(inspected: &[Result<(File, Sendable), String>]) -> Vec<(String, String)> {
+fn kinds(inspected: &[Result<(File, Sendable), NotSendable>]) -> Vec<(String, String)> {
     let mut kinds = Vec::new();
     for (_, what) in inspected.iter().flatten() {
         let kind = (what.sop_class.clone(), what.transfer_syntax.clone());

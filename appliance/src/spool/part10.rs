@@ -62,12 +62,13 @@ fn short(group: &mut Vec<u8>, element: u16, vr: [u8; 2], value: &str, pad: u8) {
     group.resize(group.len() + even - value.len(), pad);
 }
 
-/// What must be known of a file to send it.
+/// What must be known of a file to send it. The identifiers are the dataset's own where it states them: files whose file meta
+/// group says something else exist, and a command must say what its dataset says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sendable {
-    /// Media Storage SOP Class UID.
+    /// SOP Class UID.
     pub sop_class: String,
-    /// Media Storage SOP Instance UID.
+    /// SOP Instance UID.
     pub sop_instance: String,
     /// Transfer Syntax UID.
     pub transfer_syntax: String,
@@ -116,7 +117,9 @@ pub fn inspect(file: &mut File) -> Result<Sendable, NotSendable> {
         }
         at = next;
     }
-    let [Some(sop_class), Some(sop_instance), Some(transfer_syntax)] = found else {
+    let [class, instance, Some(transfer_syntax)] = found else { return Err(NotSendable::Incomplete) };
+    let [stated_class, stated_instance] = identity::stated(head.get(at..).unwrap_or_default(), &transfer_syntax);
+    let (Some(sop_class), Some(sop_instance)) = (stated_class.or(class), stated_instance.or(instance)) else {
         return Err(NotSendable::Incomplete);
     };
     Ok(Sendable { sop_class, sop_instance, transfer_syntax, offset: at as u64 })
@@ -182,6 +185,21 @@ mod tests {
         };
         assert_eq!(inspected(&bytes).unwrap(), expected);
         assert!(IMPLEMENTATION_VERSION.len() <= 16);
+    }
+
+    #[test]
+    fn the_datasets_own_identifiers_count() {
+        let meta = FileMeta {
+            sop_class: "1.2.3",
+            sop_instance: "2.25.42",
+            transfer_syntax: "1.2.840.10008.1.2",
+            source: "XR",
+        };
+        let mut bytes = meta.encode();
+        bytes.extend([8, 0, 0x18, 0, 8, 0, 0, 0]);
+        bytes.extend(b"2.25.43\0");
+        let found = inspected(&bytes).unwrap();
+        assert_eq!((found.sop_class.as_str(), found.sop_instance.as_str()), ("1.2.3", "2.25.43"));
     }
 
     #[test]

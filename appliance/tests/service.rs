@@ -1,0 +1,320 @@
+//! The whole program as it is installed: configured by a file, sent to by C-STORE, killed, started again, asked to stop.
+//! With the reader's tiny model, which gives a real logit in no time.
+//!
+//! Needs ONNX Runtime's library: `HILUM_ONNXRUNTIME`, else target/hilum/onnxruntime/, where `cargo xtask setup` puts it.
+
+use std::collections::BTreeSet;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use outbox::Outbox;
+use tempfile::TempDir;
+use wire::codec;
+use wire::topics::Up;
+use wire::v1::result::OutcomeV1;
+use wire::v1::{ImageV1, ResultV1};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_hilum-appliance");
+
+/// A configured appliance in a folder of its own.
+struct Lab {
+    folder: TempDir,
+    dicom: u16,
+    http: u16,
+}
+
+/// Killed where a test ends early.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Lab {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("pseudonym.key"), "0a".repeat(32)).unwrap();
+        let lab = Self { folder, dicom: free_port(), http: free_port() };
+        lab.configure(|text| text);
+        lab
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn configure(&self, change: impl FnOnce(String) -> String) {
+        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let text = format!(
+            "[device]\nid = \"lab-1\"\nsite = \"Lab\"\nstate_dir = {state:?}\npseudonym_key = {key:?}\n\
+             [dicom]\nlisten = \"127.0.0.1:{dicom}\"\nae_title = \"HILUM\"\n\
+             [[dicom.allow]]\nae_title = \"XR-ROOM-1\"\n\
+             [model]\nbundle = {bundle:?}\nonnxruntime = {library:?}\nprovider = \"cpu\"\nthreads = 1\n\
+             [http]\nlisten = \"127.0.0.1:{http}\"\n",
+            state = self.path("state"),
+            key = self.path("pseudonym.key"),
+            dicom = self.dicom,
+            http = self.http,
+            bundle = here.join("../reader/tests/models/tiny"),
+            library = library(),
+        );
+        std::fs::write(self.path("appliance.toml"), change(text)).unwrap();
+    }
+
+    fn start(&self) -> Running {
+        let config = self.path("appliance.toml");
+        let child =
+            Command::new(PROGRAM).args(["serve", "--config"]).arg(config).stderr(Stdio::null()).spawn().unwrap();
+        let running = Running(child);
+        eventually("ready", || self.get("/health/ready").is_some_and(|(status, _)| status == 200));
+        running
+    }
+
+    /// Starts a service that cannot start: its status and its last words.
+    fn failing(&self) -> (Option<i32>, String) {
+        let output = run(&["serve", "--config", self.path("appliance.toml").to_str().unwrap()]);
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    }
+
+    fn synth(&self, count: u32) -> PathBuf {
+        let films = self.path("films");
+        let drawn = run(&["synth", "--count", &count.to_string(), "--seed", "5", "--out", films.to_str().unwrap()]);
+        assert!(drawn.status.success(), "{drawn:?}");
+        films
+    }
+
+    fn send(&self, path: &Path) -> Output {
+        let to = format!("HILUM@127.0.0.1:{}", self.dicom);
+        run(&["send", "--to", &to, "--from", "XR-ROOM-1", path.to_str().unwrap()])
+    }
+
+    fn get(&self, path: &str) -> Option<(u16, String)> {
+        let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+        let mut response = agent.get(format!("http://127.0.0.1:{}{path}", self.http)).call().ok()?;
+        Some((response.status().as_u16(), response.body_mut().read_to_string().ok()?))
+    }
+
+    fn outbox(&self) -> Outbox {
+        Outbox::open(&self.path("state/outbox.sqlite")).unwrap()
+    }
+
+    fn await_concluded(&self, count: u64) {
+        eventually("every image concluded", || {
+            let counts = self.outbox().journal_counts().unwrap();
+            counts.accepted == 0 && counts.concluded == count
+        });
+    }
+
+    /// All messages, as the sync-agent would get them.
+    fn messages(&self) -> (Vec<ResultV1>, Vec<ImageV1>) {
+        let mut outbox = self.outbox();
+        let leased = outbox.lease(1000, 0, 1).unwrap();
+        outbox.end_leases().unwrap();
+        let of = |kind| leased.iter().filter(move |message| message.kind == kind);
+        let results = of(Up::Result).map(|message| codec::decode(&message.payload).unwrap()).collect();
+        (results, of(Up::Image).map(|message| codec::decode(&message.payload).unwrap()).collect())
+    }
+}
+
+#[test]
+fn every_image_that_was_acknowledged_has_its_one_result() {
+    let lab = Lab::new();
+    let films = lab.synth(3);
+    std::fs::write(films.join("LICENCE.txt"), "not a film").unwrap();
+    let service = lab.start();
+    let sent = lab.send(&films);
+    let lines = String::from_utf8(sent.stdout).unwrap();
+    assert!(sent.status.success(), "a licence in the folder is no failure: {lines}");
+    assert_eq!((lines.matches("\"0x0000\"").count(), lines.matches("\"not_dicom\"").count()), (3, 1), "{lines}");
+    // A second time: acknowledged, read nothing again.
+    assert!(lab.send(&films).status.success());
+    lab.await_concluded(3);
+
+    let (results, images) = lab.messages();
+    assert_eq!((results.len(), images.len()), (3, 3));
+    let instances: BTreeSet<&str> = results.iter().map(|result| result.instance.0.as_str()).collect();
+    assert_eq!(instances.len(), 3);
+    for result in &results {
+        let OutcomeV1::Read(read) = &result.outcome else { panic!("{:?}", result.outcome) };
+        assert!((0.0..=1.0).contains(&read.probability) && read.provider == "CPU" && read.model.digest.len() == 64);
+        assert_eq!((result.site.as_str(), result.study.0.len()), ("Lab", 26));
+        assert!(result.stages.total_ms > 0.0 && result.stages.decode_ms > 0.0);
+    }
+    assert!(images.iter().all(|image| image.saliency.is_some() && !image.preview.samples.is_empty()));
+
+    let (status, page) = lab.get("/").unwrap();
+    assert_eq!(status, 200);
+    assert!(page.contains("lab-1, Lab") && page.contains("Everything works"), "{page}");
+    let (_, metrics) = lab.get("/metrics").unwrap();
+    for name in ["pneumonia_predictions_total{", "model_inference_duration_seconds_count", "dicom_stores_total{"] {
+        assert!(metrics.contains(name), "{name}: {metrics}");
+    }
+    stop(service);
+}
+
+#[test]
+fn a_killed_service_goes_on_with_what_it_had_acknowledged() {
+    let lab = Lab::new();
+    let films = lab.synth(6);
+    let mut service = lab.start();
+    assert!(lab.send(&films).status.success());
+    service.0.kill().unwrap();
+    service.0.wait().unwrap();
+    let service = lab.start();
+    lab.await_concluded(6);
+    let (results, _) = lab.messages();
+    let instances: BTreeSet<&str> = results.iter().map(|result| result.instance.0.as_str()).collect();
+    assert_eq!((results.len(), instances.len()), (6, 6));
+    stop(service);
+}
+
+#[test]
+fn what_cannot_be_read_is_answered_and_kept_aside() {
+    let lab = Lab::new();
+    let films = lab.synth(2);
+    let mut broken = std::fs::read(films.join("synthetic-0001-normal.dcm")).unwrap();
+    broken.truncate(broken.len() / 2);
+    std::fs::write(films.join("synthetic-0001-normal.dcm"), broken).unwrap();
+    let service = lab.start();
+    assert!(lab.send(&films).status.success());
+    lab.await_concluded(2);
+    let (results, _) = lab.messages();
+    let unreadable = results.iter().filter(|result| matches!(result.outcome, OutcomeV1::Unreadable { .. })).count();
+    assert_eq!((results.len(), unreadable), (2, 1));
+    let kept = std::fs::read_dir(lab.path("state/quarantine")).unwrap().count();
+    assert_eq!(kept, 2, "the file and its note");
+    stop(service);
+}
+
+#[test]
+fn an_image_whose_file_is_gone_is_answered_as_unreadable() {
+    let lab = Lab::new();
+    let films = lab.synth(1);
+    let mut service = lab.start();
+    // Killed between the acknowledgement and the reading, as far as that can be met: what is read already is no loss.
+    assert!(lab.send(&films).status.success());
+    service.0.kill().unwrap();
+    service.0.wait().unwrap();
+    let owed = lab.outbox().journal_counts().unwrap().accepted;
+    for file in std::fs::read_dir(lab.path("state/spool")).unwrap().map(|entry| entry.unwrap().path()) {
+        if file.is_file() {
+            std::fs::remove_file(file).unwrap();
+        }
+    }
+    let service = lab.start();
+    lab.await_concluded(1);
+    let (results, _) = lab.messages();
+    let lost = results.iter().filter(
+        |result| matches!(&result.outcome, OutcomeV1::Unreadable { reason } if reason.code == "file_not_found"),
+    );
+    assert_eq!((results.len() as u64, lost.count() as u64), (1, owed));
+    stop(service);
+}
+
+#[test]
+fn what_is_wrong_is_said_in_one_sentence_with_the_remedy() {
+    let lab = Lab::new();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = taken.local_addr().unwrap();
+    type Change<'a> = Box<dyn Fn(String) -> String + 'a>;
+    let cases: [(&str, i32, Change); 8] = [
+        ("unknown field `place`", 2, Box::new(|text| text.replace("site =", "place ="))),
+        ("[[dicom.allow]]", 2, Box::new(|text| text.replace("[[dicom.allow]]\nae_title = \"XR-ROOM-1\"\n", ""))),
+        ("openssl rand -hex 32", 1, Box::new(|text| text.replace("pseudonym.key", "nowhere.key"))),
+        ("64 hexadecimal", 1, Box::new(|text| text.replace("pseudonym.key", "appliance.toml"))),
+        ("[dicom] listen", 1, Box::new(|text| text.replace(&format!("127.0.0.1:{}", lab.dicom), &taken.to_string()))),
+        ("state_dir", 1, Box::new(|text| text.replace("/state\"", "/pseudonym.key/state\""))),
+        ("[model] onnxruntime", 1, Box::new(|text| text.replace("libonnxruntime", "nowhere"))),
+        ("[model] bundle", 1, Box::new(|text| text.replace("models/tiny", "models/nowhere"))),
+    ];
+    for (words, code, change) in cases {
+        lab.configure(change);
+        let (status, said) = lab.failing();
+        let last = said.lines().filter(|line| line.starts_with("hilum-appliance: ")).count();
+        assert!(said.contains(words) && last == 1, "{words}: {said}");
+        assert_eq!(status, Some(code), "{words}");
+    }
+}
+
+#[test]
+fn two_services_do_not_share_a_state_directory() {
+    let lab = Lab::new();
+    let service = lab.start();
+    let (dicom, http) = (free_port(), free_port());
+    lab.configure(|text| {
+        text.replace(&lab.dicom.to_string(), &dicom.to_string()).replace(&lab.http.to_string(), &http.to_string())
+    });
+    let (status, said) = lab.failing();
+    assert!(said.contains("another hilum-appliance uses state_dir"), "{said}");
+    assert_eq!(status, Some(1));
+    stop(service);
+}
+
+#[test]
+fn check_config_finds_every_mistake_at_once_and_changes_nothing() {
+    let lab = Lab::new();
+    let config = lab.path("appliance.toml");
+    let check = || run(&["check-config", "--config", config.to_str().unwrap()]);
+    assert!(check().status.success(), "{:?}", check());
+    lab.configure(|text| text.replace("pseudonym.key", "nowhere.key").replace("models/tiny", "models/nowhere"));
+    let output = check();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(said.contains("[device] pseudonym_key") && said.contains("[model] bundle"), "{said}");
+    assert!(!lab.path("state").exists());
+}
+
+#[test]
+fn plain_images_become_objects_that_are_read() {
+    let lab = Lab::new();
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../reader/tests/models/tiny/golden");
+    let out = lab.path("wrapped");
+    let wrapped = run(&["wrap", "--out", out.to_str().unwrap(), golden.to_str().unwrap()]);
+    assert!(wrapped.status.success(), "{wrapped:?}");
+    let count = String::from_utf8(wrapped.stdout).unwrap().lines().count() as u64;
+    let service = lab.start();
+    assert!(count > 0 && lab.send(&out).status.success());
+    lab.await_concluded(count);
+    stop(service);
+}
+
+/// Asks a service to stop: it must do so well, and soon.
+fn stop(mut service: Running) {
+    let asked = Command::new("kill").args(["-TERM", &service.0.id().to_string()]).status().unwrap();
+    assert!(asked.success());
+    let began = Instant::now();
+    assert!(service.0.wait().unwrap().success());
+    assert!(began.elapsed() < Duration::from_secs(10), "stopped after {:?}", began.elapsed());
+}
+
+fn run(arguments: &[&str]) -> Output {
+    Command::new(PROGRAM).args(arguments).output().unwrap()
+}
+
+fn eventually(what: &str, condition: impl Fn() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !condition() {
+        assert!(Instant::now() < deadline, "not within a minute: {what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+fn library() -> PathBuf {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/hilum/onnxruntime/libonnxruntime.so");
+    let library = std::env::var_os("HILUM_ONNXRUNTIME").map_or(own, PathBuf::from);
+    assert!(
+        library.is_file(),
+        "{} is not there: run `cargo xtask setup`, or set HILUM_ONNXRUNTIME to libonnxruntime.so (1.24 or newer)",
+        library.display()
+    );
+    library
+}
