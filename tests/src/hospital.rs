@@ -85,6 +85,16 @@ impl Hospital {
         Ok(hospital)
     }
 
+    /// A device without a cloud, for what happens between it and its scanners; nothing runs yet.
+    ///
+    /// # Errors
+    /// As [`Self::prepare`].
+    pub fn alone(kind: &str, bend: impl FnOnce(&mut HospitalPlan)) -> anyhow::Result<Self> {
+        let mut plan = HospitalPlan::new(&place::fresh(kind)?, "lab-1", ports::free()?)?;
+        bend(&mut plan);
+        Self::prepare(plan, [7; 32])
+    }
+
     /// Joins the cloud: request, the gateway's answer, acceptance.
     ///
     /// # Errors

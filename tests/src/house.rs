@@ -2,13 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 
 use crate::authority::Authority;
 use crate::broker::Broker;
 use crate::cloud::{Cloud, CloudPlan};
 use crate::hospital::{Hospital, HospitalPlan};
-use crate::ports;
+use crate::journal::{self, Entry};
+use crate::{patience, place, ports, postgres};
 
 /// What may differ from house to house.
 #[derive(Clone, Debug)]
@@ -65,6 +66,36 @@ impl House {
         let hospital = Hospital::prepare(hospital, pseudonym_key)?;
         hospital.enrol(&cloud)?;
         Ok(Self { hospital, cloud, broker, authority, pseudonym_key, folder: plan.folder.clone() })
+    }
+
+    /// A house for one test: a fresh folder `target/hilum/{kind}-…`, a fresh PostgreSQL database, the shipped model.
+    ///
+    /// # Errors
+    /// As [`Self::prepare`].
+    pub fn for_test(kind: &str) -> anyhow::Result<Self> {
+        let database = Some(postgres::fresh_database()?);
+        let plan =
+            HousePlan { folder: place::fresh(kind)?, database, dashboard_port: None, device: "lab-1".to_owned() };
+        Self::prepare(&plan, |_| ())
+    }
+
+    /// Waits until the journal holds `images`, each with its receipt, and nothing is left in the outbox.
+    ///
+    /// # Errors
+    /// Where that takes longer than [`patience::BATCH`], or a program ends by itself.
+    pub fn wait_until_drained(&mut self, images: usize) -> anyhow::Result<Vec<Entry>> {
+        let outbox = self.hospital.outbox();
+        let what = format!("{images} images to be read, sent and receipted");
+        patience::until(&what, patience::BATCH, || {
+            if let Some((name, words)) = self.casualty() {
+                bail!("{name} ended by itself: {words}");
+            }
+            let entries = journal::entries(&outbox)?;
+            let receipted = entries.iter().filter(|entry| entry.state == "receipted").count();
+            let left = journal::waiting(&outbox)?;
+            let done = entries.len() == images && receipted == images && left.waiting == 0;
+            Ok(done.then_some(entries))
+        })
     }
 
     /// Starts gateway, appliance and sync-agent, and waits until each is ready.

@@ -10,6 +10,10 @@ pub const START: Duration = Duration::from_secs(90);
 /// How long a part may take to stop by itself before it is killed: over every service's own grace of 10 s.
 pub const STOP: Duration = Duration::from_secs(20);
 
+/// How long a batch of some dozens of images may take from the scanner to the cloud: each some 2 s where two cores are
+/// shared with everything else.
+pub const BATCH: Duration = Duration::from_secs(240);
+
 /// Between two looks.
 const PAUSE: Duration = Duration::from_millis(50);
 
