@@ -1,5 +1,7 @@
 //! The power goes at the device: whatever the scanner was told is safe, is read after the restart, once.
 
+#![cfg(test)]
+
 use lab::house::House;
 use lab::modality::{self, Modality};
 use lab::{journal, patience, postgres};

@@ -1,5 +1,7 @@
 //! dcmtk, the reference implementation, talks to the device: verification, storage in each transfer syntax, refusals.
 
+#![cfg(test)]
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 

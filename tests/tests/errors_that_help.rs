@@ -1,5 +1,7 @@
 //! Each mistake that a technician can make is told on stderr with what happened and what to do.
 
+#![cfg(test)]
+
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;

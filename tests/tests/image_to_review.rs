@@ -1,6 +1,8 @@
 //! From the scanner's C-STORE to the reviewer's verdict: the three programs, a real mosquitto with mutual TLS, a real
 //! PostgreSQL, and at the end a real browser.
 
+#![cfg(test)]
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 

@@ -1,6 +1,8 @@
 //! The network goes, the programs die, and not one result is lost or doubled: N images in, N results out, counted in
 //! PostgreSQL itself.
 
+#![cfg(test)]
+
 use lab::api;
 use lab::house::House;
 use lab::modality::{self, Modality};

@@ -1,6 +1,8 @@
 //! Real radiographs in many transfer syntaxes, hips, tibias and files without pixels, where the folder with them lies
 //! beside the repository. `conversation` is the counterpart that runs everywhere.
 
+#![cfg(test)]
+
 use std::path::PathBuf;
 
 use lab::house::House;

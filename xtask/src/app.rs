@@ -23,7 +23,11 @@ pub(crate) enum Command {
     /// Show the whole chain on this machine: scanner, device, cloud, dashboard
     Demo(DemoArguments),
     /// Install what the tests need, and run every test there is
-    Test,
+    Test {
+        /// Run only some of the Rust tests, with the services they need: arguments for nextest, such as `-p e2e offline`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "NEXTEST ARGUMENTS")]
+        only: Vec<String>,
+    },
     /// Install what is missing, and nothing else
     Setup {
         /// Only what the demo needs
@@ -62,7 +66,7 @@ pub(crate) struct DemoArguments {
 pub(crate) fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Demo(arguments) => demo::run(&arguments),
-        Command::Test => test::run(),
+        Command::Test { only } => test::run(&only),
         Command::Setup { demo } => {
             let purpose = if demo { For::Demo } else { For::Test };
             setup::run(&mut Steps::default(), purpose).map(|()| ExitCode::SUCCESS)

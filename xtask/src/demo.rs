@@ -92,7 +92,11 @@ fn linger(house: &mut House, stop: &AtomicBool) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn build(steps: &mut Steps) -> anyhow::Result<()> {
+/// Builds the product's programs.
+///
+/// # Errors
+/// What cargo said.
+pub(crate) fn build(steps: &mut Steps) -> anyhow::Result<()> {
     steps.run("Hilum's three programs, built by cargo", |line| {
         let mut cargo = shell::cargo();
         cargo.args(["build", "--locked", "--color=never"]);

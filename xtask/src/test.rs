@@ -8,6 +8,7 @@ use lab::place;
 use lab::postgres::{self, Postgres};
 use lab::redis::{self, Redis};
 
+use crate::demo;
 use crate::setup::{self, For};
 use crate::shell;
 use crate::step::Steps;
@@ -18,13 +19,13 @@ struct Services {
     redis: Redis,
 }
 
-/// Runs all of it.
+/// Runs all of it, or only the Rust tests that nextest finds with the arguments `only`.
 ///
 /// # Errors
 /// Only where it can't even print; a failed part is told in the table and by the exit status.
-pub(crate) fn run() -> anyhow::Result<ExitCode> {
+pub(crate) fn run(only: &[String]) -> anyhow::Result<ExitCode> {
     let mut steps = Steps::default();
-    let result = all(&mut steps);
+    let result = if only.is_empty() { all(&mut steps) } else { some(&mut steps, only) };
     if let Err(error) = &result {
         eprintln!("\n✗ {error:#}");
     }
@@ -45,6 +46,16 @@ fn all(steps: &mut Steps) -> anyhow::Result<()> {
         let mut clippy = shell::cargo();
         clippy.args(["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"]);
         shell::aloud("cargo clippy", &mut clippy)
+    })
+}
+
+fn some(steps: &mut Steps, only: &[String]) -> anyhow::Result<()> {
+    setup::run(steps, For::Test)?;
+    demo::build(steps)?;
+    let services = steps.run("PostgreSQL and Redis on private ports", |_| services())?;
+    steps.run_aloud("some tests", || {
+        let mut tests = with_services(&services);
+        shell::aloud("cargo nextest", tests.args(["nextest", "run", "--locked"]).args(only))
     })
 }
 
@@ -86,15 +97,8 @@ fn around(steps: &mut Steps) -> anyhow::Result<()> {
 }
 
 fn rust(steps: &mut Steps, services: &Services) -> anyhow::Result<()> {
-    let screenshots = place::workshop().join("screenshots");
-    let with_services = |mut command: Command| {
-        command.env(postgres::VARIABLE, &services.postgres.address).env(redis::VARIABLE, &services.redis.address);
-        command.env("HILUM_ONNXRUNTIME", place::onnxruntime()).env("HILUM_BIN_DIR", place::programs());
-        command.env("HILUM_SCREENSHOTS", &screenshots);
-        command
-    };
     steps.run_aloud("the tests of every crate, and end to end", || {
-        let mut tests = with_services(shell::cargo());
+        let mut tests = with_services(services);
         // nextest gives each test a process of its own and a time limit; cargo's own runner does where it is missing.
         if shell::succeeds("cargo-nextest", &["nextest", "--version"]) {
             tests.args(["nextest", "run", "--locked", "--workspace"]);
@@ -104,11 +108,17 @@ fn rust(steps: &mut Steps, services: &Services) -> anyhow::Result<()> {
         shell::aloud("cargo test", &mut tests)
     })?;
     steps.run_aloud("the examples in the documentation", || {
-        shell::aloud(
-            "cargo test --doc",
-            with_services(shell::cargo()).args(["test", "--locked", "--workspace", "--doc"]),
-        )
+        shell::aloud("cargo test --doc", with_services(services).args(["test", "--locked", "--workspace", "--doc"]))
     })
+}
+
+/// Cargo, told where everything is that a test may need.
+fn with_services(services: &Services) -> Command {
+    let mut cargo = shell::cargo();
+    cargo.env(postgres::VARIABLE, &services.postgres.address).env(redis::VARIABLE, &services.redis.address);
+    cargo.env("HILUM_ONNXRUNTIME", place::onnxruntime()).env("HILUM_BIN_DIR", place::programs());
+    cargo.env("HILUM_SCREENSHOTS", place::workshop().join("screenshots"));
+    cargo
 }
 
 fn services() -> anyhow::Result<Services> {
