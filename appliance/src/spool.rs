@@ -27,6 +27,7 @@ const RESERVE: u64 = 512 << 20;
 #[derive(Clone, Debug)]
 pub struct Spool {
     root: PathBuf,
+    reserve: u64,
 }
 
 /// What the spool could not do.
@@ -53,10 +54,16 @@ impl Spool {
     /// # Errors
     /// [`SpoolError::Io`] where they cannot be made.
     pub fn open(root: &Path) -> Result<Self, SpoolError> {
-        let spool = Self { root: root.to_owned() };
+        let spool = Self { root: root.to_owned(), reserve: RESERVE };
         fs::create_dir_all(spool.temp()).map_err(spool.io("make the spool's folders"))?;
         sync_folder(root).map_err(spool.io("make the spool's folders durable"))?;
         Ok(spool)
+    }
+
+    /// With another reserve than the default of 512 MiB: bytes that must be free for more to be accepted.
+    #[must_use]
+    pub fn reserving(self, bytes: u64) -> Self {
+        Self { reserve: bytes, ..self }
     }
 
     /// Begins a file named after `name`, with its file meta group.
@@ -64,7 +71,7 @@ impl Spool {
     /// # Errors
     /// [`SpoolError`].
     pub fn create(&self, name: Uuid, meta: &FileMeta<'_>) -> Result<Writer, SpoolError> {
-        if self.free_bytes()? < RESERVE {
+        if !self.has_room()? {
             return Err(SpoolError::Full);
         }
         Writer::create(self, format!("{name}.dcm"), meta)
@@ -92,7 +99,7 @@ impl Spool {
     /// # Errors
     /// [`SpoolError::Io`] where the file system does not say.
     pub fn has_room(&self) -> Result<bool, SpoolError> {
-        Ok(self.free_bytes()? >= RESERVE)
+        Ok(self.free_bytes()? >= self.reserve)
     }
 
     fn free_bytes(&self) -> Result<u64, SpoolError> {

@@ -1,5 +1,7 @@
 //! The listener against dcmtk, an independent implementation, and against raw sockets that mean no good.
 
+#![allow(clippy::panic, reason = "a test states its expectations")]
+
 mod support;
 
 use std::io::{Read, Write};
@@ -166,6 +168,51 @@ fn one_association_too_many_is_told_to_come_again() {
     assert_eq!(answer[0], 6);
     drop(first);
     scp.echo_eventually();
+}
+
+#[test]
+fn associations_that_are_dropped_give_their_places_back() {
+    let scp = Scp::with(|listener, _| listener.max_associations = 2);
+    for _ in 0..100 {
+        let mut socket = scp.connect();
+        socket.write_all(&support::association_request()).unwrap();
+        assert!(matches!(first_byte(&mut socket), Some(2 | 3)));
+    }
+    scp.echo_eventually();
+}
+
+#[test]
+fn a_crowd_that_says_nothing_keeps_nobody_out() {
+    let scp = Scp::start();
+    let mut crowd: Vec<TcpStream> = (0..200).map(|_| scp.connect()).collect();
+    scp.echo();
+    assert_eq!(first_byte(&mut crowd[0]), None, "the first of the crowd made room");
+}
+
+#[test]
+fn a_full_disk_is_told_to_the_scanner_and_nothing_is_kept() {
+    let scp = Scp::with(|_, room| room.spool = room.spool.clone().reserving(u64::MAX));
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("film.dcm");
+    film(&file, 1);
+    let sent = scp.send_all(&[file.clone(), file]);
+    assert!(sent.iter().all(|sent| sent.status == "0xA700" && sent.words.contains("free space")), "{sent:?}");
+    assert_eq!((scp.accepted(), scp.files().len(), scp.half_received()), (0, 0, 0));
+}
+
+#[test]
+fn a_stop_lets_the_object_in_hand_be_stored_and_ends_the_association_after_it() {
+    let scp = Scp::start();
+    let (mut idle, mut busy) = (scp.associate(), scp.associate());
+    busy.write_all(&support::store_command(3, "1.2.840.10008.5.1.4.1.1.7", "2.25.7")).unwrap();
+    busy.write_all(&support::fragment(3, 0, &[8, 0, 0x18, 0])).unwrap();
+    support::eventually(|| scp.half_received() == 1);
+    scp.ask_to_stop();
+    assert_eq!(first_byte(&mut idle), Some(7), "nothing was in hand there");
+    busy.write_all(&support::fragment(3, 2, b"\x08\0\0\x002.25.7\0\0")).unwrap();
+    assert_eq!(support::response(&mut busy).status, 0);
+    assert_eq!(first_byte(&mut busy), Some(7));
+    assert_eq!(scp.accepted(), 1);
 }
 
 #[test]

@@ -64,6 +64,10 @@ impl Scp {
         Self { runtime, state, address, refusals, stop }
     }
 
+    pub(crate) fn ask_to_stop(&self) {
+        self.stop.cancel();
+    }
+
     pub(crate) fn port(&self) -> String {
         self.address.port().to_string()
     }

@@ -1,6 +1,7 @@
 //! The port: accepts connections, negotiates associations, keeps their number bounded. One task per connection; whatever a
 //! peer does costs its own task and no other.
 
+use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,8 +27,9 @@ use crate::spool::part10::{IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION};
 /// Maximum length announced for P-DATA-TF PDUs, bytes (PS3.8 D.1): what dcmtk and most modalities use at most.
 const LONGEST_DATA: u32 = 128 * 1024;
 
-/// Connections that may be negotiating, apart from accepted associations. Each costs a task and some kilobytes for at most
-/// the ARTIM timeout; more are closed at once.
+/// Connections that may be negotiating, apart from accepted associations: the newest ones. Each costs a task and some
+/// kilobytes. A crowd that says nothing so makes room for who comes next, and a scanner's negotiation, which takes
+/// milliseconds, is over long before this many others have come.
 const NEGOTIATING: usize = 64;
 
 /// Pause after the system refused to hand over a connection, so that running out of descriptors is no busy loop.
@@ -55,7 +57,7 @@ struct Door {
 impl Listener {
     /// Serves until `stop`, then until every association has finished what it had begun.
     pub async fn serve(self, socket: TcpListener, stop: CancellationToken) {
-        let negotiating = Arc::new(Semaphore::new(NEGOTIATING));
+        let mut seats = VecDeque::<CancellationToken>::new();
         let associations = Arc::new(Semaphore::new(self.max_associations));
         let door = Arc::new(Door { listener: self, associations, stop: stop.clone() });
         let tasks = TaskTracker::new();
@@ -68,10 +70,13 @@ impl Listener {
                     continue;
                 }
             };
-            let Ok(seat) = Arc::clone(&negotiating).try_acquire_owned() else {
-                counter!("dicom_associations_total", "outcome" => "dropped").increment(1);
-                continue;
-            };
+            let seat = CancellationToken::new();
+            seats.push_back(seat.clone());
+            if seats.len() > NEGOTIATING
+                && let Some(oldest) = seats.pop_front()
+            {
+                oldest.cancel();
+            }
             tasks.spawn(Arc::clone(&door).connection(stream, from, seat));
         }
         tasks.close();
@@ -80,33 +85,32 @@ impl Listener {
 }
 
 impl Door {
-    async fn connection(self: Arc<Self>, socket: TcpStream, from: SocketAddr, seat: OwnedSemaphorePermit) {
+    async fn connection(self: Arc<Self>, socket: TcpStream, from: SocketAddr, seat: CancellationToken) {
         // Answers are small and each is awaited by the scanner.
         let _ = socket.set_nodelay(true);
         let traceparent = self.listener.room.world.trace();
         let span = tracing::info_span!("association", trace = %traceparent, peer = %from.ip());
-        self.negotiate(socket, from.ip(), traceparent, seat).instrument(span).await;
+        self.negotiate(socket, from.ip(), traceparent, &seat).instrument(span).await;
     }
 
-    async fn negotiate(&self, socket: TcpStream, from: IpAddr, traceparent: String, seat: OwnedSemaphorePermit) {
+    async fn negotiate(&self, socket: TcpStream, from: IpAddr, traceparent: String, seat: &CancellationToken) {
         let mut stream = PduStream::new(socket, LONGEST_DATA);
         let first = tokio::time::timeout(self.listener.timeouts.artim, stream.read());
         let first = tokio::select! {
             () = self.stop.cancelled() => return,
+            () = seat.cancelled() => return count("displaced"),
             first = first => first,
         };
         let request = match first {
             Ok(Ok(Some(Pdu::AssociationRQ(request)))) => request,
-            Ok(Ok(Some(_))) => return self.turn_away(stream, "not_a_request").await,
+            Ok(Ok(Some(_))) => return self.turn_away(stream, "not_a_request", seat).await,
             Ok(Ok(None)) => return count("closed_early"),
-            Ok(Err(error)) => return self.not_dicom(stream, &error, from).await,
+            Ok(Err(error)) => return self.not_dicom(stream, &error, from, seat).await,
             Err(_) => return count("artim_timeout"),
         };
         match self.admit(&request, from) {
-            Err(rejection) => self.reject(stream, &rejection, from).await,
+            Err(rejection) => self.reject(stream, &rejection, from, seat).await,
             Ok((title, place)) => {
-                // From here it holds a place of its own and needs no seat at the door.
-                drop(seat);
                 let caller = Caller { title, address: from, traceparent };
                 self.accept(stream, &request, caller, place).await;
             }
@@ -170,18 +174,24 @@ impl Door {
         self.listener.room.refusals.note((self.listener.room.world.now_ms)(), words);
     }
 
-    async fn reject(&self, mut stream: PduStream<TcpStream>, rejection: &Rejection, from: IpAddr) {
+    async fn reject(
+        &self,
+        mut stream: PduStream<TcpStream>,
+        rejection: &Rejection,
+        from: IpAddr,
+        seat: &CancellationToken,
+    ) {
         let room = &self.listener.room;
         let words = rejection.words(&self.listener.rules.ae_title, from);
         tracing::warn!(reason = rejection.label(), words, "association rejected");
         room.refusals.note((room.world.now_ms)(), words);
         count(rejection.label());
         if stream.write(&Pdu::AssociationRJ(rejection.answer())).await.is_ok() {
-            self.wait_for_close(stream).await;
+            self.wait_for_close(stream, seat).await;
         }
     }
 
-    async fn not_dicom(&self, stream: PduStream<TcpStream>, error: &PduError, from: IpAddr) {
+    async fn not_dicom(&self, stream: PduStream<TcpStream>, error: &PduError, from: IpAddr, seat: &CancellationToken) {
         if matches!(error, PduError::Socket(_)) {
             return count("closed_early");
         }
@@ -191,22 +201,23 @@ impl Door {
             (room.world.now_ms)(),
             format!("A connection from {} was turned away: {error}.", from.to_canonical()),
         );
-        self.turn_away(stream, "not_dicom").await;
+        self.turn_away(stream, "not_dicom", seat).await;
     }
 
-    async fn turn_away(&self, mut stream: PduStream<TcpStream>, outcome: &'static str) {
+    async fn turn_away(&self, mut stream: PduStream<TcpStream>, outcome: &'static str, seat: &CancellationToken) {
         count(outcome);
         // PS3.8 table 9-10, AA-1: an unexpected or unrecognised PDU before an association is an abort.
         let source = AbortRQSource::ServiceProvider(Provider::UnrecognizedPdu);
         if stream.write(&Pdu::AbortRQ { source }).await.is_ok() {
-            self.wait_for_close(stream).await;
+            self.wait_for_close(stream, seat).await;
         }
     }
 
-    /// The peer closes first (PS3.8 9.2.3, state 13), within the ARTIM timeout and a second: it holds a seat at the door.
-    async fn wait_for_close(&self, mut stream: PduStream<TcpStream>) {
+    /// The peer closes first (PS3.8 9.2.3, state 13), within the ARTIM timeout and a second, or until its seat
+    /// at the door is needed.
+    async fn wait_for_close(&self, mut stream: PduStream<TcpStream>, seat: &CancellationToken) {
         let patience = self.listener.timeouts.artim.min(Duration::from_secs(1));
-        let _ = tokio::time::timeout(patience, stream.drain()).await;
+        let _ = seat.run_until_cancelled(tokio::time::timeout(patience, stream.drain())).await;
         stream.close().await;
     }
 }

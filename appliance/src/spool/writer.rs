@@ -1,7 +1,8 @@
 //! One file being received: bytes go to the disk as they come, and become an image only when all of them are durable.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 
 use sha2::{Digest, Sha256};
@@ -40,7 +41,10 @@ pub struct Received {
 impl Writer {
     pub(super) fn create(spool: &Spool, name: String, meta: &FileMeta<'_>) -> Result<Self, SpoolError> {
         let path = spool.temp().join(&name);
-        let mut file = File::create_new(path).map_err(spool.io("begin a file"))?;
+        let mut options = OpenOptions::new();
+        // Whatever the umask of whoever starts the service: a radiograph is for this user only.
+        options.write(true).create_new(true).mode(0o600);
+        let mut file = options.open(path).map_err(spool.io("begin a file"))?;
         file.write_all(&meta.encode()).map_err(spool.io("write a file"))?;
         let spool = spool.clone();
         Ok(Self { spool, name, file, hash: Sha256::new(), bytes: 0, head: Vec::new(), finished: false })
