@@ -34,14 +34,13 @@ def main() -> None:
     options.add_argument("--runs", type=Path, default=Path("runs"))
     options.add_argument("--out", type=Path, default=Path("runs/model.onnx"))
     options = options.parse_args()
-    export(load(options.runs), options.out)
+    export(load_ensemble(sorted(options.runs.glob("fold-*.pt"))), options.out)
     print(f"{options.out}: {options.out.stat().st_size / 1e6:.1f} MB")
 
 
-def load(runs: Path) -> Ensemble:
-    """Every fold's network that is there."""
+def load_ensemble(files: list[Path]) -> Ensemble:
     members = []
-    for file in sorted(runs.glob("fold-*.pt")):
+    for file in files:
         member = Network()
         member.load_state_dict(torch.load(file))
         members.append(member)

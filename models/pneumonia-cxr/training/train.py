@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 from augment import exposure, jitter
 from dataset import DATA, Split, folds, load, read_grey
@@ -102,7 +103,7 @@ def _loss(network: Network, images: torch.Tensor, target: torch.Tensor, pick: np
 
 
 @torch.inference_mode()
-def logits(network: Network, images: np.ndarray) -> np.ndarray:
+def logits(network: nn.Module, images: np.ndarray) -> np.ndarray:
     """Logits [n] of u8 images [n, 224, 224], in full precision."""
     parts = [
         network(torch.from_numpy(images[start : start + 64]).float().unsqueeze(1) / 255)[0].view(-1)
