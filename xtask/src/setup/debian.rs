@@ -44,6 +44,7 @@ const NEEDS: &[Need] = &[
     need("mosquitto", Sign::Program("mosquitto"), For::Demo),
     need("sqlite3", Sign::Program("sqlite3"), For::Demo),
     // What the tests run against.
+    need("mosquitto-clients", Sign::Program("mosquitto_pub"), For::Test),
     need("postgresql", Sign::Folder("/usr/lib/postgresql"), For::Test),
     need("postgresql-client", Sign::Program("psql"), For::Test),
     need("redis-server", Sign::Program("redis-server"), For::Test),

@@ -1,0 +1,79 @@
+//! A receipt deletes a row, so whoever can forge one can make a device forget a finding. Here somebody has the gateway's
+//! certificate, and with it every right at the broker, but not the key that receipts are sealed with.
+
+use std::path::Path;
+use std::process::Command;
+
+use lab::house::House;
+use lab::modality::{self, Modality};
+use lab::{api, journal, patience, process};
+use uuid::Uuid;
+use wire::ids::{DeviceId, MessageId};
+use wire::seal;
+use wire::topics::{Down, Topic};
+use wire::v1::receipt::{Receipt, ReceiptStatus, ReceiptV1};
+
+const FILMS: usize = 2;
+
+#[test]
+fn a_receipt_that_the_gateway_did_not_seal_deletes_nothing() {
+    let mut house = House::for_test("forged-receipts").unwrap();
+    house.hospital.start_appliance().unwrap();
+    house.hospital.start_agent().unwrap();
+    let files = modality::draw(&house.folder.join("images"), FILMS, 17).unwrap();
+    let answers = Modality::known(house.hospital.plan.dicom_port).send_all(&files).unwrap();
+    assert!(answers.iter().all(modality::Answer::is_accepted));
+    let outbox = house.hospital.outbox();
+    let entries = patience::until("both films to be read", patience::BATCH, || {
+        let entries = journal::entries(&outbox)?;
+        Ok((entries.len() == FILMS && entries.iter().all(|entry| entry.result.is_some())).then_some(entries))
+    })
+    .unwrap();
+    let waiting = journal::waiting(&outbox).unwrap();
+
+    let device: DeviceId = house.hospital.plan.device.parse().unwrap();
+    let ids = entries.iter().map(|entry| Uuid::try_parse(entry.result.as_deref().unwrap()).unwrap());
+    let receipts = ids.map(|id| Receipt { id: MessageId(id), status: ReceiptStatus::Stored }).collect();
+    let plain = wire::codec::encode(&ReceiptV1 { receipts }).unwrap();
+    let forgeries = [plain.clone(), sealed_by_a_stranger(&plain, &device, &house), b"{}".to_vec()];
+    for forgery in &forgeries {
+        publish(&house, &Topic::Down(device.clone(), Down::Receipt).to_string(), forgery);
+    }
+    patience::until("the sync-agent to refuse all of them", patience::START, || {
+        let (_, metrics) = api::text(&format!("http://127.0.0.1:{}/metrics", house.hospital.plan.agent_port))?;
+        let refused = format!("sync_receipts_refused_total {}", forgeries.len());
+        Ok(metrics.lines().any(|line| line == refused).then_some(()))
+    })
+    .unwrap();
+    assert_eq!(journal::waiting(&outbox).unwrap(), waiting, "a forged receipt moved the outbox");
+
+    // The real gateway's receipts still count.
+    house.cloud.start().unwrap();
+    house.wait_until_drained(FILMS).unwrap();
+}
+
+/// Everything right but the key: sealed to this very device, bound as receipts are.
+fn sealed_by_a_stranger(plain: &[u8], device: &DeviceId, house: &House) -> Vec<u8> {
+    let request = house.hospital.plan.folder.join("request.json");
+    let request: wire::enrolment::EnrolmentRequest =
+        serde_json::from_str(&std::fs::read_to_string(request).unwrap()).unwrap();
+    let to = seal::PublicKey::from_hex(&request.sealing_key).unwrap();
+    let mut rng = rand::rng();
+    let (private, public) = seal::generate(&mut rng);
+    let sealed = seal::seal(plain, &seal::receipt_binding(device), &to, (&private, &public), &mut rng);
+    sealed.unwrap().to_bytes().unwrap()
+}
+
+/// Publishes with the gateway's own certificate, through mosquitto's own client.
+fn publish(house: &House, topic: &str, payload: &[u8]) {
+    let file = house.folder.join("forgery");
+    std::fs::write(&file, payload).unwrap();
+    let mut command: Command = process::command(Path::new("mosquitto_pub"));
+    command.args(["-V", "mqttv5", "-q", "1", "-h", "localhost", "-t", topic, "-p", &house.broker.port.to_string()]);
+    command.arg("--cafile").arg(house.authority.certificate("ca"));
+    command.arg("--cert").arg(house.authority.certificate("gateway"));
+    command.arg("--key").arg(house.authority.key("gateway"));
+    command.arg("-f").arg(&file);
+    let done = command.output().expect("mosquitto_pub is missing: run cargo xtask test");
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+}
