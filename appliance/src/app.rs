@@ -1,6 +1,7 @@
 //! `serve`: the only room that knows every other. It opens them in an order in which nothing is promised before it can be
 //! kept, and closes them in the reverse.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -48,10 +49,32 @@ struct State {
     _lock: StateLock,
 }
 
-/// The ports, bound before anything slow so that a port in use is told at once.
-struct Ports {
-    dicom: TcpListener,
-    http: TcpListener,
+/// What the rooms have in common.
+struct Shared {
+    health: Health,
+    reader: Part,
+    dicom: Part,
+    refusals: Refusals,
+    arrived: Arc<Notify>,
+    levels: watch::Sender<Levels>,
+    model: watch::Sender<Option<ModelInfo>>,
+    world: World,
+}
+
+impl Shared {
+    fn new(world: World) -> Self {
+        let health = Health::default();
+        Self {
+            reader: health.part("reader", "the model is being loaded and its golden radiographs are being read"),
+            dicom: health.part("dicom", "scanners are answered once the model is loaded"),
+            health,
+            refusals: Refusals::default(),
+            arrived: Arc::new(Notify::new()),
+            levels: watch::Sender::default(),
+            model: watch::Sender::default(),
+            world,
+        }
+    }
 }
 
 /// Runs the service until it is asked to stop. `program` is this executable, for the decoding processes.
@@ -63,105 +86,62 @@ pub async fn serve(config: Config, program: PathBuf) -> anyhow::Result<()> {
     let metrics = vitals::metrics::install().context("cannot start the metrics")?;
     levels::describe();
     let key = PseudonymKey::load(&config.device.pseudonym_key)?;
-    let ports = Ports {
-        dicom: listen::bind("[dicom] listen", config.dicom.listen).await?,
-        http: listen::bind("[http] listen", config.http.listen).await?,
-    };
+    // Bound before anything slow, so that a port in use is told at once.
+    let dicom = listen::bind("[dicom] listen", config.dicom.listen).await?;
+    let http = listen::bind("[http] listen", config.http.listen).await?;
     let state = open_state(&config.device.state_dir)?;
-    run(config, program, key, ports, state, metrics, stop).await
-}
-
-async fn run(
-    config: Config,
-    program: PathBuf,
-    key: PseudonymKey,
-    ports: Ports,
-    state: State,
-    metrics: PrometheusHandle,
-    stop: CancellationToken,
-) -> anyhow::Result<()> {
-    let (health, world, refusals, arrived) =
-        (Health::default(), World::real(), Refusals::default(), Arc::new(Notify::new()));
-    let (levels_out, levels) = watch::channel(Levels::default());
-    let (model_out, model) = watch::channel::<Option<ModelInfo>>(None);
-    let pipeline_part = health.part("reader", "the model is being loaded and its golden radiographs are being read");
-    let dicom_part = health.part("dicom", "scanners are answered once the model is loaded");
-    let status = Status {
-        health: health.clone(),
-        ae_title: config.dicom.ae_title.clone(),
-        dicom_port: ports.dicom.local_addr().context("cannot tell the DICOM port")?.port(),
-        name: format!("{}, {}", config.device.id, config.device.site),
-        refusals: refusals.clone(),
-        levels: levels.clone(),
-        model,
-        world,
-        began: Instant::now(),
-    };
-    // The rooms that run until the very end, so that the status page tells of the shutdown, too.
-    let (late, late_stop) = (TaskTracker::new(), CancellationToken::new());
-    let gauge = levels::Gauge {
-        journal: state.journal.clone(),
-        spool: state.spool.clone(),
-        journal_health: health.part("journal", "not measured yet"),
-        disk_health: health.part("disk", "not measured yet"),
-        world,
-    };
-    late.spawn(gauge.run(levels_out, late_stop.clone()));
-    late.spawn(health::serve(ports.http, status, metrics, late_stop.clone()));
-    late.spawn(notify::feed_watchdog(alive(levels.clone()), late_stop.clone()));
-    late.close();
-
+    let shared = Shared::new(World::real());
+    let status = status(&config, dicom.local_addr().context("cannot tell the DICOM port")?, &shared);
+    let watch = Watch::start(http, status, metrics, &state, &shared);
     let served = match stop.run_until_cancelled(open_reader(&config, program)).await {
         None => Ok(()),
         Some(Err(error)) => Err(error),
         Some(Ok(reader)) => {
-            model_out.send_replace(Some(reader.model().clone()));
-            let pipeline = Pipeline {
-                in_hand: in_hand(&config),
-                reader,
-                journal: state.journal.clone(),
-                spool: state.spool.clone(),
-                quarantine: state.quarantine.clone(),
-                privacy: Privacy::new(key),
-                site: config.device.site.clone(),
-                world,
-                arrived: Arc::clone(&arrived),
-                health: pipeline_part,
-            };
-            let room = StoreRoom {
-                spool: state.spool.clone(),
-                journal: state.journal.clone(),
-                arrived,
-                refusals,
-                world,
-                longest_object: Limits::default().file_bytes,
-            };
-            work(&config, pipeline, room, ports.dicom, &dicom_part, &stop).await;
+            shared.model.send_replace(Some(reader.model().clone()));
+            let pipeline = pipeline(&config, reader, Privacy::new(key), &state, &shared);
+            let listener = listener(&config, &state, &shared);
+            work(pipeline, listener, dicom, &shared.dicom, &stop).await;
             Ok(())
         }
     };
-    late_stop.cancel();
-    // A browser that keeps its connection open is no reason to stay.
-    let _ = tokio::time::timeout(Duration::from_secs(1), late.wait()).await;
+    watch.end().await;
     served
 }
 
+/// The rooms that look on until the very end, so that the status page tells of start and shutdown, too.
+struct Watch {
+    tasks: TaskTracker,
+    stop: CancellationToken,
+}
+
+impl Watch {
+    fn start(http: TcpListener, status: Status, metrics: PrometheusHandle, state: &State, shared: &Shared) -> Self {
+        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        let gauge = levels::Gauge {
+            journal: state.journal.clone(),
+            spool: state.spool.clone(),
+            journal_health: shared.health.part("journal", "not measured yet"),
+            disk_health: shared.health.part("disk", "not measured yet"),
+            world: shared.world,
+        };
+        tasks.spawn(gauge.run(shared.levels.clone(), stop.clone()));
+        tasks.spawn(health::serve(http, status, metrics, stop.clone()));
+        tasks.spawn(notify::feed_watchdog(alive(shared.levels.subscribe()), stop.clone()));
+        tasks.close();
+        Self { tasks, stop }
+    }
+
+    async fn end(self) {
+        self.stop.cancel();
+        // A browser that keeps its connection open is no reason to stay.
+        let _ = tokio::time::timeout(Duration::from_secs(1), self.tasks.wait()).await;
+    }
+}
+
 /// Receives and reads until `stop`, then finishes what was begun within [`GRACE`].
-async fn work(
-    config: &Config,
-    pipeline: Pipeline,
-    room: StoreRoom,
-    socket: TcpListener,
-    dicom: &Part,
-    stop: &CancellationToken,
-) {
-    let listener = Listener {
-        rules: Rules { ae_title: config.dicom.ae_title.clone(), allow: config.dicom.allow.clone() },
-        room: Arc::new(room),
-        max_associations: config.dicom.max_associations,
-        timeouts: Timeouts::default(),
-    };
-    let address = socket.local_addr().unwrap_or(config.dicom.listen);
+async fn work(pipeline: Pipeline, listener: Listener, socket: TcpListener, dicom: &Part, stop: &CancellationToken) {
+    let ae_title = listener.rules.ae_title.clone();
+    let listen = socket.local_addr().ok();
     let tasks = TaskTracker::new();
     tasks.spawn(retention::run(pipeline.journal.clone(), pipeline.spool.clone(), stop.clone()));
     pipeline.health.up();
@@ -170,12 +150,60 @@ async fn work(
     tasks.close();
     dicom.up();
     notify::ready();
-    tracing::info!(listen = %address, ae_title = %config.dicom.ae_title, "ready for scanners");
+    tracing::info!(listen = listen.map(tracing::field::display), %ae_title, "ready for scanners");
     stop.cancelled().await;
     notify::stopping();
     dicom.down("the service is stopping");
     if tokio::time::timeout(GRACE, tasks.wait()).await.is_err() {
         tracing::warn!(grace_s = GRACE.as_secs(), "left with work unfinished; it is done at the next start");
+    }
+}
+
+fn status(config: &Config, dicom: SocketAddr, shared: &Shared) -> Status {
+    Status {
+        health: shared.health.clone(),
+        ae_title: config.dicom.ae_title.clone(),
+        dicom_port: dicom.port(),
+        name: format!("{}, {}", config.device.id, config.device.site),
+        refusals: shared.refusals.clone(),
+        levels: shared.levels.subscribe(),
+        model: shared.model.subscribe(),
+        world: shared.world,
+        began: Instant::now(),
+    }
+}
+
+fn pipeline(config: &Config, reader: Reader, privacy: Privacy, state: &State, shared: &Shared) -> Pipeline {
+    Pipeline {
+        reader,
+        journal: state.journal.clone(),
+        spool: state.spool.clone(),
+        quarantine: state.quarantine.clone(),
+        privacy,
+        site: config.device.site.clone(),
+        world: shared.world,
+        arrived: Arc::clone(&shared.arrived),
+        // Enough to fill a batch while others decode.
+        in_hand: u32::try_from(decoders() + config.model.max_batch).unwrap_or(u32::MAX),
+        health: shared.reader.clone(),
+    }
+}
+
+fn listener(config: &Config, state: &State, shared: &Shared) -> Listener {
+    let room = StoreRoom {
+        spool: state.spool.clone(),
+        journal: state.journal.clone(),
+        arrived: Arc::clone(&shared.arrived),
+        refusals: shared.refusals.clone(),
+        world: shared.world,
+        // What the reader would refuse is not taken in the first place.
+        longest_object: Limits::default().file_bytes,
+    };
+    Listener {
+        rules: Rules { ae_title: config.dicom.ae_title.clone(), allow: config.dicom.allow.clone() },
+        room: Arc::new(room),
+        max_associations: config.dicom.max_associations,
+        timeouts: Timeouts::default(),
     }
 }
 
@@ -219,11 +247,6 @@ async fn open_reader(config: &Config, program: PathBuf) -> anyhow::Result<Reader
 
 fn decoders() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get).clamp(1, MOST_DECODERS)
-}
-
-/// Enough to fill a batch while others decode.
-fn in_hand(config: &Config) -> u32 {
-    u32::try_from(decoders() + config.model.max_batch).unwrap_or(u32::MAX)
 }
 
 /// True while the levels are measured, which needs the runtime, the journal's thread and the database.

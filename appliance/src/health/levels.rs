@@ -37,8 +37,7 @@ impl Gauge {
                 Ok(found) => {
                     self.journal_health.up();
                     self.show(&found);
-                    // Nobody listening is no reason to stop measuring.
-                    let _ = levels.send(found);
+                    levels.send_replace(found);
                 }
                 Err(error) => self.journal_health.down(&vitals::exit::chain(&error)),
             }
