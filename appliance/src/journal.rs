@@ -91,6 +91,11 @@ impl Journal {
         self.ask(move |outbox| outbox.unread(None, limit)).await
     }
 
+    /// See [`Outbox::withdraw_reading`].
+    pub async fn withdraw_reading(&self, id: InstanceId) -> Result<(), JournalError> {
+        self.ask(move |outbox| outbox.withdraw_reading(id)).await
+    }
+
     /// See [`Outbox::begin_reading`].
     pub async fn begin_reading(&self, id: InstanceId) -> Result<(), JournalError> {
         self.ask(move |outbox| outbox.begin_reading(id)).await

@@ -153,6 +153,20 @@ impl Outbox {
             .map_err(OutboxError::statement("note the beginning of a reading"))
     }
 
+    /// Takes [`Outbox::begin_reading`] back: the reading was cut short by a stop, which says nothing about the image.
+    ///
+    /// # Errors
+    /// [`OutboxError::Statement`] if the database does not answer.
+    pub fn withdraw_reading(&mut self, id: InstanceId) -> Result<(), OutboxError> {
+        self.connection
+            .prepare_cached(
+                "UPDATE instance SET attempts = attempts - 1 WHERE id = ?1 AND state = 'accepted' AND attempts > 0",
+            )
+            .and_then(|mut update| update.execute([id.0]))
+            .map(drop)
+            .map_err(OutboxError::statement("take back the beginning of a reading"))
+    }
+
     /// Commits a result: the instance is concluded and its messages are in the outbox, together or not at all.
     ///
     /// `result` must be the id of one of `messages`.

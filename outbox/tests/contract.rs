@@ -159,6 +159,11 @@ fn a_reading_that_was_begun_is_counted_across_a_restart() {
     drop(first);
     let again = open(folder.path());
     assert_eq!(again.unread(None, 1).unwrap()[0].attempts, 1);
+    let mut again = again;
+    for left in [0, 0] {
+        again.withdraw_reading(instance).unwrap();
+        assert_eq!(again.unread(None, 1).unwrap()[0].attempts, left, "a stop is not the image's fault");
+    }
     assert!(again.unread(Some(instance), 1).unwrap().is_empty());
 }
 

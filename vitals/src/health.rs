@@ -94,8 +94,10 @@ impl Part {
         match (before, state) {
             (Some(before), state) if before == state => {}
             (Some(Some(_)), None) => tracing::info!(part = self.name, "well again"),
-            (_, Some(reason)) => tracing::warn!(part = self.name, reason, "not well"),
-            _ => {}
+            (Some(_), Some(reason)) => tracing::warn!(part = self.name, reason, "not well"),
+            // Nothing is well before it was started.
+            (None, Some(reason)) => tracing::debug!(part = self.name, reason, "not well yet"),
+            (_, None) => {}
         }
     }
 }

@@ -42,7 +42,12 @@ impl Pipeline {
         }
         self.patiently(stop, || self.journal.begin_reading(image.id)).await?;
         let path = self.spool.path(&image.file);
-        self.patiently(stop, || self.reader.read(&path, Priority::Live)).await
+        let reading = self.patiently(stop, || self.reader.read(&path, Priority::Live)).await;
+        if reading.is_none() {
+            // Three stops must not look like three crashes. If this fails too, one attempt is counted too many.
+            let _ = self.journal.withdraw_reading(image.id).await;
+        }
+        reading
     }
 
     async fn conclude(&self, image: &Instance, reading: &Reading, stop: &CancellationToken) -> Option<()> {
