@@ -75,6 +75,8 @@ impl Hospital {
     pub fn prepare(plan: HospitalPlan, pseudonym_key: [u8; 32]) -> anyhow::Result<Self> {
         place::make(&plan.folder)?;
         let hospital = Self { plan, appliance: None, agent: None };
+        // As systemd's StateDirectory= does on a device: either program may be the first to come up.
+        place::make(&hospital.at("state"))?;
         let key = hospital.at("pseudonym.key");
         place::write(&key, hex::encode(pseudonym_key))?;
         // A key that others can read is refused.

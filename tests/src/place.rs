@@ -58,17 +58,28 @@ pub fn dashboard() -> PathBuf {
     root().join("cloud-gateway/dashboard/dist")
 }
 
-/// A new empty folder `target/hilum/{kind}-{process}`; what an earlier process of that number left is removed.
+/// A new empty folder `target/hilum/runs/{kind}-{process}`. It stays for whoever wants to look into it; what ended
+/// processes left of the same kind goes, so that films don't pile up.
 ///
 /// # Errors
 /// Where the disk refuses.
 pub fn fresh(kind: &str) -> anyhow::Result<PathBuf> {
-    let folder = workshop().join(format!("{kind}-{}", std::process::id()));
-    if folder.exists() {
-        std::fs::remove_dir_all(&folder).with_context(|| format!("{} cannot be removed", folder.display()))?;
+    let runs = workshop().join("runs");
+    make(&runs)?;
+    let listed = std::fs::read_dir(&runs).with_context(|| format!("{} cannot be listed", runs.display()))?;
+    for old in listed.flatten().map(|entry| entry.path()).filter(|path| is_left_over(path, kind)) {
+        std::fs::remove_dir_all(&old).with_context(|| format!("{} cannot be removed", old.display()))?;
     }
+    let folder = runs.join(format!("{kind}-{}", std::process::id()));
     make(&folder)?;
     Ok(folder)
+}
+
+/// Whether a run's folder is of that kind and its process is gone, or was ours of an earlier life.
+fn is_left_over(folder: &Path, kind: &str) -> bool {
+    let name = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let process = name.strip_prefix(kind).and_then(|rest| rest.strip_prefix('-')).and_then(|id| id.parse::<u32>().ok());
+    process.is_some_and(|id| id == std::process::id() || !Path::new("/proc").join(id.to_string()).exists())
 }
 
 /// Makes a folder and its parents.

@@ -11,6 +11,7 @@ mod stamp;
 mod tool_chains;
 
 pub(crate) use python::program as python_program;
+pub(crate) use stamp::{Ingredients, unless_fresh};
 
 /// What the machine is set up for; the tests need all that the demo needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

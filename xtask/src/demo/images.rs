@@ -5,9 +5,10 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use lab::modality;
+use lab::{modality, place};
 
 use crate::app::DemoArguments;
+use crate::setup::{Ingredients, unless_fresh};
 use crate::step::Steps;
 
 /// One image to be sent.
@@ -43,16 +44,7 @@ enum Look {
 /// # Errors
 /// Where a folder can't be read or the appliance's own commands fail.
 pub(crate) fn collect(steps: &mut Steps, arguments: &DemoArguments, folder: &Path) -> anyhow::Result<Batch> {
-    let Some(own) = &arguments.images else {
-        let (count, drawn) = (arguments.count.into(), folder.join("images"));
-        let files = steps.run(&format!("{count} synthetic radiographs of nobody"), |_| {
-            modality::draw(&drawn, count, arguments.seed)
-        })?;
-        return Ok(Batch {
-            films: files.into_iter().map(|file| film(&drawn, &file, file.clone())).collect(),
-            others: Vec::new(),
-        });
-    };
+    let Some(own) = &arguments.images else { return drawn(steps, arguments) };
     let own = own.canonicalize().with_context(|| format!("{} cannot be read", own.display()))?;
     let mut batch = Batch::default();
     let mut pictures = Vec::new();
@@ -75,6 +67,27 @@ pub(crate) fn collect(steps: &mut Steps, arguments: &DemoArguments, folder: &Pat
     }
     batch.films.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(batch)
+}
+
+/// Draws films, or takes those of an earlier run: the same program draws the same films from the same seed.
+fn drawn(steps: &mut Steps, arguments: &DemoArguments) -> anyhow::Result<Batch> {
+    let (count, seed) = (usize::from(arguments.count), arguments.seed);
+    let folder = place::workshop().join(format!("films/{count}-of-seed-{seed}"));
+    let program = place::program("hilum-appliance")?;
+    let about = program.metadata().with_context(|| format!("{} cannot be looked at", program.display()))?;
+    let mut ingredients = Ingredients::default();
+    // Its date and size stand for the program: to read 100 MB of it would take as long as half the films.
+    ingredients.add_words(&format!("{:?} {}", about.modified().ok(), about.len()));
+    unless_fresh(&format!("films-{count}-{seed}"), ingredients, &folder, || {
+        steps.run(&format!("{count} synthetic radiographs of nobody"), |_| {
+            if folder.exists() {
+                std::fs::remove_dir_all(&folder).with_context(|| format!("{} cannot be removed", folder.display()))?;
+            }
+            modality::draw(&folder, count, seed).map(drop)
+        })
+    })?;
+    let files = modality::listing(&folder)?;
+    Ok(Batch { films: files.into_iter().map(|file| film(&folder, &file, file.clone())).collect(), others: Vec::new() })
 }
 
 fn film(base: &Path, shown: &Path, file: PathBuf) -> Film {

@@ -1,6 +1,8 @@
 //! The last words about a batch: how many arrived, what came of them, how well the classes were told apart, and which
 //! image is missing and where it stopped.
 
+use std::collections::BTreeMap;
+
 use super::ledger::{Account, Place};
 use super::table;
 use crate::auc::auc;
@@ -15,10 +17,17 @@ pub(crate) fn is_complete(accounts: &[Account]) -> bool {
 pub(crate) fn print(accounts: &[Account]) {
     let arrived = accounts.iter().filter(|account| account.place() == Place::Arrived).count();
     println!("\n{arrived} of {} images have their result in the cloud, receipted and visible:", accounts.len());
-    for words in ["pneumonia", "no pneumonia seen", "not assessed", "unreadable"] {
+    for words in ["pneumonia suspected", "no pneumonia seen", "not assessed", "unreadable"] {
         let count =
             accounts.iter().filter_map(|account| account.result.as_ref()).filter(|r| table::finding(r) == words);
         println!("  {:>5}  {words}", count.count());
+    }
+    let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
+    for reason in accounts.iter().filter_map(|account| account.result.as_ref()?.reason.as_ref()) {
+        *reasons.entry(&reason.words).or_default() += 1;
+    }
+    for (words, count) in reasons {
+        println!("  {count:>5} × {words}");
     }
     let scores = scores(accounts);
     if let Some(area) = auc(&scores) {

@@ -10,14 +10,11 @@ use super::ledger::{Account, Place};
 /// Columns of an image's name; its end is what tells one from another.
 const NAME: usize = 34;
 
-/// Columns of a reason.
-const REASON: usize = 46;
-
 /// The words above the columns.
 #[must_use]
 pub(crate) fn head() -> String {
     format!(
-        "{:>4}  {:<NAME$}  {:<17}  {:>11}  {:>7} {:>7} {:>7} {:>7} {:>8}  ms",
+        "{:>4}  {:<NAME$}  {:<19}  {:>11}  {:>7} {:>7} {:>7} {:>7} {:>8}  ms",
         "", "image", "finding", "probability", "receive", "decode", "queue", "infer", "total"
     )
 }
@@ -27,12 +24,12 @@ pub(crate) fn head() -> String {
 pub(crate) fn row(number: usize, account: &Account) -> String {
     let name = ending(&account.film.name, NAME);
     let Some(result) = &account.result else {
-        return format!("{number:>4}  {name:<NAME$}  {:<17}  {}", "—", account.whereabouts());
+        return format!("{number:>4}  {name:<NAME$}  {:<19}  {}", "—", account.whereabouts());
     };
     let stages = result.stages_ms;
     let probability = result.probability.map_or_else(|| "—".to_owned(), |p| format!("{:.1} %", 100.0 * p));
     let mut line = format!(
-        "{number:>4}  {name:<NAME$}  {:<17}  {probability:>11}  {:>7.1} {:>7.1} {:>7.1} {:>7.1} {:>8.1}",
+        "{number:>4}  {name:<NAME$}  {:<19}  {probability:>11}  {:>7.1} {:>7.1} {:>7.1} {:>7.1} {:>8.1}",
         finding(result),
         stages.receive,
         stages.decode,
@@ -41,7 +38,7 @@ pub(crate) fn row(number: usize, account: &Account) -> String {
         stages.total
     );
     if let Some(reason) = &result.reason {
-        line = format!("{line}\n      {:<NAME$}  ↳ {}", "", wrapped(&reason.words));
+        line = format!("{line}\n      ↳ {}", first_sentence(&reason.words));
     }
     line
 }
@@ -50,7 +47,7 @@ pub(crate) fn row(number: usize, account: &Account) -> String {
 #[must_use]
 pub(crate) fn finding(result: &ResultSummary) -> &'static str {
     match (result.outcome.as_str(), result.finding.as_deref()) {
-        ("read", Some("positive")) => "pneumonia",
+        ("read", Some("positive")) => "pneumonia suspected",
         ("read", Some("negative")) => "no pneumonia seen",
         ("abstained", _) => "not assessed",
         ("unreadable", _) => "unreadable",
@@ -102,19 +99,9 @@ fn ending(text: &str, width: usize) -> String {
     }
 }
 
-fn wrapped(words: &str) -> String {
-    let mut lines = vec![String::new()];
-    for word in words.split_whitespace() {
-        let full = lines.last().is_some_and(|line| line.chars().count() + word.chars().count() > REASON);
-        if full {
-            lines.push(String::new());
-        }
-        if let Some(line) = lines.last_mut() {
-            line.push_str(if line.is_empty() { "" } else { " " });
-            line.push_str(word);
-        }
-    }
-    lines.join(&format!("\n      {:<NAME$}    ", ""))
+/// What happened; what to do about it follows in the summary, once for all images of that reason.
+fn first_sentence(words: &str) -> &str {
+    words.find(". ").map_or(words, |end| &words[..=end])
 }
 
 /// How many images are how far.
@@ -138,6 +125,12 @@ mod tests {
     fn long_names_keep_their_ends() {
         assert_eq!(ending("short", 8), "short");
         assert_eq!(ending("a/long/name.dcm", 9), "…name.dcm");
+    }
+
+    #[test]
+    fn a_reason_is_cut_after_its_first_sentence() {
+        assert_eq!(first_sentence("It is a hand. Send a chest."), "It is a hand.");
+        assert_eq!(first_sentence("It is a hand."), "It is a hand.");
     }
 
     #[test]
