@@ -1,6 +1,8 @@
 //! A receipt deletes a row, so whoever can forge one can make a device forget a finding. Here somebody has the gateway's
 //! certificate, and with it every right at the broker, but not the key that receipts are sealed with.
 
+#![cfg(test)]
+
 use std::path::Path;
 use std::process::Command;
 
