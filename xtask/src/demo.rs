@@ -69,7 +69,7 @@ fn show(steps: &mut Steps, arguments: &DemoArguments, house: &mut House, stop: &
     let outcome = watch::until_done(house, &api, batch, stop)?;
     summary::print(&outcome);
     if let Some(file) = &arguments.csv {
-        table::write_csv(file, &outcome)?;
+        table::write_csv(file, &outcome.accounts)?;
         println!("the table is in {} too", file.display());
     }
     if !arguments.once && !stop.load(Ordering::Relaxed) {

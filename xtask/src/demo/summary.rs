@@ -3,18 +3,23 @@
 
 use std::collections::BTreeMap;
 
+use lab::journal::Waiting;
+
 use super::ledger::{Account, Place};
 use super::table;
+use super::watch::Outcome;
 use crate::auc::auc;
 
 /// Whether every image's result is receipted, in the store, and visible.
 #[must_use]
-pub(crate) fn is_complete(accounts: &[Account]) -> bool {
-    !accounts.is_empty() && accounts.iter().all(|account| account.place() == Place::Arrived)
+pub(crate) fn is_complete(outcome: &Outcome) -> bool {
+    let arrived = |account: &Account| account.place() == Place::Arrived;
+    outcome.left == Waiting::default() && !outcome.accounts.is_empty() && outcome.accounts.iter().all(arrived)
 }
 
 /// Prints it.
-pub(crate) fn print(accounts: &[Account]) {
+pub(crate) fn print(outcome: &Outcome) {
+    let accounts = &outcome.accounts;
     let arrived = accounts.iter().filter(|account| account.place() == Place::Arrived).count();
     println!("\n{arrived} of {} images have their result in the cloud, receipted and visible:", accounts.len());
     for words in ["pneumonia suspected", "no pneumonia seen", "not assessed", "unreadable"] {
@@ -38,6 +43,10 @@ pub(crate) fn print(accounts: &[Account]) {
     let missing: Vec<&Account> = accounts.iter().filter(|account| account.place() != Place::Arrived).collect();
     for account in &missing {
         println!("✗ {}: {}", account.film.name, account.whereabouts());
+    }
+    let left = outcome.left;
+    if left != Waiting::default() {
+        println!("✗ the outbox holds {} unsent messages and {} that the gateway refused", left.waiting, left.rejected);
     }
 }
 

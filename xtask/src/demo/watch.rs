@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
 use lab::api::Api;
 use lab::house::House;
-use lab::journal;
+use lab::journal::{self, Waiting};
 use lab::modality::{Modality, dataset_digest};
 
 use super::ledger::{Account, Place, assign};
@@ -19,16 +19,21 @@ use super::{GLANCE, images::Batch, table};
 /// time that a queue of full-size films may need for one on a slow machine.
 const PATIENCE: Duration = Duration::from_secs(120);
 
+/// What became of a batch.
+pub(crate) struct Outcome {
+    /// Each image.
+    pub accounts: Vec<Account>,
+    /// What was left in the outbox at the end, pictures included.
+    pub left: Waiting,
+}
+
 /// Sends the batch and returns what became of each image.
 ///
+/// It ends early where a part of the house dies; whoever looks at the images' places then sees where each stopped.
+///
 /// # Errors
-/// Where a part of the house dies, or can't be asked.
-pub(crate) fn until_done(
-    house: &mut House,
-    api: &Api,
-    batch: Batch,
-    stop: &AtomicBool,
-) -> anyhow::Result<Vec<Account>> {
+/// Where the device's journal can't be read.
+pub(crate) fn until_done(house: &mut House, api: &Api, batch: Batch, stop: &AtomicBool) -> anyhow::Result<Outcome> {
     for (file, why) in &batch.others {
         println!("  left out: {}: {why}", file.display());
     }
@@ -37,35 +42,33 @@ pub(crate) fn until_done(
     let mut sending = Sending::begin(Modality::known(house.hospital.plan.dicom_port), files);
     let bar = progress_bar(accounts.len())?;
     bar.suspend(|| println!("{}", table::head()));
-    let (mut shown, mut moved, mut before, mut sent) = (vec![false; accounts.len()], Instant::now(), Vec::new(), false);
-    loop {
-        listen(&mut accounts, &sending);
-        look(house, api, &mut accounts)?;
+    let outbox = house.hospital.outbox();
+    let (mut shown, mut moved, mut before, mut sent) = (vec![false; accounts.len()], Instant::now(), None, false);
+    let left = loop {
+        sent |= listen(&mut accounts, &mut sending, &bar);
+        assign(&mut accounts, &journal::entries(&outbox)?);
+        // A gateway that does not answer now may answer next time; PATIENCE bounds how often it is asked.
+        let trouble = visit(api, &house.hospital.plan.device, &mut accounts).err();
         show(&bar, &accounts, &mut shown);
-        if let Some(ended) = sending.ended() {
-            sent = true;
-            listen(&mut accounts, &sending);
-            if let Err(error) = ended {
-                bar.suspend(|| println!("  the scanner stopped: {error:#}"));
-            }
+        trouble.iter().for_each(|error| bar.set_message(format!("{error:#}")));
+        let left = journal::waiting(&outbox)?;
+        let now = Some((accounts.iter().map(Account::place).collect::<Vec<_>>(), left));
+        if now != before {
+            (moved, before) = (Instant::now(), now);
         }
-        let places: Vec<Place> = accounts.iter().map(Account::place).collect();
-        if places != before {
-            (moved, before) = (Instant::now(), places);
-        }
-        let settled = |place: &Place| matches!(place, Place::Arrived | Place::Refused | Place::Scanner);
-        let complete = sent && before.iter().all(settled);
-        if stop.load(Ordering::Relaxed) || complete || moved.elapsed() > PATIENCE {
-            break;
-        }
-        if let Some((name, words)) = house.casualty() {
-            bar.finish_and_clear();
-            bail!("{name} ended by itself: {words}");
+        let done = sent && left.waiting == 0 && accounts.iter().all(is_settled);
+        if done || stop.load(Ordering::Relaxed) || moved.elapsed() > PATIENCE || house.casualty().is_some() {
+            break left;
         }
         std::thread::sleep(GLANCE);
-    }
+    };
     bar.finish_and_clear();
-    Ok(accounts)
+    Ok(Outcome { accounts, left })
+}
+
+/// Whether an image is where it stays once all is sent.
+fn is_settled(account: &Account) -> bool {
+    matches!(account.place(), Place::Arrived | Place::Refused | Place::Scanner)
 }
 
 fn open_account(film: super::images::Film) -> Account {
@@ -74,28 +77,30 @@ fn open_account(film: super::images::Film) -> Account {
     Account { film, digest, answer: None, entry: None, result: None }
 }
 
-/// Takes in what the scanner was answered. Answers come in the order of sending, also for files of one name.
-fn listen(accounts: &mut [Account], sending: &Sending) {
+/// Takes in what the scanner was answered, in the order of sending; true once all is said.
+fn listen(accounts: &mut [Account], sending: &mut Sending, bar: &ProgressBar) -> bool {
+    let ended = sending.ended();
     for answer in sending.answers.try_iter() {
         let next = accounts.iter_mut().find(|account| account.answer.is_none() && account.film.file == answer.file);
         if let Some(account) = next {
             account.answer = Some(answer);
         }
     }
+    if let Some(Err(error)) = &ended {
+        bar.suspend(|| println!("  the scanner stopped: {error:#}"));
+    }
+    ended.is_some()
 }
 
-/// Asks the device's journal and the gateway.
-fn look(house: &House, api: &Api, accounts: &mut [Account]) -> anyhow::Result<()> {
-    assign(accounts, &journal::entries(&house.hospital.outbox())?);
-    let mut results: HashMap<String, _> =
-        api.results()?.into_iter().map(|result| (result.id.clone(), result)).collect();
+/// Asks the gateway for the results of images that have one.
+fn visit(api: &Api, device: &str, accounts: &mut [Account]) -> anyhow::Result<()> {
+    let results: HashMap<String, _> = api.results()?.into_iter().map(|result| (result.id.clone(), result)).collect();
     for account in accounts {
-        let id = account.entry.as_ref().map(|entry| entry.result_id(&house.hospital.plan.device));
+        let id = account.entry.as_ref().map(|entry| entry.result_id(device));
         let Some(id) = id.transpose()?.flatten() else { continue };
         // Two files of the same bytes share one result.
         account.result = results.get(&id).cloned().or(account.result.take());
     }
-    results.clear();
     Ok(())
 }
 
