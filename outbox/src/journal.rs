@@ -225,6 +225,31 @@ impl Outbox {
         if changed == 1 { Ok(()) } else { Err(OutboxError::Refused { doing: "forget a spool file" }) }
     }
 
+    /// The spool file of an image, while the journal still names one.
+    ///
+    /// # Errors
+    /// [`OutboxError::Statement`] if the database does not answer.
+    pub fn file_of(&self, id: InstanceId) -> Result<Option<String>, OutboxError> {
+        self.connection
+            .query_row("SELECT file FROM instance WHERE id = ?1", [id.0], |row| row.get(0))
+            .optional()
+            .map(Option::flatten)
+            .map_err(OutboxError::statement("look up an image's file"))
+    }
+
+    /// Lets an unread image be read from another file of the same bytes: its own was lost, and the scanner sent it again.
+    /// False where it was read already, and needs no file.
+    ///
+    /// # Errors
+    /// [`OutboxError::Statement`] if the database does not answer.
+    pub fn replace_file(&mut self, id: InstanceId, file: &str) -> Result<bool, OutboxError> {
+        self.connection
+            .prepare_cached("UPDATE instance SET file = ?2 WHERE id = ?1 AND state = 'accepted'")
+            .and_then(|mut update| update.execute(params![id.0, file]))
+            .map(|changed| changed == 1)
+            .map_err(OutboxError::statement("give an image another file"))
+    }
+
     /// Whether a spool file belongs to a journalled image. A file that does not was never acknowledged.
     ///
     /// # Errors

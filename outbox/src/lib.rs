@@ -5,8 +5,9 @@
 //! ```text
 //! instance:  accepted ──conclude──▶ concluded ──receipt of its result──▶ receipted
 //! message:   pending ──lease──▶ leased ──receipt──▶ (row deleted)
-//!               ▲                  │ ├──rejected───▶ rejected, kept with its reason
-//!               └──── lease ends ──┘
+//!               ▲ ▲                │ ├──rejected───▶ rejected, kept with its reason
+//!               │ └── lease ends ──┘                    │
+//!               └───────────── retry, by command ───────┘
 //! ```
 //!
 //! # Invariants

@@ -169,6 +169,16 @@ impl Outbox {
             .map_err(OutboxError::statement("measure the outbox"))
     }
 
+    /// Puts rejected messages back in the queue: for after the gateway, or whatever made it reject them, was mended.
+    ///
+    /// # Errors
+    /// [`OutboxError::Statement`] if the database does not answer.
+    pub fn retry_rejected(&mut self) -> Result<usize, OutboxError> {
+        self.connection
+            .execute("UPDATE message SET state = 'pending', reason = NULL WHERE state = 'rejected'", [])
+            .map_err(OutboxError::statement("put rejected messages back"))
+    }
+
     /// What the gateway rejected, newest first.
     ///
     /// # Errors

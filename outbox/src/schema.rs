@@ -7,7 +7,8 @@ use rusqlite::{Connection, TransactionBehavior};
 use crate::OutboxError;
 
 /// Step n brings `user_version` from n to n + 1.
-const STEPS: [&str; 1] = ["
+const STEPS: [&str; 2] = [
+    "
     CREATE TABLE instance (
         id            INTEGER PRIMARY KEY,
         sop_instance  TEXT    NOT NULL,
@@ -43,7 +44,14 @@ const STEPS: [&str; 1] = ["
     CREATE INDEX message_by_age      ON message (sequence)           WHERE state = 'pending';
     CREATE INDEX message_leased      ON message (lease_ends_ms)      WHERE state = 'leased';
     CREATE INDEX message_rejected    ON message (sequence)           WHERE state = 'rejected';
-"];
+",
+    // Counting and looking up must not walk a table that never shrinks, nor the pages of megabyte payloads.
+    "
+    CREATE INDEX message_levels      ON message (state, created_ms);
+    CREATE INDEX instance_levels     ON instance (state);
+    CREATE INDEX instance_file       ON instance (file)              WHERE file IS NOT NULL;
+",
+];
 
 /// Runs the steps that the file has not seen, all or none.
 pub(crate) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), OutboxError> {

@@ -118,6 +118,8 @@ fn a_rejected_message_is_kept_with_its_reason_and_not_sent_again() {
     let kept = outbox.rejected(8).unwrap();
     assert_eq!((kept.len(), kept[0].id, kept[0].reason.as_str()), (1, id(1), "does not open"));
     assert_eq!(outbox.depth().unwrap().rejected, 1);
+    assert_eq!(outbox.retry_rejected().unwrap(), 1);
+    assert_eq!(leased(&mut outbox, 8, 0), [1], "what was put back is sent again");
 }
 
 #[test]
@@ -148,6 +150,35 @@ fn a_file_is_dispensable_only_after_its_receipt() {
     assert!(outbox.knows_file("a.dcm").unwrap());
     outbox.forget_file(instance).unwrap();
     assert!(outbox.dispensable(8).unwrap().is_empty());
+}
+
+#[test]
+fn a_resend_replaces_a_lost_file_while_the_image_is_unread_and_never_after() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut outbox = open(folder.path());
+    let instance = accept(&mut outbox, 1);
+    assert_eq!(outbox.file_of(instance).unwrap().as_deref(), Some("a.dcm"));
+    assert!(outbox.replace_file(instance, "b.dcm").unwrap());
+    assert_eq!(outbox.unread(None, 1).unwrap()[0].file, "b.dcm");
+    outbox.conclude(instance, id(1), &[message(1, Priority::Live)]).unwrap();
+    assert!(!outbox.replace_file(instance, "c.dcm").unwrap());
+    assert_eq!(outbox.file_of(instance).unwrap().as_deref(), Some("b.dcm"));
+}
+
+#[test]
+fn counting_never_walks_the_payloads() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(open(folder.path()));
+    let witness = rusqlite::Connection::open(folder.path().join("outbox.sqlite")).unwrap();
+    for counted in [
+        "SELECT count(*) FILTER (WHERE state <> 'rejected'), min(created_ms) FILTER (WHERE state <> 'rejected') FROM message",
+        "SELECT count(*) FILTER (WHERE state = 'accepted') FROM instance",
+        "SELECT 1 FROM instance WHERE file = 'x'",
+    ] {
+        let plan: String =
+            witness.query_row(&format!("EXPLAIN QUERY PLAN {counted}"), [], |row| row.get("detail")).unwrap();
+        assert!(plan.contains("COVERING INDEX"), "{counted}: {plan}");
+    }
 }
 
 #[test]
