@@ -120,6 +120,24 @@ impl Outbox {
         Ok(leased)
     }
 
+    /// Puts these leased messages back, so that they are handed out again in their order.
+    ///
+    /// # Errors
+    /// [`OutboxError::Statement`] if the database does not answer.
+    pub fn end_lease(&mut self, ids: &[MessageId]) -> Result<(), OutboxError> {
+        let sql = OutboxError::statement("end a lease");
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(&sql)?;
+        for id in ids {
+            transaction
+                .prepare_cached(
+                    "UPDATE message SET state = 'pending', lease_ends_ms = NULL WHERE id = ?1 AND state = 'leased'",
+                )
+                .and_then(|mut update| update.execute([id.0.as_bytes()]))
+                .map_err(&sql)?;
+        }
+        transaction.commit().map_err(&sql)
+    }
+
     /// Puts every leased message back: after a start or a lost connection nobody holds any.
     ///
     /// # Errors

@@ -100,6 +100,8 @@ fn a_row_leaves_on_a_receipt_only_and_a_replayed_receipt_does_nothing() {
     assert_eq!(leased(&mut outbox, 8, 0), [1]);
     assert_eq!(leased(&mut outbox, 8, LEASE_MS - 1), [0_u128; 0], "a lease was given twice");
     assert_eq!(leased(&mut outbox, 8, LEASE_MS), [1], "an ended lease was not given again");
+    outbox.end_lease(&[id(1), id(2)]).unwrap();
+    assert_eq!(leased(&mut outbox, 8, LEASE_MS), [1], "a lease that was ended was not given again");
     assert_eq!(outbox.end_leases().unwrap(), 1);
     assert_eq!(outbox.depth().unwrap().waiting, 1);
     assert_eq!(outbox.settle(id(1), &ReceiptStatus::Stored).unwrap(), Settlement::Deleted);

@@ -29,6 +29,12 @@ pub enum Command {
         #[arg(long)]
         config: PathBuf,
     },
+    /// Put the messages that the gateway rejected back in the queue, for after it was mended or upgraded.
+    RetryRejected {
+        /// The configuration file.
+        #[arg(long)]
+        config: PathBuf,
+    },
     /// Make this device's keys and the request that the gateway enrols it with.
     EnrolRequest {
         /// The device's name: lower-case letters, digits and '-'.
@@ -62,6 +68,12 @@ pub fn run(command: Command) -> anyhow::Result<()> {
             vitals::logging::init(&config.log)?;
             let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
             runtime.context("cannot start the async runtime")?.block_on(serve(config))
+        }
+        Command::RetryRejected { config } => {
+            let outbox = Config::load(&config)?.device.state_dir.join("outbox.sqlite");
+            let back = outbox::Outbox::open(&outbox)?.retry_rejected()?;
+            println!("{back} rejected messages wait to be sent again");
+            Ok(())
         }
         Command::EnrolRequest { device, identity_dir, out } => {
             enrolment::request(&device, &IdentityFolder(identity_dir), &out)?;
@@ -112,12 +124,18 @@ async fn drain(
     let pump = Pump { queue, identity, window, clock: now_ms, part: broker };
     let mut failures = 0;
     while !stop.is_cancelled() {
-        let session = session::open(&config.broker, &identity.enrolment.device, tls.clone(), window).await?;
-        let ended = pump.run(session, stop).await;
-        failures = if ended.was_listening { 0 } else { failures + 1 };
-        queue.end_leases().await?;
-        if let Some(error) = ended.error {
-            broker.down(&vitals::exit::chain(&error));
+        match queue.end_leases().await {
+            Ok(_) => {
+                let device = &identity.enrolment.device;
+                let session = session::open(&config.broker, device, tls.clone(), window).await?;
+                let ended = pump.run(session, stop).await;
+                failures = if ended.was_listening { 0 } else { failures + 1 };
+                if let Some(error) = ended.error {
+                    broker.down(&vitals::exit::chain(&error));
+                }
+            }
+            // A disk that is full or busy now may not be so later, and a process that left would be no help.
+            Err(error) => broker.down(&vitals::exit::chain(&error)),
         }
         let wait = BROKER.delay(failures, rand::random());
         stop.run_until_cancelled(tokio::time::sleep(wait)).await;

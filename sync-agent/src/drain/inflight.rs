@@ -1,44 +1,64 @@
-//! What was sent and has no receipt yet. Pure: it knows neither the broker nor the clock.
+//! What was handed to the connection and has no receipt yet. Pure: it knows neither the broker nor the clock.
+//!
+//! ```text
+//! handed ──the broker took it──▶ taken ──receipt──▶ (place free)
+//!                                  └──no receipt in time──▶ (place free, to be sent again)
+//! ```
+//! A handed message is never sent a second time over the same connection: on a slow line it may take minutes to leave, and
+//! a copy behind it would only make the line slower.
 
 use std::collections::BTreeMap;
 
 use wire::ids::MessageId;
 
-/// The window over the outbox.
+/// How long a message that the broker took may be without a receipt before it is sent again.
+///
+/// A gateway commits and answers in well under a second; one that restarts needs some seconds. Sooner would double the
+/// traffic, later would hold a finding back after a gateway's crash.
+pub const RECEIPT_WAIT_MS: u64 = 15_000;
+
+/// The window over the outbox. Times are milliseconds of a clock that never goes back.
 #[derive(Debug)]
 pub struct Inflight {
     window: u32,
-    /// When each one's lease ends.
-    leases: BTreeMap<MessageId, i64>,
+    /// When each is sent again; `None` while the broker has not taken it.
+    places: BTreeMap<MessageId, Option<u64>>,
 }
 
 impl Inflight {
     /// An empty window of at most `window` messages.
     #[must_use]
     pub fn new(window: u32) -> Self {
-        Self { window, leases: BTreeMap::new() }
+        Self { window, places: BTreeMap::new() }
     }
 
-    /// How many more may be sent. A message whose lease has ended gives its place up: the outbox hands it out again.
-    pub fn room(&mut self, now_ms: i64) -> u32 {
-        self.leases.retain(|_, ends_ms| *ends_ms > now_ms);
-        self.window.saturating_sub(u32::try_from(self.leases.len()).unwrap_or(u32::MAX))
+    /// How many more may be handed over.
+    #[must_use]
+    pub fn room(&self) -> u32 {
+        self.window.saturating_sub(u32::try_from(self.places.len()).unwrap_or(u32::MAX))
     }
 
-    /// Takes a place until the lease ends.
-    pub fn sent(&mut self, id: MessageId, lease_ends_ms: i64) {
-        self.leases.insert(id, lease_ends_ms);
+    /// Takes a place.
+    pub fn handed(&mut self, id: MessageId) {
+        self.places.insert(id, None);
+    }
+
+    /// The broker has it: from now its receipt is awaited.
+    pub fn taken(&mut self, id: MessageId, now_ms: u64) {
+        if let Some(place) = self.places.get_mut(&id) {
+            *place = Some(now_ms.saturating_add(RECEIPT_WAIT_MS));
+        }
     }
 
     /// Frees its place, if it still has one.
     pub fn settled(&mut self, id: MessageId) {
-        self.leases.remove(&id);
+        self.places.remove(&id);
     }
 
-    /// When the first lease ends, if any runs.
-    #[must_use]
-    pub fn next_end_ms(&self) -> Option<i64> {
-        self.leases.values().min().copied()
+    /// Frees the places of those whose receipt did not come, and names them.
+    pub fn overdue(&mut self, now_ms: u64) -> Vec<MessageId> {
+        let late = |place: &Option<u64>| place.is_some_and(|at_ms| at_ms <= now_ms);
+        self.places.extract_if(.., |_, place| late(place)).map(|(id, _)| id).collect()
     }
 }
 
@@ -52,30 +72,47 @@ mod tests {
     }
 
     #[test]
-    fn a_receipt_or_an_ended_lease_frees_a_place() {
+    fn only_what_the_broker_took_can_be_late() {
         let mut inflight = Inflight::new(2);
-        inflight.sent(id(1), 100);
-        inflight.sent(id(2), 50);
-        assert_eq!((inflight.room(0), inflight.next_end_ms()), (0, Some(50)));
+        inflight.handed(id(1));
+        inflight.handed(id(2));
+        inflight.taken(id(2), 100);
+        assert_eq!(inflight.room(), 0);
+        assert!(inflight.overdue(100 + RECEIPT_WAIT_MS - 1).is_empty());
+        assert_eq!(inflight.overdue(100 + RECEIPT_WAIT_MS), [id(2)]);
+        assert_eq!(inflight.room(), 1);
+        assert!(inflight.overdue(u64::MAX).is_empty(), "a slow line is not a lost receipt");
         inflight.settled(id(1));
-        assert_eq!(inflight.room(0), 1);
-        assert_eq!(inflight.room(50), 2);
-        inflight.settled(id(2));
-        assert_eq!((inflight.room(50), inflight.next_end_ms()), (2, None));
+        assert_eq!(inflight.room(), 2);
+    }
+
+    #[test]
+    fn a_receipt_may_overtake_the_brokers_own_word() {
+        let mut inflight = Inflight::new(1);
+        inflight.handed(id(1));
+        inflight.settled(id(1));
+        inflight.taken(id(1), 0);
+        assert_eq!(inflight.room(), 1);
+        assert!(inflight.overdue(u64::MAX).is_empty());
     }
 
     proptest! {
         #[test]
-        fn there_are_never_more_than_the_window(window in 1_u32..8, steps in prop::collection::vec((any::<u8>(), any::<bool>(), 0_i64..50), 0..200)) {
+        fn there_are_never_more_than_the_window(
+            window in 1_u32..8,
+            steps in prop::collection::vec((any::<u8>(), 0_u8..4, 0_u64..20_000), 0..200),
+        ) {
             let (mut inflight, mut now) = (Inflight::new(window), 0);
-            for (number, settles, wait) in steps {
+            for (number, step, wait) in steps {
                 now += wait;
-                if settles {
-                    inflight.settled(id(number));
-                } else if inflight.room(now) > 0 {
-                    inflight.sent(id(number), now + 60);
+                match step {
+                    0 => inflight.settled(id(number)),
+                    1 => inflight.taken(id(number), now),
+                    2 => drop(inflight.overdue(now)),
+                    _ if inflight.room() > 0 => inflight.handed(id(number)),
+                    _ => {}
                 }
-                prop_assert!(inflight.leases.len() <= window as usize);
+                prop_assert!(inflight.places.len() <= window as usize);
             }
         }
     }

@@ -1,20 +1,21 @@
 //! The pump: over one connection it keeps the window full and settles what receipts say. It never deletes a row without
 //! a receipt that opens under the gateway's key.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use outbox::Leased;
 use rumqttc::mqttbytes::v5::PublishProperties;
-use rumqttc::{AsyncClient, PublishOptions};
+use rumqttc::{AsyncClient, PublishNotice, PublishNoticeError, PublishOptions};
 use time::OffsetDateTime;
+use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use vitals::health::Part;
+use wire::codec;
 use wire::envelope::{CONTENT_TYPE, Envelope};
 use wire::ids::MessageId;
 use wire::seal::{self, Sealed};
 use wire::topics::{Topic, Up};
 use wire::v1::{ReceiptStatus, ReceiptV1};
-use wire::{codec, topics};
 
 use super::inflight::Inflight;
 use super::queue::{Queue, QueueError};
@@ -22,11 +23,9 @@ use super::telemetry;
 use crate::identity::Identity;
 use crate::mqtt::session::{Session, SessionError, Signal};
 
-/// How long a message may be without a receipt before it is sent again.
-///
-/// A gateway commits and answers in well under a second; one that restarts needs some seconds. Sooner would double the
-/// traffic of every slow line, later would hold a finding back after a gateway's crash.
-const LEASE_MS: i64 = 15_000;
+/// How long the outbox keeps a message out of other hands: the connection's end gives all of them back long before, so
+/// this is only for a clock that jumps and a process that forgets.
+const LEASE_MS: i64 = 24 * 60 * 60 * 1_000;
 
 /// How often the outbox is asked whether the appliance wrote something: a read of shared memory.
 const LOOK: Duration = Duration::from_millis(50);
@@ -71,12 +70,11 @@ impl Pump<'_> {
         stop: &CancellationToken,
         was_listening: &mut bool,
     ) -> Result<(), PumpError> {
-        let mut inflight = Inflight::new(self.window);
+        let mut line = Line::new(client, self.window);
         let (mut look, mut report) = (tokio::time::interval(LOOK), tokio::time::interval(telemetry::EVERY));
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let greeting = tokio::time::sleep(GREETING);
         tokio::pin!(greeting);
-        let mut seen = None;
         loop {
             tokio::select! {
                 signal = signals.recv() => match signal {
@@ -85,18 +83,16 @@ impl Pump<'_> {
                         self.part.up();
                         tracing::info!("connected; draining the outbox");
                     }
-                    Some(Signal::Receipts(payload)) => {
-                        self.settle(&payload, &mut inflight).await?;
-                        seen = None;
-                    }
+                    Some(Signal::Receipts(payload)) => self.settle(&payload, &mut line).await?,
                     Some(Signal::Ended(error)) => return error.map_or(Ok(()), |error| Err(error.into())),
                     None => return Ok(()),
                 },
-                _ = look.tick(), if *was_listening => self.refill(&client, &mut inflight, &mut seen).await?,
-                _ = report.tick(), if *was_listening => self.report(&client).await?,
+                Some(taken) = line.notices.join_next() => line.note(taken),
+                _ = look.tick(), if *was_listening => self.refill(&mut line).await?,
+                _ = report.tick(), if *was_listening => self.report(&line).await?,
                 () = &mut greeting, if !*was_listening => return Err(SessionError::Silent(GREETING).into()),
                 () = stop.cancelled() => {
-                    let _ = client.disconnect().await;
+                    let _ = line.client.disconnect().await;
                     return Ok(());
                 }
             }
@@ -104,66 +100,68 @@ impl Pump<'_> {
     }
 
     /// Leases as many messages as the window has room for, if there may be any that were not seen before.
-    async fn refill(
-        &self,
-        client: &AsyncClient,
-        inflight: &mut Inflight,
-        seen: &mut Option<i64>,
-    ) -> Result<(), PumpError> {
-        let now_ms = (self.clock)();
-        let lease_ended = inflight.next_end_ms().is_some_and(|ends_ms| ends_ms <= now_ms);
-        let room = inflight.room(now_ms);
-        let counter = self.queue.change_counter().await?;
-        if room == 0 || (*seen == Some(counter) && !lease_ended) {
+    async fn refill(&self, line: &mut Line) -> Result<(), PumpError> {
+        let overdue = line.inflight.overdue(line.now_ms());
+        if !overdue.is_empty() {
+            tracing::info!(messages = overdue.len(), "no receipt came; sending again");
+            self.queue.end_lease(overdue).await?;
+            line.seen = None;
+        }
+        let (room, counter) = (line.inflight.room(), self.queue.change_counter().await?);
+        if room == 0 || line.seen == Some(counter) {
             return Ok(());
         }
-        let leased = self.queue.lease(room, now_ms, LEASE_MS).await?;
+        let leased = self.queue.lease(room, (self.clock)(), LEASE_MS).await?;
         // A full answer means that there may be more: look again at the next tick.
-        *seen = (leased.len() < room as usize).then_some(counter);
+        line.seen = (leased.len() < room as usize).then_some(counter);
+        let mut turned_away = Vec::new();
         for message in leased {
-            let id = message.id;
-            self.send(client, &message)?;
-            inflight.sent(id, now_ms.saturating_add(LEASE_MS));
+            match self.send(line, &message)? {
+                Some(notice) => line.hand_over(message.id, notice),
+                None => turned_away.push(message.id),
+            }
+        }
+        if !turned_away.is_empty() {
+            self.queue.end_lease(turned_away).await?;
+            line.seen = None;
         }
         Ok(())
     }
 
-    fn send(&self, client: &AsyncClient, message: &Leased) -> Result<(), PumpError> {
-        let time = OffsetDateTime::from_unix_timestamp_nanos(i128::from(message.created_ms) * 1_000_000)
-            .map_err(|_| PumpError::Clock)?;
-        let device = self.identity.enrolment.device.clone();
-        let traceparent = message.traceparent.clone();
-        let envelope = Envelope { id: message.id, device, kind: message.kind, time, traceparent };
-        if message.attempts > 0 {
-            tracing::info!(message = %message.id, attempts = message.attempts, "sending again what has no receipt");
-        }
-        self.publish(client, &envelope, &message.payload, PublishOptions::at_least_once())
+    fn send(&self, line: &Line, message: &Leased) -> Result<Option<PublishNotice>, PumpError> {
+        let envelope = Envelope {
+            id: message.id,
+            device: self.identity.enrolment.device.clone(),
+            kind: message.kind,
+            time: instant(message.created_ms),
+            traceparent: message.traceparent.clone(),
+        };
+        self.publish(line, &envelope, &message.payload, PublishOptions::at_least_once())
     }
 
-    async fn report(&self, client: &AsyncClient) -> Result<(), PumpError> {
+    async fn report(&self, line: &Line) -> Result<(), PumpError> {
         let now_ms = (self.clock)();
         let snapshot = telemetry::snapshot(&self.queue.depth().await?, now_ms);
-        let time =
-            OffsetDateTime::from_unix_timestamp_nanos(i128::from(now_ms) * 1_000_000).map_err(|_| PumpError::Clock)?;
         let envelope = Envelope {
             id: MessageId(uuid::Uuid::now_v7()),
             device: self.identity.enrolment.device.clone(),
             kind: Up::Telemetry,
-            time,
+            time: instant(now_ms),
             traceparent: None,
         };
         let payload = codec::encode(&snapshot).map_err(PumpError::Encode)?;
-        self.publish(client, &envelope, &payload, PublishOptions::at_most_once())
+        // On a line that is full of results, the state of the queue can wait.
+        self.publish(line, &envelope, &payload, PublishOptions::at_most_once()).map(drop)
     }
 
-    /// Seals and hands over to the connection; never waits, since the connection's queue holds the whole window.
+    /// Seals and hands over to the connection without waiting; `None` where the connection has no room just now.
     fn publish(
         &self,
-        client: &AsyncClient,
+        line: &Line,
         envelope: &Envelope,
         payload: &[u8],
         options: PublishOptions,
-    ) -> Result<(), PumpError> {
+    ) -> Result<Option<PublishNotice>, PumpError> {
         let keys = (&self.identity.sealing, &self.identity.sealing_public);
         let sealed = seal::seal(payload, &envelope.binding(), &self.identity.gateway, keys, &mut rand::rng())
             .and_then(|sealed| sealed.to_bytes())
@@ -173,16 +171,15 @@ impl Pump<'_> {
             content_type: Some(CONTENT_TYPE.to_owned()),
             ..PublishProperties::default()
         };
-        let topic: topics::Topic = Topic::Up(envelope.device.clone(), envelope.kind);
-        client
-            .try_publish(topic.to_string(), sealed, options.properties(properties))
-            .map_err(|error| PumpError::Publish(error.to_string()))?;
-        metrics::counter!("sync_messages_sent_total", "kind" => envelope.kind.as_str()).increment(1);
-        Ok(())
+        let topic = Topic::Up(envelope.device.clone(), envelope.kind).to_string();
+        let notice = line.client.try_publish_tracked(topic, sealed, options.properties(properties)).ok();
+        let sent = if notice.is_some() { "sync_messages_sent_total" } else { "sync_messages_deferred_total" };
+        metrics::counter!(sent, "kind" => envelope.kind.as_str()).increment(1);
+        Ok(notice)
     }
 
     /// Opens a batch of receipts and does what they say; a batch that does not open is passed over, loudly.
-    async fn settle(&self, payload: &[u8], inflight: &mut Inflight) -> Result<(), PumpError> {
+    async fn settle(&self, payload: &[u8], line: &mut Line) -> Result<(), PumpError> {
         let batch = match self.open(payload) {
             Ok(batch) => batch,
             Err(error) => {
@@ -192,7 +189,7 @@ impl Pump<'_> {
             }
         };
         for (receipt, settlement) in self.queue.settle(batch.receipts).await? {
-            inflight.settled(receipt.id);
+            line.inflight.settled(receipt.id);
             let status = match &receipt.status {
                 ReceiptStatus::Stored => "stored",
                 ReceiptStatus::Rejected { reason } => {
@@ -203,6 +200,7 @@ impl Pump<'_> {
             metrics::counter!("sync_receipts_total", "status" => status).increment(1);
             tracing::debug!(message = %receipt.id, ?settlement, "settled");
         }
+        line.seen = None;
         Ok(())
     }
 
@@ -212,6 +210,51 @@ impl Pump<'_> {
             .and_then(|sealed| seal::open(&sealed, &binding, &self.identity.sealing, &self.identity.gateway));
         codec::decode(&opened.map_err(PumpError::Seal)?).map_err(PumpError::Encode)
     }
+}
+
+/// What belongs to one connection and ends with it.
+struct Line {
+    client: AsyncClient,
+    inflight: Inflight,
+    /// One for each message that the broker has not taken yet: at most the window.
+    notices: JoinSet<(MessageId, Result<(), PublishNoticeError>)>,
+    /// The outbox's change counter when there was nothing left to lease.
+    seen: Option<i64>,
+    /// A clock that never goes back, unlike the one on the wall.
+    began: Instant,
+}
+
+impl Line {
+    fn new(client: AsyncClient, window: u32) -> Self {
+        Self { client, inflight: Inflight::new(window), notices: JoinSet::new(), seen: None, began: Instant::now() }
+    }
+
+    fn now_ms(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn hand_over(&mut self, id: MessageId, notice: PublishNotice) {
+        self.inflight.handed(id);
+        self.notices.spawn(async move { (id, notice.wait_completion_async().await) });
+    }
+
+    /// The broker took a message, or refused it: either way its receipt is awaited, and then it is sent again.
+    fn note(&mut self, taken: Result<(MessageId, Result<(), PublishNoticeError>), JoinError>) {
+        let Ok((id, answer)) = taken else { return };
+        if let Err(refusal) = answer {
+            metrics::counter!("sync_messages_refused_total").increment(1);
+            tracing::warn!(message = %id, %refusal, "the broker did not take a message; trying again");
+        }
+        self.inflight.taken(id, self.now_ms());
+    }
+}
+
+/// A stored time as a message's label; one that no label can hold says 1970 rather than hold up the queue.
+fn instant(at_ms: i64) -> OffsetDateTime {
+    OffsetDateTime::from_unix_timestamp_nanos(i128::from(at_ms) * 1_000_000)
+        .ok()
+        .filter(|at| (0..=9999).contains(&at.year()))
+        .unwrap_or(OffsetDateTime::UNIX_EPOCH)
 }
 
 /// What ends a connection from our side.
@@ -232,7 +275,4 @@ pub enum PumpError {
     /// A payload cannot be sealed or opened.
     #[error(transparent)]
     Seal(seal::SealError),
-    /// The connection's queue is full or closed.
-    #[error("the connection to the broker takes no more messages; connecting again: {0}")]
-    Publish(String),
 }

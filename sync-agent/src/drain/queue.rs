@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use outbox::{Depth, Leased, Outbox, OutboxError, Settlement};
+use wire::ids::MessageId;
 use wire::v1::receipt::Receipt;
 
 /// A handle to the outbox. Clones share it.
@@ -46,6 +47,14 @@ impl Queue {
                 .collect()
         })
         .await
+    }
+
+    /// See [`Outbox::end_lease`].
+    ///
+    /// # Errors
+    /// [`QueueError`].
+    pub async fn end_lease(&self, ids: Vec<MessageId>) -> Result<(), QueueError> {
+        self.with(move |outbox| outbox.end_lease(&ids)).await
     }
 
     /// See [`Outbox::end_leases`].

@@ -60,7 +60,7 @@ pub async fn open(
         // The outbox is our session: what has no receipt is sent again whatever the broker remembers.
         .set_clean_start(true)
         .set_max_packet_size(Some(MAX_PACKET));
-    // The window, one telemetry message, one subscription and one farewell always find room.
+    // The window, and a little for telemetry, the subscription and a farewell.
     let capacity = window as usize + 3;
     let built = AsyncClient::builder(options).capacity(capacity).try_build();
     let (client, events) = built.map_err(|error| refused(error.to_string()))?;
