@@ -73,7 +73,7 @@ class Broken(unittest.TestCase):
         self.assert_found(validate.configured(self.units), "is not in LoadCredential=")
 
     def test_an_image_without_a_pinned_base(self):
-        self.spoil("Containerfile", "rust:1.95-bookworm", "rust")
+        self.spoil("Containerfile", "rust:1.94-bookworm", "rust")
         self.assert_found(validate.image_linted(self.image), "DL3006")
         self.assert_found(validate.image_consistent(self.image), "no stage is built with Rust")
 
