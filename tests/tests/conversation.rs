@@ -83,11 +83,14 @@ fn every_proposal_of_storescu_is_taken_and_every_film_is_read() {
         Ok((entries.len() == plain.len() && entries.iter().all(|entry| entry.state == "concluded")).then_some(()))
     })
     .unwrap();
-    let metrics =
-        lab::api::text(&format!("http://127.0.0.1:{}/metrics", clinic.hospital.plan.appliance_port)).unwrap().1;
-    let read: f64 =
-        metrics.lines().filter(|line| line.starts_with("pneumonia_predictions_total")).filter_map(value).sum();
-    assert_eq!(read, plain.len() as f64, "each was read by the model, whatever its transfer syntax:\n{metrics}");
+    // Each was read by the model, whatever its transfer syntax; it is counted right after its row is written.
+    let address = format!("http://127.0.0.1:{}/metrics", clinic.hospital.plan.appliance_port);
+    patience::until("nine films to be counted as read", patience::START, || {
+        let metrics = lab::api::text(&address)?.1;
+        let counters = metrics.lines().filter(|line| line.starts_with("pneumonia_predictions_total"));
+        Ok((counters.filter_map(value).sum::<f64>() == plain.len() as f64).then_some(()))
+    })
+    .unwrap();
 }
 
 #[test]

@@ -120,6 +120,8 @@ fn with_services(services: &Services) -> Command {
     let mut cargo = shell::cargo();
     cargo.env(postgres::VARIABLE, &services.postgres.address).env(redis::VARIABLE, &services.redis.address);
     cargo.env("HILUM_ONNXRUNTIME", place::onnxruntime()).env("HILUM_BIN_DIR", place::programs());
+    // A failed test says in words what happened; thirty frames of the runner under them help nobody.
+    cargo.env("RUST_BACKTRACE", "0");
     cargo.env("HILUM_SCREENSHOTS", place::workshop().join("screenshots"));
     cargo
 }
