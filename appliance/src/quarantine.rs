@@ -58,9 +58,8 @@ impl Quarantine {
         let error = self.error();
         if !file.is_empty() {
             let (from, to) = (spool.path(file), self.root.join(file));
-            // A link costs no space while the spool still has the file; folders on two disks need a copy.
-            match fs::hard_link(&from, &to).or_else(|_| fs::copy(&from, &to).map(drop)) {
-                Err(missing) if missing.kind() != io::ErrorKind::NotFound => return Err(error(missing)),
+            match link_or_copy(&from, &to) {
+                Err(failed) if failed.kind() != io::ErrorKind::NotFound => return Err(error(failed)),
                 _ => {}
             }
         }
@@ -90,6 +89,24 @@ impl Quarantine {
     }
 }
 
+/// A link costs no space while the spool still has the file; folders on two disks, or a disk without links, need a copy.
+/// A name that is there already is the same file, kept before: a copy would empty it first, and the spool's file with it.
+fn link_or_copy(from: &Path, to: &Path) -> io::Result<()> {
+    match fs::hard_link(from, to) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        // Linux says EPERM where the file system has no links.
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::CrossesDevices | io::ErrorKind::Unsupported | io::ErrorKind::PermissionDenied
+            ) =>
+        {
+            fs::copy(from, to).map(drop)
+        }
+        other => other,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -113,5 +130,19 @@ mod tests {
         assert!(!quarantine.root.join("0002.dcm").exists() && quarantine.root.join("0003.dcm").exists());
         let text = fs::read_to_string(quarantine.root.join("0100.json")).unwrap();
         assert!(text.contains("\"malformed\""), "{text}");
+    }
+
+    #[test]
+    fn a_file_that_is_kept_twice_is_whole_in_both_places() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = Spool::open(&folder.path().join("spool")).unwrap();
+        let quarantine = Quarantine::open(&folder.path().join("quarantine")).unwrap();
+        let note = Note { code: "malformed", words: "damaged", kept_at_ms: 7, appliance_version: "0" };
+        fs::write(spool.path("1.dcm"), b"DICM").unwrap();
+        for _ in 0..2 {
+            quarantine.keep(&spool, "1.dcm", &note).unwrap();
+        }
+        assert_eq!(fs::read(spool.path("1.dcm")).unwrap(), b"DICM");
+        assert_eq!(fs::read(quarantine.root.join("1.dcm")).unwrap(), b"DICM");
     }
 }
