@@ -24,7 +24,7 @@ pub(crate) enum Command {
     Demo(DemoArguments),
     /// Install what the tests need, and run every test there is
     Test {
-        /// Run only some of the Rust tests, with the services they need: arguments for nextest, such as `-p e2e offline`
+        /// Run only some of the Rust tests, with the services they need: arguments for nextest, such as `-p e2e review`
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "NEXTEST ARGUMENTS")]
         only: Vec<String>,
     },
