@@ -54,6 +54,9 @@ pub(crate) struct DemoArguments {
     /// Also write the table as CSV
     #[arg(long, value_name = "FILE")]
     pub csv: Option<PathBuf>,
+    /// Compare with a table of predictions, such as models/pneumonia-cxr/test_predictions.csv
+    #[arg(long, value_name = "FILE")]
+    pub compare: Option<PathBuf>,
     /// Use another model bundle
     #[arg(long, value_name = "DIR")]
     pub model: Option<PathBuf>,

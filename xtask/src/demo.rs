@@ -16,6 +16,7 @@ use crate::setup::{self, For};
 use crate::shell;
 use crate::step::Steps;
 
+mod compare;
 mod images;
 mod ledger;
 mod sending;
@@ -68,6 +69,9 @@ fn show(steps: &mut Steps, arguments: &DemoArguments, house: &mut House, stop: &
     print_addresses(house);
     let outcome = watch::until_done(house, &api, batch, stop)?;
     summary::print(&outcome);
+    if let Some(file) = &arguments.compare {
+        compare::print(file, &outcome.accounts)?;
+    }
     if let Some(file) = &arguments.csv {
         table::write_csv(file, &outcome.accounts)?;
         println!("the table is in {} too", file.display());
