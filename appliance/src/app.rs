@@ -35,7 +35,8 @@ use crate::world::World;
 /// Decoding processes at most: each may take 2 GB of address space, and the model wants cores, too.
 const MOST_DECODERS: usize = 4;
 
-/// Time for what was begun when the service is asked to stop; systemd's `TimeoutStopSec` in the unit is longer.
+/// Time for what was begun when the service is asked to stop: twice what a reading gets, after which the journal is told that
+/// it was cut short. systemd's `TimeoutStopSec` in the unit is longer.
 const GRACE: Duration = Duration::from_secs(20);
 
 /// A measurement older than this means that the service hangs: ten periods of it.

@@ -20,34 +20,57 @@ const MAX_ATTEMPTS: u32 = 3;
 
 /// First pause after a failure that is not the image's fault; doubled each time up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
+/// Longest a reading in hand may take once the service was asked to stop; then it is left for the next start. Most take
+/// under a second. A decoding process may take longer, and the service's own grace must outlast this, so that the journal
+/// learns of it.
+const AFTER_STOP: Duration = Duration::from_secs(10);
+
 /// Longest pause: a disk that is full is looked at twice a minute.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 impl Pipeline {
     /// Reads and concludes one image. Returns early only at a stop; the image is then read at the next start.
     pub(super) async fn read_one(&self, image: Instance, stop: &CancellationToken) {
-        let Some(reading) = self.reading(&image, stop).await else { return };
-        if let Outcome::Unreadable(reason) = &reading.outcome {
-            self.keep_aside(&image, reason).await;
-        }
-        let Some(()) = self.conclude(&image, &reading, stop).await else { return };
-        self.health.up();
-        measure(&image, &reading, &self.reader.model().manifest.version, (self.world.now_ms)());
-    }
-
-    async fn reading(&self, image: &Instance, stop: &CancellationToken) -> Option<Reading> {
         if image.attempts >= MAX_ATTEMPTS {
             tracing::error!(attempts = image.attempts, "an image is given up: each reading of it ended the service");
-            return Some(crashed());
+            let _ = self.end(&image, &crashed(), stop).await;
+            return;
         }
-        self.patiently(stop, || self.journal.begin_reading(image.id)).await?;
-        let path = self.spool.path(&image.file);
-        let reading = self.patiently(stop, || self.reader.read(&path, Priority::Live)).await;
-        if reading.is_none() {
+        if self.patiently(stop, || self.journal.begin_reading(image.id)).await.is_none() {
+            return;
+        }
+        let ended = match self.reading(&image, stop).await {
+            Some(reading) => self.end(&image, &reading, stop).await,
+            None => None,
+        };
+        if ended.is_none() && stop.is_cancelled() {
             // Three stops must not look like three crashes. If this fails too, one attempt is counted too many.
             let _ = self.journal.withdraw_reading(image.id).await;
         }
-        reading
+    }
+
+    /// One reading; `None` where a stop leaves no time for it.
+    async fn reading(&self, image: &Instance, stop: &CancellationToken) -> Option<Reading> {
+        let path = self.spool.path(&image.file);
+        let reading = self.patiently(stop, || self.reader.read(&path, Priority::Live));
+        let too_late = async {
+            stop.cancelled().await;
+            tokio::time::sleep(AFTER_STOP).await;
+        };
+        tokio::select! {
+            reading = reading => reading,
+            () = too_late => None,
+        }
+    }
+
+    async fn end(&self, image: &Instance, reading: &Reading, stop: &CancellationToken) -> Option<()> {
+        if let Outcome::Unreadable(reason) = &reading.outcome {
+            self.keep_aside(image, reason).await;
+        }
+        self.conclude(image, reading, stop).await?;
+        self.health.up();
+        measure(image, reading, &self.reader.model().manifest.version, (self.world.now_ms)());
+        Some(())
     }
 
     async fn conclude(&self, image: &Instance, reading: &Reading, stop: &CancellationToken) -> Option<()> {
