@@ -86,6 +86,16 @@ impl Journal {
         self.ask(move |outbox| outbox.accept(&image.as_new())).await
     }
 
+    /// See [`Outbox::file_of`].
+    pub async fn file_of(&self, id: InstanceId) -> Result<Option<String>, JournalError> {
+        self.ask(move |outbox| outbox.file_of(id)).await
+    }
+
+    /// See [`Outbox::replace_file`].
+    pub async fn replace_file(&self, id: InstanceId, file: String) -> Result<bool, JournalError> {
+        self.ask(move |outbox| outbox.replace_file(id, &file)).await
+    }
+
     /// See [`Outbox::unread`].
     pub async fn unread(&self, limit: u32) -> Result<Vec<Instance>, JournalError> {
         self.ask(move |outbox| outbox.unread(None, limit)).await

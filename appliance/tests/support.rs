@@ -82,6 +82,12 @@ impl Scp {
         outbox.unread(None, 1000).unwrap().len()
     }
 
+    /// Files that the journal names for unread images.
+    pub(crate) fn unread_files(&self) -> Vec<String> {
+        let outbox = Outbox::open(&self.state.path().join("outbox.sqlite")).unwrap();
+        outbox.unread(None, 1000).unwrap().into_iter().map(|image| image.file).collect()
+    }
+
     pub(crate) fn files(&self) -> Vec<PathBuf> {
         let entries = std::fs::read_dir(self.state.path().join("spool")).unwrap();
         entries.map(|entry| entry.unwrap().path()).filter(|path| path.is_file()).collect()

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use metrics::{counter, histogram};
-use outbox::Accepted;
+use outbox::{Accepted, InstanceId};
 use tokio::sync::Notify;
 
 use super::acceptance::Context;
 use super::dimse::Request;
 use super::{AeTitle, Refusals, Status, Uid, identity};
-use crate::journal::{Journal, NewImage};
+use crate::journal::{Journal, JournalError, NewImage};
 use crate::spool::{FileMeta, Received, Spool, SpoolError, Writer};
 use crate::world::World;
 
@@ -149,18 +149,45 @@ impl Incoming {
                 tracing::warn!(source = %self.caller.title, "another image under a known identifier; both are kept");
                 self.arrived("conflicting");
             }
-            Ok(Accepted::Again(_)) => {
-                counter!("dicom_instances_total", "kind" => "again").increment(1);
-                self.discard(received.name).await;
-            }
-            Err(error) => {
-                // Without a row it was never accepted; the next start would remove it as well.
-                self.discard(received.name).await;
-                tracing::error!(error = vitals::exit::chain(&error), "an image could not be journalled");
-                return Err(if error.is_full() { Status::DISK_FULL } else { Status::FAILED });
-            }
+            Ok(Accepted::Again(id)) => match self.restore(id, &received.name).await {
+                Ok(true) => {
+                    tracing::warn!("an unread image's file was gone; it is read from the copy that was sent again");
+                    self.arrived("restored");
+                }
+                Ok(false) => {
+                    counter!("dicom_instances_total", "kind" => "again").increment(1);
+                    self.discard(received.name).await;
+                }
+                Err(error) => return Err(self.not_journalled(&error, received.name).await),
+            },
+            Err(error) => return Err(self.not_journalled(&error, received.name).await),
         }
         Ok(Status::SUCCESS)
+    }
+
+    /// True where an unread image's file is gone from the spool, and the one sent again takes its place.
+    async fn restore(&self, id: InstanceId, name: &str) -> Result<bool, JournalError> {
+        let journal = &self.room.journal;
+        if let Some(earlier) = journal.file_of(id).await? {
+            let path = self.room.spool.path(&earlier);
+            // A file system that does not say is no proof that the file is gone; the image is read, or reported, from there.
+            let there = blocking(move || Ok(path.try_exists().unwrap_or(true))).await;
+            if there.unwrap_or(true) {
+                return Ok(false);
+            }
+        }
+        journal.replace_file(id, name.to_owned()).await
+    }
+
+    /// A full disk has written no row, and its file must go. After any other error the row may have been written all the
+    /// same, so the file stays: the next start removes it if no row names it.
+    async fn not_journalled(&self, error: &JournalError, name: String) -> Status {
+        tracing::error!(error = vitals::exit::chain(error), "an image could not be journalled");
+        if error.is_full() {
+            self.discard(name).await;
+            return Status::DISK_FULL;
+        }
+        Status::FAILED
     }
 
     fn arrived(&self, kind: &'static str) {
