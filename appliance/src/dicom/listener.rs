@@ -94,7 +94,7 @@ impl Door {
     }
 
     async fn negotiate(&self, socket: TcpStream, from: IpAddr, traceparent: String, seat: &CancellationToken) {
-        let mut stream = PduStream::new(socket, LONGEST_DATA);
+        let mut stream = PduStream::new(socket, LONGEST_DATA, self.listener.timeouts.idle);
         let first = tokio::time::timeout(self.listener.timeouts.artim, stream.read());
         let first = tokio::select! {
             () = self.stop.cancelled() => return,

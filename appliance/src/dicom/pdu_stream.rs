@@ -1,6 +1,8 @@
 //! Protocol data units on a byte stream (PS3.8 9.3), with a bound for each type that is checked before a byte of the body is
 //! read. It knows nothing of what the units mean.
 
+use std::time::Duration;
+
 use dicom_ul::Pdu;
 use dicom_ul::pdu::{PDataValue, PDataValueType, read_pdu, write_pdu};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -25,6 +27,7 @@ const UNLIMITED_PEER: usize = 128 * 1024;
 pub(crate) struct PduStream<S> {
     socket: S,
     longest_data: u32,
+    patience: Duration,
     frame: Vec<u8>,
 }
 
@@ -49,9 +52,10 @@ pub(crate) enum PduError {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> PduStream<S> {
-    /// `longest_data` is the maximum length that is announced to the peer for its P-DATA-TF PDUs.
-    pub(crate) fn new(socket: S, longest_data: u32) -> Self {
-        Self { socket, longest_data, frame: Vec::new() }
+    /// `longest_data` is the maximum length that is announced to the peer for its P-DATA-TF PDUs, `patience` the longest
+    /// time in which it must have taken a PDU of ours.
+    pub(crate) fn new(socket: S, longest_data: u32, patience: Duration) -> Self {
+        Self { socket, longest_data, patience, frame: Vec::new() }
     }
 
     /// The next PDU; `None` where the peer closed the connection between two.
@@ -83,8 +87,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> PduStream<S> {
     pub(crate) async fn write(&mut self, pdu: &Pdu) -> Result<(), PduError> {
         let mut bytes = Vec::new();
         write_pdu(&mut bytes, pdu).map_err(|_| PduError::Encode)?;
-        self.socket.write_all(&bytes).await?;
-        Ok(self.socket.flush().await?)
+        let sent = async {
+            self.socket.write_all(&bytes).await?;
+            self.socket.flush().await
+        };
+        // A peer that never reads would hold its association for ever.
+        Ok(tokio::time::timeout(self.patience, sent).await.map_err(std::io::Error::from).flatten()?)
     }
 
     /// Sends one fragment of a message; `data` must fit [`fragment_size`] of the peer's limit.
@@ -148,7 +156,7 @@ mod tests {
         let (mut peer, ours) = tokio::io::duplex(1 << 20);
         peer.write_all(bytes).await.unwrap();
         drop(peer);
-        PduStream::new(ours, 16_384).read().await
+        PduStream::new(ours, 16_384, Duration::from_secs(10)).read().await
     }
 
     #[tokio::test]
@@ -169,6 +177,14 @@ mod tests {
         assert!(matches!(read(&[]).await, Ok(None)));
         assert!(matches!(read(&[5, 0, 0, 0]).await, Err(PduError::Socket(_))));
         assert!(matches!(read(&[5, 0, 0, 0, 0, 4, 0, 0, 0, 0]).await, Ok(Some(Pdu::ReleaseRQ))));
+    }
+
+    #[tokio::test]
+    async fn a_peer_that_never_reads_is_given_up() {
+        let (_peer, ours) = tokio::io::duplex(64);
+        let mut stream = PduStream::new(ours, 16_384, Duration::from_millis(50));
+        let Err(PduError::Socket(error)) = stream.write_command(1, &[0; 1000], 0).await else { panic!("it was sent") };
+        assert_eq!(error.kind(), std::io::ErrorKind::TimedOut);
     }
 
     #[test]

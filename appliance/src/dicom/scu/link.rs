@@ -100,7 +100,7 @@ impl Link {
         let socket = connect(&target.host).await?;
         // Each object is a small command and large data, and then an answer that is waited for.
         let _ = socket.set_nodelay(true);
-        let mut stream = PduStream::new(socket, LONGEST_DATA);
+        let mut stream = PduStream::new(socket, LONGEST_DATA, ANSWER);
         let ids = (1..=u8::MAX).step_by(2);
         let mut contexts: Vec<Offered> = ids
             .zip(kinds)
