@@ -193,6 +193,20 @@ fn a_child_that_is_told_to_stop_says_nothing_of_the_image() {
 }
 
 #[test]
+fn a_child_that_something_else_kills_says_nothing_of_the_image() {
+    let killed = impostor("kill -KILL $$", Limits::default()).prepare(Path::new("/x"));
+    assert!(matches!(killed, Err(SandboxError::Killed)));
+}
+
+#[test]
+fn a_file_that_the_machine_does_not_give_is_tried_again() {
+    let folder = tempfile::tempdir().unwrap();
+    // A folder opens and cannot be read, for every user.
+    let refused = real(Limits::default()).prepare(folder.path());
+    assert!(matches!(refused, Err(SandboxError::Machine { .. })));
+}
+
+#[test]
 fn a_program_that_is_no_worker_is_named() {
     let missing = Sandbox::new(config("/nowhere/hilum", &[], Limits::default()));
     assert!(matches!(missing.prepare(Path::new("/x")), Err(SandboxError::Start { .. })));

@@ -2,11 +2,13 @@
 //! that says so.
 
 use std::future::Future;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use metrics::{counter, histogram};
 use outbox::{Instance, OutboxError};
-use reader::reading::StageTimes;
+use reader::pixels::sandbox::SandboxError;
+use reader::reading::{ReadingError, StageTimes};
 use reader::{Outcome, Priority, Reading, Reason};
 use tokio_util::sync::CancellationToken;
 
@@ -17,6 +19,10 @@ use crate::result_record::{self, Source};
 
 /// Readings begun for one image before it is given up: a crash may be chance once, and chance twice is rare.
 const MAX_ATTEMPTS: u32 = 3;
+
+/// Times the machine may kill a decoding process or refuse it the file before the image is given up: with the pauses between
+/// them some two minutes. Mostly the machine is at fault and recovers; an image that is, must end as a result.
+const MAX_REFUSALS: u32 = 12;
 
 /// First pause after a failure that is not the image's fault; doubled each time up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
@@ -52,7 +58,17 @@ impl Pipeline {
     /// One reading; `None` where a stop leaves no time for it.
     async fn reading(&self, image: &Instance, stop: &CancellationToken) -> Option<Reading> {
         let path = self.spool.path(&image.file);
-        let reading = self.patiently(stop, || self.reader.read(&path, Priority::Live));
+        let refusals = AtomicU32::new(0);
+        let reading = self.patiently(stop, || async {
+            match self.reader.read(&path, Priority::Live).await {
+                Err(ReadingError::Sandbox(SandboxError::Killed | SandboxError::Machine { .. }))
+                    if refusals.fetch_add(1, Ordering::Relaxed) + 1 >= MAX_REFUSALS =>
+                {
+                    Ok(crashed())
+                }
+                other => other,
+            }
+        });
         let too_late = async {
             stop.cancelled().await;
             tokio::time::sleep(AFTER_STOP).await;
@@ -142,7 +158,7 @@ impl Pipeline {
 
 /// The reading of an image that ended the service each time.
 fn crashed() -> Reading {
-    let words = "the service ended each time it read this image; the file is kept aside for analysis";
+    let words = "the service or its decoder ended each time it read this image; the file is kept aside for analysis";
     Reading {
         about: None,
         preview: None,

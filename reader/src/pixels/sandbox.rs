@@ -47,6 +47,18 @@ pub enum SandboxError {
         /// Which.
         program: PathBuf,
     },
+    /// It was killed, and not by us.
+    #[error(
+        "the decoding process was killed from outside, most likely because the machine ran out of memory; free some, the \
+         image will be read again"
+    )]
+    Killed,
+    /// The machine did not give it what it needs.
+    #[error("the decoding process could not work ({what}); look at the disk's health and the service's permissions")]
+    Machine {
+        /// What was refused, without a path.
+        what: String,
+    },
     /// It was told to stop from outside.
     #[error(
         "the decoding process was stopped from outside, most likely by the service's shutdown; the image will be read again"

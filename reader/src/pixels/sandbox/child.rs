@@ -1,7 +1,9 @@
 //! The child's side: lower the limits, then read jobs until the parent closes the pipe. Runs in its own process, says
 //! nothing on standard error, and dies rather than guesses.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -23,9 +25,19 @@ pub fn child_main() -> ExitCode {
 
 fn serve() -> io::Result<()> {
     let (mut input, mut output) = (io::stdin().lock(), io::stdout().lock());
+    let Some(limits) = frame::read::<Limits>(&mut input)? else { return Ok(()) };
+    if let Err(error) = lower_limits(&limits) {
+        return frame::write(&mut output, &not_now("its limits could not be lowered", &error));
+    }
     frame::write(&mut output, &Reply::Hello { version: env!("CARGO_PKG_VERSION").into() })?;
     while let Some(Job { path, limits }) = frame::read(&mut input)? {
-        lower_limits(&limits)?;
+        if let Err(error) = lower_limits(&limits) {
+            return frame::write(&mut output, &not_now("its limits could not be lowered", &error));
+        }
+        if let Err(error) = look(&path) {
+            frame::write(&mut output, &not_now("the stored file could not be read", &error))?;
+            continue;
+        }
         // A parent that has gone takes no header, and then no result either: the write below ends this process.
         let prepared = prepare(&path, &limits, |about| {
             let _ = frame::write(&mut output, &Reply::Header(Box::new(about.clone())));
@@ -33,6 +45,20 @@ fn serve() -> io::Result<()> {
         frame::write(&mut output, &Reply::Done { pixels: prepared.pixels, decode_ms: prepared.decode_ms })?;
     }
     Ok(())
+}
+
+/// Whether the file can be read at all. One that is missing can be answered for good; any other error is the machine's.
+fn look(path: &Path) -> io::Result<()> {
+    let read = File::open(path).and_then(|mut file| file.read(&mut [0; 132]));
+    match read {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// The kind of an error has no path in it.
+fn not_now(what: &str, error: &io::Error) -> Reply {
+    Reply::NotNow { what: format!("{what}: {}", error.kind()) }
 }
 
 /// Address space for good, processor time from now on; no core dump, which would hold a patient's image.

@@ -25,6 +25,8 @@ pub(super) enum Reply {
     Hello { version: String },
     /// What the header says, before a pixel is decoded; absent where the header cannot be read.
     Header(Box<About>),
+    /// The machine refused what a job needs, before or in one; nothing is known of the image.
+    NotNow { what: String },
     /// The end of a job.
     Done { pixels: Result<Pixels, Unreadable>, decode_ms: f64 },
 }

@@ -43,9 +43,12 @@ impl Worker {
             return Err(failed(std::io::Error::other("no pipes")));
         };
         let replies = listen(stdout).map_err(failed)?;
-        let worker = Self { process, jobs_out, replies, jobs: 0, spoiled: false };
+        let mut worker = Self { process, jobs_out, replies, jobs: 0, spoiled: false };
+        // A failed write means that it is gone, which the missing hello tells.
+        let _ = frame::write(&mut worker.jobs_out, &config.limits);
         match worker.replies.recv_timeout(START_TIMEOUT) {
             Ok(Reply::Hello { version }) if version == env!("CARGO_PKG_VERSION") => Ok(worker),
+            Ok(Reply::NotNow { what }) => Err(SandboxError::Machine { what }),
             _ => Err(SandboxError::NotAWorker { program: program() }),
         }
     }
@@ -69,6 +72,7 @@ impl Worker {
         let mut about = None;
         let (pixels, decode_ms) = match self.wait(started + limits.wall, &mut about) {
             Waited::Done(pixels, decode_ms) => (*pixels, decode_ms),
+            Waited::NotNow(what) => return Err(SandboxError::Machine { what }),
             Waited::Late => {
                 self.end();
                 (Err(Unreadable::DecoderTimeout), elapsed_ms(started))
@@ -85,6 +89,7 @@ impl Worker {
                 Ok(Reply::Done { pixels, decode_ms }) if sound(&pixels) => {
                     return Waited::Done(Box::new(pixels), decode_ms);
                 }
+                Ok(Reply::NotNow { what }) => return Waited::NotNow(what),
                 Err(RecvTimeoutError::Timeout) => return Waited::Late,
                 // Out of turn, impossible, or no more: not the child that was started.
                 Ok(_) | Err(RecvTimeoutError::Disconnected) => return Waited::Gone,
@@ -128,6 +133,7 @@ impl Drop for Worker {
 
 enum Waited {
     Done(Box<Result<crate::pixels::Pixels, Unreadable>>, f64),
+    NotNow(String),
     Late,
     Gone,
 }
@@ -151,6 +157,9 @@ fn judge(status: Option<ExitStatus>) -> Result<Unreadable, SandboxError> {
         Ok(Unreadable::DecoderTimeout)
     } else if is(Signal::TERM) || is(Signal::INT) || is(Signal::HUP) {
         Err(SandboxError::Stopped)
+    } else if is(Signal::KILL) {
+        // Our own kill is no status here; this one came from the kernel's want of memory or from a person.
+        Err(SandboxError::Killed)
     } else {
         Ok(Unreadable::DecoderCrashed)
     }
