@@ -72,7 +72,9 @@ pub(crate) fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Test { only } => test::run(&only),
         Command::Setup { demo } => {
             let purpose = if demo { For::Demo } else { For::Test };
-            setup::run(&mut Steps::default(), purpose).map(|()| ExitCode::SUCCESS)
+            setup::run(&mut Steps::default(), purpose)?;
+            println!("✓ everything that is needed is there");
+            Ok(ExitCode::SUCCESS)
         }
     }
 }
