@@ -19,15 +19,15 @@ def jitter(images: torch.Tensor, draw: torch.Generator) -> torch.Tensor:
 
 
 def _placement(images: torch.Tensor, draw: torch.Generator) -> torch.Tensor:
-    """Rotation to 10 degrees, scale 0.85 to 1.2 with up to 10 % of aspect, shift to 8 %, mirrored half the time."""
+    """Rotation to 10 degrees, scale 0.8 to 1.3 with up to 15 % of aspect, shift to 10 %, mirrored half the time."""
     n = len(images)
     u = lambda low, high: torch.empty(n).uniform_(low, high, generator=draw)
-    angle, scale, aspect = u(-0.175, 0.175), 1 / u(0.85, 1.2), u(-0.1, 0.1).exp()
+    angle, scale, aspect = u(-0.175, 0.175), 1 / u(0.8, 1.3), u(-0.15, 0.15).exp()
     mirror = torch.where(u(0, 1) < 0.5, -1.0, 1.0)
     theta = torch.zeros(n, 2, 3)
     theta[:, 0, 0], theta[:, 0, 1] = scale * aspect * angle.cos() * mirror, -scale * angle.sin()
     theta[:, 1, 0], theta[:, 1, 1] = scale * angle.sin() * mirror, scale / aspect * angle.cos()
-    theta[:, 0, 2], theta[:, 1, 2] = u(-0.16, 0.16), u(-0.16, 0.16)
+    theta[:, 0, 2], theta[:, 1, 2] = u(-0.2, 0.2), u(-0.2, 0.2)
     grid = F.affine_grid(theta, list(images.shape), align_corners=False)
     return F.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
 

@@ -33,7 +33,7 @@ def main() -> None:
     probabilities = metrics.sigmoid(chosen["slope"] * logits + chosen["intercept"])
     report = {
         "test": judge(split, logits, probabilities, chosen["threshold"]),
-        "test_fewer_alarms": judge(split, logits, probabilities, chosen["threshold_fewer_alarms"]),
+        "test_more_sensitive": judge(split, logits, probabilities, chosen["threshold_more_sensitive"]),
         "saliency": borders(maps),
         "held_out": chosen,
         "films_per_second_one_thread": round(pace),

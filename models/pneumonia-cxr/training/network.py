@@ -82,7 +82,7 @@ class Network(nn.Module):
         self.body = nn.Sequential(*[Residual(i, o, s, d) for (i, o, s), d in zip(plan, drops, strict=True)])
         self.dropout = nn.Dropout2d(0.2)
         self.evidence = nn.Conv2d(5 * w, 1, 1)
-        self.register_buffer("window", _window())
+        self.register_buffer("window", evidence_window())
 
     def forward(self, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         features = self.body(self.stem(self.normalise(image)))
@@ -92,7 +92,7 @@ class Network(nn.Module):
         return logit, evidence, embedding
 
 
-def _window() -> torch.Tensor:
+def evidence_window() -> torch.Tensor:
     """Weights [1, 1, 14, 14] of mean 1: zero on the outermost ring, rising over the next two cells."""
     ramp = torch.ones(GRID)
     for cell, weight in enumerate([0.0, 0.5, 0.9]):

@@ -20,6 +20,7 @@ def main() -> None:
     options = options.parse_args()
     data, runs = ["--data", str(options.data)], ["--runs", str(options.runs)]
     step("train.py", *data, "--out", str(options.runs))
+    step("fine_tune.py", *data, "--out", str(options.runs))
     step("calibrate.py", *data, *runs)
     step("export.py", *runs, "--out", str(options.runs / "model.onnx"))
     step("evaluate.py", *data, *runs)
