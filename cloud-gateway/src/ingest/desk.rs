@@ -56,7 +56,7 @@ impl Desk {
         let keys = Arc::new(self.keys(&addressed).await?);
         // Opening seals and syncing files would hold up every other task of this thread.
         let (desk, known) = (self.clone(), keys.clone());
-        let (mut accepted, refused) = tokio::task::spawn_blocking(move || {
+        let (mut accepted, mut refused) = tokio::task::spawn_blocking(move || {
             let (accepted, refused) = desk.open(addressed, &known);
             accepted.iter().try_for_each(|accepted| desk.keep_image(accepted)).map(|()| (accepted, refused))
         })
@@ -64,6 +64,7 @@ impl Desk {
         .map_err(|_| DeskError::Interrupted)??;
         // One order for every replica, so that two of them that hold the same messages can't wait for each other.
         accepted.sort_by(|a, b| a.key().cmp(&b.key()));
+        refused.sort_by(|a, b| a.fingerprint.cmp(&b.fingerprint));
         let receipts = self.commit(&accepted, &refused, now).await.map_err(DeskError::Store)?;
         receipts.into_messages(&self.key, &keys, &mut rand::rng()).map_err(DeskError::Receipt)
     }

@@ -48,7 +48,7 @@ pub struct Refused {
     pub device: Option<DeviceId>,
     /// The id that it claims.
     pub message: Option<MessageId>,
-    /// SHA-256 of topic and payload, hexadecimal.
+    /// The same for every copy of this message that is refused for the same reason, however often it is sealed anew.
     pub fingerprint: String,
     /// Why.
     pub reason: Refusal,
@@ -61,8 +61,8 @@ pub struct Refused {
 pub fn address(arrived: Arrived) -> Result<Addressed, Refused> {
     let envelope = Envelope::from_properties(&arrived.properties);
     let message = envelope.as_ref().ok().map(|envelope| envelope.id);
-    let refuse = |device, reason| {
-        let fingerprint = fingerprint(&arrived.topic, &arrived.payload);
+    let refuse = |device, reason: Refusal| {
+        let fingerprint = fingerprint(&arrived.topic, message, &reason);
         Err(Refused { device, message, fingerprint, reason })
     };
     let Ok(Topic::Up(device, kind)) = arrived.topic.parse() else { return refuse(None, Refusal::Topic) };
@@ -87,7 +87,7 @@ pub fn open(addressed: &Addressed, ours: &PrivateKey, device_key: Option<&Public
     unseal(addressed, ours, device_key).map_err(|reason| Refused {
         device: Some(addressed.envelope.device.clone()),
         message: Some(addressed.envelope.id),
-        fingerprint: fingerprint(&addressed.topic(), &addressed.payload),
+        fingerprint: fingerprint(&addressed.topic(), Some(addressed.envelope.id), &reason),
         reason,
     })
 }
@@ -119,12 +119,12 @@ impl Addressed {
     }
 }
 
-fn fingerprint(topic: &str, payload: &[u8]) -> String {
-    let mut sha = Sha256::new();
-    sha.update(topic.as_bytes());
-    sha.update(b"\n");
-    sha.update(payload);
-    hex::encode(sha.finalize())
+/// SHA-256 of topic, id and reason, hexadecimal. Not of the payload, which is sealed with new randomness at each resend; and
+/// not of telemetry's id, which is new each time: what is refused for ever must not fill the audit trail.
+fn fingerprint(topic: &str, message: Option<MessageId>, reason: &Refusal) -> String {
+    let is_telemetry = matches!(topic.parse(), Ok(Topic::Up(_, Up::Telemetry)));
+    let id = message.filter(|_| !is_telemetry).map(|id| id.to_string()).unwrap_or_default();
+    hex::encode(Sha256::digest(format!("{topic}\n{id}\n{}", reason.code())))
 }
 
 /// Why a message will not be stored; the words are for the technician at the device.
@@ -180,11 +180,14 @@ impl Refusal {
         }
     }
 
-    /// Whether it will be refused for ever, so that the device may be told so. What an operator here can still put
-    /// right (a device not enrolled, a key not restored) gets no receipt: the device keeps it and sends it again.
+    /// Whether it will be refused for ever, so that the device may be told so and stop sending.
+    ///
+    /// Only what was found after the seal opened may be: until then every word of the message, its id among them, may be
+    /// the broker's, and a rejection would make the device give up a finding that it never sent so. What does not decode
+    /// is not final either: the device may be a release ahead of this gateway.
     #[must_use]
     pub fn is_final(&self) -> bool {
-        !matches!(self, Self::UnknownDevice | Self::OtherKey)
+        matches!(self, Self::Implausible(_))
     }
 }
 
@@ -269,7 +272,7 @@ mod tests {
             let refused = world.judge(message).unwrap_err();
             assert_eq!(refused.reason.code(), code);
             assert_eq!(refused.device.is_some(), code != "unknown_topic", "{code}");
-            assert_eq!(refused.reason.is_final(), code != "other_key", "{code}");
+            assert_eq!(refused.reason.is_final(), code == "implausible", "{code}");
         }
     }
 
@@ -280,6 +283,24 @@ mod tests {
         let refused = open(&addressed, &world.gateway.0, None).unwrap_err();
         assert_eq!(refused.reason.code(), "unknown_device");
         assert!(!refused.reason.is_final());
+    }
+
+    #[test]
+    fn a_copy_that_is_sealed_anew_is_the_same_refusal() {
+        let mut world = world();
+        let copies: Vec<Arrived> = (0..2).map(|_| world.message(Up::Result, &"not a result")).collect();
+        assert_ne!(copies[0].payload, copies[1].payload);
+        let telemetry = |world: &mut World, last: u8| {
+            let mut message = world.message(Up::Telemetry, &TelemetryV1::default());
+            message.properties[1].1 = format!("01890a5d-ac96-774b-bcce-b302099a80{last:02x}");
+            message
+        };
+        let others = [telemetry(&mut world, 1), telemetry(&mut world, 2)];
+        let prints: Vec<String> =
+            copies.into_iter().chain(others).map(|copy| world.judge(copy).unwrap_err().fingerprint).collect();
+        assert_eq!(prints[0], prints[1]);
+        assert_eq!(prints[2], prints[3]);
+        assert_ne!(prints[0], prints[2]);
     }
 
     #[test]

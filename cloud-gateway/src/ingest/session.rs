@@ -54,7 +54,7 @@ pub async fn run(
         .subscribe(filter, QoS::AtLeastOnce)
         .await
         .map_err(|error| refused(SessionError::Options(error.to_string())))?;
-    let (arrivals, arriving) = mpsc::channel(usize::from(WINDOW));
+    let (arrivals, arriving) = mpsc::channel(2 * usize::from(WINDOW));
     let worker = tokio::spawn(work(arriving, client, desk, stop));
     let polled = poll(config, events, &arrivals, part).await;
     drop(arrivals);
@@ -90,10 +90,10 @@ async fn poll(config: &MqttConfig, mut events: EventLoop, arrivals: &mpsc::Sende
     let mut was_connected = false;
     loop {
         let error = match events.poll().await {
-            Ok(Event::Incoming(Packet::Publish(publish))) => {
-                forward(arrivals, publish);
-                continue;
-            }
+            Ok(Event::Incoming(Packet::Publish(publish))) => match forward(arrivals, publish) {
+                Ok(()) => continue,
+                Err(overrun) => Some(overrun),
+            },
             Ok(Event::Incoming(Packet::SubAck(answer))) => {
                 match answer.return_codes.iter().find(|code| !matches!(code, SubscribeReasonCode::Success(_))) {
                     None => {
@@ -122,12 +122,19 @@ async fn poll(config: &MqttConfig, mut events: EventLoop, arrivals: &mpsc::Sende
     }
 }
 
-/// The window keeps acknowledged kinds within the channel; what a device sends without asking for an acknowledgement is
-/// not worth waiting for.
-fn forward(arrivals: &mpsc::Sender<Publish>, publish: Publish) {
-    if arrivals.try_send(publish).is_err() {
+/// Hands a message to the worker. Room for a whole window is kept free for messages that await an acknowledgement; what a
+/// device sends without asking for one is not worth waiting for.
+///
+/// # Errors
+/// [`SessionError::Overrun`] where an acknowledged kind found no room: the broker would not send it again over this
+/// connection, so the connection has to end.
+fn forward(arrivals: &mpsc::Sender<Publish>, publish: Publish) -> Result<(), SessionError> {
+    let droppable = publish.qos == QoS::AtMostOnce;
+    if droppable && arrivals.capacity() <= usize::from(WINDOW) {
         metrics::counter!("ingest_dropped_total").increment(1);
+        return Ok(());
     }
+    arrivals.try_send(publish).map_err(|_| SessionError::Overrun)
 }
 
 /// Commits what arrives, then acknowledges, then gives receipts, until `stop` or the end of the connection.
@@ -282,6 +289,9 @@ pub enum SessionError {
         /// Its reason code.
         reason: String,
     },
+    /// The worker has ended, or the broker sent more than it may.
+    #[error("a message found no room here; connecting again, so that the broker sends it again")]
+    Overrun,
     /// Our own side could not store.
     #[error(transparent)]
     Desk(DeskError),

@@ -143,7 +143,7 @@ fn a_device_cannot_give_a_picture_to_another_devices_result() {
 }
 
 #[test]
-fn what_is_wrong_for_ever_is_rejected_audited_once_and_blocks_nobody() {
+fn only_what_was_opened_is_rejected_and_what_is_wrong_is_audited_once_and_blocks_nobody() {
     let chain = Chain::start();
     let mut device = chain.device("demo-1");
     let good = |number| device.prepare(Up::Result, id(number), &samples::read(0.9, 0));
@@ -156,24 +156,26 @@ fn what_is_wrong_for_ever_is_rejected_audited_once_and_blocks_nobody() {
     moved.properties[1].1 = id(4).to_string();
     let implausible = device.prepare(Up::Result, id(5), &ResultV1 { site: "a\0b".into(), ..samples::read(0.9, 0) });
     let not_a_result = device.prepare(Up::Result, id(6), &"nonsense");
-    let messages = [tampered.clone(), impostor, moved, implausible, not_a_result, tampered, good(7)];
+    // The last is what the device sends again after somebody on the way damaged the first: it must still be welcome.
+    let messages = [tampered.clone(), impostor, moved, implausible, not_a_result, tampered, good(7), good(1)];
     chain.run(async {
         for message in &messages {
             device.publish(message).await;
         }
     });
     let mut answers = Vec::new();
-    for _ in 0..messages.len() {
+    for _ in 0..3 {
         answers.push(chain.run(device.receipt()));
     }
+    assert_eq!(chain.run(device.receipt_within(SILENCE)), None, "what did not open was answered");
     let rejected: HashSet<MessageId> = answers
         .iter()
         .filter(|receipt| matches!(&receipt.status, ReceiptStatus::Rejected { reason } if !reason.is_empty()))
         .map(|receipt| receipt.id)
         .collect();
-    assert_eq!(rejected, [1, 2, 4, 5, 6].map(id).into_iter().collect());
-    assert!(answers.contains(&stored(7)));
-    assert_eq!(chain.count(), 1);
+    assert_eq!(rejected, HashSet::from([id(5)]));
+    assert!(answers.contains(&stored(7)) && answers.contains(&stored(1)));
+    assert_eq!(chain.count(), 2);
     let mut reasons: Vec<_> = chain
         .rejections()
         .into_iter()
