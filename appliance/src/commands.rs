@@ -61,7 +61,7 @@ impl Arguments {
             Command::Wrap(arguments) => wrap::run(&arguments),
             Command::Send(arguments) => runtime()?.block_on(send::run(arguments)),
             Command::Serve { config } => {
-                let config = Config::load(&config)?;
+                let config: Config = vitals::config::load(&config)?;
                 vitals::logging::init(&config.log)?;
                 let program = std::env::current_exe().context("cannot tell where this program lies")?;
                 let runtime = runtime()?;

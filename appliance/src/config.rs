@@ -7,6 +7,7 @@ use std::time::Duration;
 use reader::inference::{BatchPolicy, EngineConfig};
 use reader::model::{ProviderChoice, SessionConfig};
 use serde::Deserialize;
+use vitals::config::Checked;
 use vitals::logging::LogConfig;
 use wire::ids::DeviceId;
 
@@ -95,27 +96,7 @@ impl ModelConfig {
     }
 }
 
-impl Config {
-    /// Reads and checks a file.
-    ///
-    /// # Errors
-    /// [`ConfigError`].
-    pub fn load(file: &Path) -> Result<Self, ConfigError> {
-        let text =
-            std::fs::read_to_string(file).map_err(|source| ConfigError::Read { file: file.to_owned(), source })?;
-        Self::parse(file, &text)
-    }
-
-    fn parse(file: &Path, text: &str) -> Result<Self, ConfigError> {
-        let parsed = toml::from_str::<Self>(text);
-        let config = parsed.map_err(|source| ConfigError::Parse { file: file.to_owned(), source: Box::new(source) })?;
-        match config.unusable() {
-            Some((key, remedy)) => Err(ConfigError::Value { file: file.to_owned(), key, remedy }),
-            None => Ok(config),
-        }
-    }
-
-    /// The first value that cannot work, and what to write instead.
+impl Checked for Config {
     fn unusable(&self) -> Option<(&'static str, &'static str)> {
         let absent = |path: &Path| path.as_os_str().is_empty();
         // A site is shown on every result; a control character in it would spoil logs and tables.
@@ -135,40 +116,10 @@ impl Config {
     }
 }
 
-/// A configuration that cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// Not readable.
-    #[error("the configuration {} cannot be read; check --config and the file's permissions", file.display())]
-    Read {
-        /// The file.
-        file: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// Not TOML, or with a key that is missing, unknown or of another type; TOML's words name line and key.
-    #[error("the configuration {} has a mistake; correct the key it names", file.display())]
-    Parse {
-        /// The file.
-        file: PathBuf,
-        /// Where and what.
-        source: Box<toml::de::Error>,
-    },
-    /// A value that cannot work.
-    #[error("the configuration {} has an unusable {key}; {remedy}", file.display())]
-    Value {
-        /// The file.
-        file: PathBuf,
-        /// Table and key.
-        key: &'static str,
-        /// What to write instead.
-        remedy: &'static str,
-    },
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use vitals::config;
 
     const GOOD: &str = r#"
 [device]
@@ -191,7 +142,7 @@ listen = "127.0.0.1:9464"
 
     #[test]
     fn the_shortest_file_is_enough() {
-        let config = Config::parse(Path::new("appliance.toml"), GOOD).unwrap();
+        let config = config::parse::<Config>(Path::new("appliance.toml"), GOOD).unwrap();
         assert_eq!((config.dicom.max_associations, config.model.max_batch, config.model.max_delay_ms), (16, 8, 5));
         assert_eq!(config.dicom.allow[0].address, Some("10.1.2.3".parse().unwrap()));
     }
@@ -213,7 +164,7 @@ listen = "127.0.0.1:9464"
             ("state_dir = \"state\"", "state_dir = \"\"", "[device] state_dir"),
         ] {
             assert!(GOOD.contains(from), "{from}");
-            let error = Config::parse(Path::new("appliance.toml"), &GOOD.replace(from, to)).unwrap_err();
+            let error = config::parse::<Config>(Path::new("appliance.toml"), &GOOD.replace(from, to)).unwrap_err();
             let words = vitals::exit::chain(&error);
             assert!(words.contains("appliance.toml") && words.contains(key), "{key}: {words}");
         }

@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 use appliance::commands::Arguments;
-use appliance::config::ConfigError;
 use clap::Parser;
+use vitals::config::ConfigError;
 
 /// Exit status for mistakes in a configuration, as for mistakes on the command line.
 const MISTAKE: u8 = 2;

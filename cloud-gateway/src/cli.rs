@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use clap::Subcommand;
+use vitals::config::load;
 use wire::enrolment::EnrolmentRequest;
 use zeroize::Zeroizing;
 
@@ -102,20 +103,18 @@ pub enum AuditCommand {
 /// A chain of causes whose first sentence is for whoever typed the command.
 pub async fn run(command: Command) -> anyhow::Result<()> {
     match command {
-        Command::Serve(config) => app::serve(Config::load(&config.file)?).await,
-        Command::Migrate(config) => migrate(&Config::load(&config.file)?).await,
+        Command::Serve(config) => app::serve(load(&config.file)?).await,
+        Command::Migrate(config) => migrate(&load(&config.file)?).await,
         Command::User(UserCommand::Add { config, username, role, display_name }) => {
-            add_user(&Config::load(&config.file)?, username, role, display_name).await
+            add_user(&load(&config.file)?, username, role, display_name).await
         }
         Command::Identity(IdentityCommand::Init { out }) => {
             let key = identity::init(&out)?.public().key_id().0;
             println!("made {}, key {key}; keep a copy where only you can read it", out.display());
             Ok(())
         }
-        Command::Enrol { config, site, out, request } => {
-            enrol(&Config::load(&config.file)?, &site, &out, &request).await
-        }
-        Command::Audit(AuditCommand::Verify(config)) => verify(&Config::load(&config.file)?).await,
+        Command::Enrol { config, site, out, request } => enrol(&load(&config.file)?, &site, &out, &request).await,
+        Command::Audit(AuditCommand::Verify(config)) => verify(&load(&config.file)?).await,
     }
 }
 

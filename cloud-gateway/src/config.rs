@@ -1,9 +1,10 @@
 //! The gateway's configuration file. Every mistake is told with the file, the key and what to do; nothing is guessed.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::Deserialize;
+use vitals::config::Checked;
 use vitals::logging::LogConfig;
 
 /// The whole file.
@@ -96,73 +97,31 @@ fn default_group() -> String {
     "gateway".to_owned()
 }
 
-impl Config {
-    /// Reads and checks a file.
-    ///
-    /// # Errors
-    /// [`ConfigError`].
-    pub fn load(file: &Path) -> Result<Self, ConfigError> {
-        let text =
-            std::fs::read_to_string(file).map_err(|source| ConfigError::Read { file: file.to_owned(), source })?;
-        Self::parse(file, &text)
-    }
-
-    fn parse(file: &Path, text: &str) -> Result<Self, ConfigError> {
-        let config: Self = toml::from_str(text)
-            .map_err(|source| ConfigError::Parse { file: file.to_owned(), source: Box::new(source) })?;
-        let refuse = |key, remedy| Err(ConfigError::Value { file: file.to_owned(), key, remedy });
+impl Checked for Config {
+    fn unusable(&self) -> Option<(&'static str, &'static str)> {
         let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-        if config.mqtt.group.is_empty() || !config.mqtt.group.chars().all(plain) {
-            return refuse("[mqtt] group", "use letters, digits, '-' and '_'");
+        if self.mqtt.group.is_empty() || !self.mqtt.group.chars().all(plain) {
+            return Some(("[mqtt] group", "use letters, digits, '-' and '_'"));
         }
-        if config.mqtt.host.is_empty() {
-            return refuse("[mqtt] host", "give the name in the broker's certificate, such as broker.example.org");
+        if self.mqtt.host.is_empty() {
+            return Some(("[mqtt] host", "give the name in the broker's certificate, such as broker.example.org"));
         }
-        if !config.database.url.starts_with("sqlite:") && !config.database.url.starts_with("postgres") {
-            return refuse("[database] url", "use \"sqlite:PATH\" or \"postgres://USER:PASSWORD@HOST/NAME\"");
+        if !self.database.url.starts_with("sqlite:") && !self.database.url.starts_with("postgres") {
+            return Some(("[database] url", "use \"sqlite:PATH\" or \"postgres://USER:PASSWORD@HOST/NAME\""));
         }
         let web = |url: &String| url.starts_with("https://") || url.starts_with("http://");
-        if !config.http.public_url.as_ref().is_none_or(web) {
-            return refuse("[http] public_url", "begin it with https:// (or http:// for a demonstration)");
+        if !self.http.public_url.as_ref().is_none_or(web) {
+            return Some(("[http] public_url", "begin it with https:// (or http:// for a demonstration)"));
         }
-        Ok(config)
+        None
     }
-}
-
-/// A configuration that cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// Not readable.
-    #[error("the configuration {} cannot be read; check --config and the file's permissions", file.display())]
-    Read {
-        /// The file.
-        file: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// Not TOML, or with a key that is missing, unknown or of another type; TOML's words name line and key.
-    #[error("the configuration {} has a mistake; correct the key it names", file.display())]
-    Parse {
-        /// The file.
-        file: PathBuf,
-        /// Where and what.
-        source: Box<toml::de::Error>,
-    },
-    /// A value that cannot work.
-    #[error("the configuration {} has an unusable {key}; {remedy}", file.display())]
-    Value {
-        /// The file.
-        file: PathBuf,
-        /// Table and key.
-        key: &'static str,
-        /// What to write instead.
-        remedy: &'static str,
-    },
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::path::Path;
+    use vitals::config;
 
     const GOOD: &str = r#"
 [http]
@@ -183,12 +142,12 @@ hpke_key = "hpke.key"
 "#;
 
     fn refusal(text: &str) -> String {
-        vitals::exit::chain(&Config::parse(Path::new("gateway.toml"), text).unwrap_err())
+        vitals::exit::chain(&config::parse::<Config>(Path::new("gateway.toml"), text).unwrap_err())
     }
 
     #[test]
     fn the_shortest_file_is_enough() {
-        let config = Config::parse(Path::new("gateway.toml"), GOOD).unwrap();
+        let config = config::parse::<Config>(Path::new("gateway.toml"), GOOD).unwrap();
         assert_eq!(config.mqtt.group, "gateway");
         assert!(config.ca.is_none());
     }
@@ -196,10 +155,10 @@ hpke_key = "hpke.key"
     #[test]
     fn the_example_is_a_configuration_and_so_is_everything_commented_out_in_it() {
         let example = include_str!("../gateway.example.toml");
-        assert!(Config::parse(Path::new("example"), example).unwrap().ca.is_some());
+        assert!(config::parse::<Config>(Path::new("example"), example).unwrap().ca.is_some());
         let setting = |line: &str| line.strip_prefix("# ").filter(|rest| rest.contains(" = ")).map(str::to_owned);
         let whole: Vec<String> = example.lines().map(|line| setting(line).unwrap_or_else(|| line.to_owned())).collect();
-        let config = Config::parse(Path::new("example"), &whole.join("\n")).unwrap();
+        let config = config::parse::<Config>(Path::new("example"), &whole.join("\n")).unwrap();
         assert_eq!((config.mqtt.group.as_str(), config.log.level.as_str()), ("gateway", "info"));
         assert!(config.http.public_url.is_some());
     }

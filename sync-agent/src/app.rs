@@ -64,13 +64,14 @@ pub enum Command {
 pub fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Run { config } => {
-            let config = Config::load(&config)?;
+            let config: Config = vitals::config::load(&config)?;
             vitals::logging::init(&config.log)?;
             let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
             runtime.context("cannot start the async runtime")?.block_on(serve(config))
         }
         Command::RetryRejected { config } => {
-            let outbox = Config::load(&config)?.device.state_dir.join("outbox.sqlite");
+            let config: Config = vitals::config::load(&config)?;
+            let outbox = config.device.state_dir.join("outbox.sqlite");
             let back = outbox::Outbox::open(&outbox)?.retry_rejected()?;
             println!("{back} rejected messages wait to be sent again");
             Ok(())

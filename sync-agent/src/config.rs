@@ -1,9 +1,10 @@
 //! The sync-agent's configuration file. Every mistake is told with the file, the key and what to do.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::Deserialize;
+use vitals::config::Checked;
 use vitals::logging::LogConfig;
 
 /// The whole file.
@@ -67,65 +68,23 @@ impl Default for DrainConfig {
     }
 }
 
-impl Config {
-    /// Reads and checks a file.
-    ///
-    /// # Errors
-    /// [`ConfigError`].
-    pub fn load(file: &Path) -> Result<Self, ConfigError> {
-        let text =
-            std::fs::read_to_string(file).map_err(|source| ConfigError::Read { file: file.to_owned(), source })?;
-        Self::parse(file, &text)
-    }
-
-    fn parse(file: &Path, text: &str) -> Result<Self, ConfigError> {
-        let config: Self = toml::from_str(text)
-            .map_err(|source| ConfigError::Parse { file: file.to_owned(), source: Box::new(source) })?;
-        let refuse = |key, remedy| Err(ConfigError::Value { file: file.to_owned(), key, remedy });
-        if config.broker.host.is_empty() {
-            return refuse("[broker] host", "give the name in the broker's certificate, such as broker.example.org");
+impl Checked for Config {
+    fn unusable(&self) -> Option<(&'static str, &'static str)> {
+        if self.broker.host.is_empty() {
+            return Some(("[broker] host", "give the name in the broker's certificate, such as broker.example.org"));
         }
-        if !(1..=256).contains(&config.drain.window) {
-            return refuse("[drain] window", "use 1 to 256 messages; 32 suits most lines");
+        if !(1..=256).contains(&self.drain.window) {
+            return Some(("[drain] window", "use 1 to 256 messages; 32 suits most lines"));
         }
-        Ok(config)
+        None
     }
-}
-
-/// A configuration that cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// Not readable.
-    #[error("the configuration {} cannot be read; check --config and the file's permissions", file.display())]
-    Read {
-        /// The file.
-        file: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// Not TOML, or with a key that is missing, unknown or of another type; TOML's words name line and key.
-    #[error("the configuration {} has a mistake; correct the key it names", file.display())]
-    Parse {
-        /// The file.
-        file: PathBuf,
-        /// Where and what.
-        source: Box<toml::de::Error>,
-    },
-    /// A value that cannot work.
-    #[error("the configuration {} has an unusable {key}; {remedy}", file.display())]
-    Value {
-        /// The file.
-        file: PathBuf,
-        /// Table and key.
-        key: &'static str,
-        /// What to write instead.
-        remedy: &'static str,
-    },
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::path::Path;
+    use vitals::config;
 
     const GOOD: &str = r#"
 [device]
@@ -140,7 +99,7 @@ listen = "127.0.0.1:8082"
 
     #[test]
     fn every_mistake_names_the_file_and_the_key() {
-        assert_eq!(Config::parse(Path::new("a.toml"), GOOD).unwrap().drain.window, 32);
+        assert_eq!(config::parse::<Config>(Path::new("a.toml"), GOOD).unwrap().drain.window, 32);
         for (from, to, key) in [
             ("state_dir", "state", "state"),
             ("port = 8883", "port = 0.5", "port"),
@@ -149,7 +108,9 @@ listen = "127.0.0.1:8082"
             ("[http]", "[drain]\nwindow = 257\n[http]", "[drain] window"),
         ] {
             assert!(GOOD.contains(from), "{from}");
-            let words = vitals::exit::chain(&Config::parse(Path::new("a.toml"), &GOOD.replace(from, to)).unwrap_err());
+            let words = vitals::exit::chain(
+                &config::parse::<Config>(Path::new("a.toml"), &GOOD.replace(from, to)).unwrap_err(),
+            );
             assert!(words.contains("a.toml") && words.contains(key), "{key}: {words}");
         }
     }

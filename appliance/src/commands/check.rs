@@ -12,7 +12,7 @@ use crate::privacy::PseudonymKey;
 const MISTAKES: u8 = 2;
 
 pub(super) fn run(file: &Path) -> anyhow::Result<ExitCode> {
-    let config = Config::load(file)?;
+    let config: Config = vitals::config::load(file)?;
     let mistakes = mistakes(&config);
     for mistake in &mistakes {
         eprintln!("hilum-appliance: {}: {mistake}", file.display());
