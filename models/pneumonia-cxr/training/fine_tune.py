@@ -17,7 +17,7 @@ import torch.nn.functional as F
 
 from augment import exposure, jitter
 from dataset import DATA, Split, folds, load
-from pretrained import PretrainedNetwork
+from pretrained import FROZEN, PretrainedNetwork
 from train import AVERAGING, BATCH, FOLDS, MIXING, SEED, SMOOTHING, _film, _keep, _natives
 
 VIEWS = 5
@@ -82,7 +82,7 @@ def train(
     )
     classes = [np.flatnonzero(chosen & (split.labels == label)) for label in (0, 1)]
     steps = EPOCHS * int(chosen.sum()) // BATCH
-    learnt = [p for part in [network._blocks[5:], network.mix, network.norm, network.evidence] for p in part.parameters()]
+    learnt = [p for part in [network._blocks[FROZEN:], network.mix, network.norm, network.evidence] for p in part.parameters()]
     optimiser = torch.optim.AdamW(learnt, lr=PEAK_RATE, weight_decay=WEIGHT_DECAY)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, PEAK_RATE, total_steps=steps, pct_start=0.15)
     began, mean = time.monotonic(), 0.7
