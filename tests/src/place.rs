@@ -52,6 +52,12 @@ pub fn bundle() -> PathBuf {
     std::env::var_os("HILUM_BUNDLE").map_or_else(own, PathBuf::from)
 }
 
+/// The Python of one of the environments that `cargo xtask setup` makes.
+#[must_use]
+pub fn python(environment: &str) -> PathBuf {
+    workshop().join("python").join(environment).join("bin/python")
+}
+
 /// The dashboard's built files.
 #[must_use]
 pub fn dashboard() -> PathBuf {

@@ -48,9 +48,10 @@ const NEEDS: &[Need] = &[
     need("postgresql", Sign::Folder("/usr/lib/postgresql"), For::Test),
     need("postgresql-client", Sign::Program("psql"), For::Test),
     need("redis-server", Sign::Program("redis-server"), For::Test),
-    need("mosquitto-clients", Sign::Program("mosquitto_pub"), For::Test),
     need("dcmtk", Sign::Program("storescu"), For::Test),
     need("dicom3tools", Sign::Program("dciodvfy"), For::Test),
+    need("libgdcm-tools", Sign::Program("gdcmconv"), For::Test),
+    need("orthanc", Sign::Program("Orthanc"), For::Test),
     need("chromium", Sign::Program("chromium"), For::Test),
     // A browser without a font shows a page without words.
     need("fonts-dejavu-core", Sign::File("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf"), For::Test),

@@ -24,6 +24,7 @@ const ENVIRONMENTS: &[Environment] = &[
         requirements: &[("k8s/requirements.txt", &[]), ("k8s/requirements-kubectl.txt", &["--no-deps"])],
     },
     Environment { name: "yocto", requirements: &[("yocto/requirements.txt", &[])] },
+    Environment { name: "dicom", requirements: &[("tests/dicom/requirements.txt", &[])] },
     Environment { name: "packaging", requirements: &[("packaging/requirements.txt", &[])] },
 ];
 
