@@ -70,7 +70,7 @@ fn show(steps: &mut Steps, arguments: &DemoArguments, house: &mut House, stop: &
     let outcome = watch::until_done(house, &api, batch, stop)?;
     summary::print(&outcome);
     if let Some(file) = &arguments.compare {
-        compare::print(file, &outcome.accounts)?;
+        compare::print(file, &outcome.accounts, compare::threshold(&house.hospital.plan.bundle)?)?;
     }
     if let Some(file) = &arguments.csv {
         table::write_csv(file, &outcome.accounts)?;

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use clap::Parser;
 
 mod app;
-mod auc;
 mod demo;
+mod quality;
 mod setup;
 mod shell;
 mod step;

@@ -6,7 +6,11 @@ use std::path::Path;
 use anyhow::{Context, bail};
 
 use super::ledger::Account;
-use crate::auc::auc;
+use crate::quality::{Answer, Quality};
+
+/// Most that a figure of the whole chain may differ from the training script's: one call in five hundred films. The two
+/// share no code: theirs is numpy and Python's ONNX Runtime, ours DICOM, our grey scale, our resampling.
+const AGREEMENT: f64 = 0.002;
 
 /// What the training script says of one image.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -15,31 +19,57 @@ struct Prediction {
     positive: bool,
 }
 
-/// Compares the images that both have read, by their file names, and prints both AUCs and the largest difference.
+/// Compares the images that both have read, by their file names: AUC, sensitivity, specificity, calibration error, and the
+/// largest difference of one probability. `threshold` is the operating point's, for the script's side.
 ///
 /// # Errors
-/// Where the file is no table of predictions, or has none of the images.
-pub(crate) fn print(file: &Path, accounts: &[Account]) -> anyhow::Result<()> {
+/// Where the file is no table of predictions or has none of the images, or where a figure differs by more than
+/// [`AGREEMENT`].
+pub(crate) fn print(file: &Path, accounts: &[Account], threshold: f64) -> anyhow::Result<()> {
     let text = std::fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?;
     let predictions = parse(&text).with_context(|| format!("{} is no table of predictions", file.display()))?;
-    let pairs: Vec<(f64, Prediction)> = accounts.iter().filter_map(|account| pair(account, &predictions)).collect();
+    let pairs: Vec<(Answer, Answer)> =
+        accounts.iter().filter_map(|account| pair(account, &predictions, threshold)).collect();
     if pairs.is_empty() {
         bail!("{} names none of these images", file.display());
     }
-    let ours: Vec<(f64, bool)> = pairs.iter().map(|(ours, theirs)| (*ours, theirs.positive)).collect();
-    let theirs: Vec<(f64, bool)> = pairs.iter().map(|(_, theirs)| (theirs.probability, theirs.positive)).collect();
-    let largest = pairs.iter().map(|(ours, theirs)| (ours - theirs.probability).abs()).fold(0.0, f64::max);
+    let (ours, theirs): (Vec<Answer>, Vec<Answer>) = pairs.iter().copied().unzip();
+    let largest = pairs.iter().map(|(ours, theirs)| (ours.probability - theirs.probability).abs()).fold(0.0, f64::max);
     println!("\nAgainst the training script's predictions, {} images:", pairs.len());
-    if let Some((ours, theirs)) = auc(&ours).zip(auc(&theirs)) {
-        println!("  AUC {ours:.4} through the chain, {theirs:.4} by the script, {:+.4}", ours - theirs);
-    }
     println!("  largest difference of one probability {largest:.4}");
+    let Some((ours, theirs)) = Quality::of(&ours).zip(Quality::of(&theirs)) else { return Ok(()) };
+    let mut apart = Vec::new();
+    for ((name, ours), (_, theirs)) in ours.named().into_iter().zip(theirs.named()) {
+        println!("  {name:<12}{ours:.4} through the chain, {theirs:.4} by the script, {:+.4}", ours - theirs);
+        if (ours - theirs).abs() > AGREEMENT {
+            apart.push(name);
+        }
+    }
+    if !apart.is_empty() {
+        bail!("{} through the chain differ from the script's by more than {AGREEMENT}", apart.join(", "));
+    }
     Ok(())
 }
 
-fn pair(account: &Account, predictions: &HashMap<String, Prediction>) -> Option<(f64, Prediction)> {
-    let probability = account.result.as_ref()?.probability?;
-    predictions.get(base(&account.film.name)).map(|prediction| (probability, *prediction))
+/// The threshold in force: the bundle's first operating point.
+///
+/// # Errors
+/// Where the bundle has no readable manifest.
+pub(crate) fn threshold(bundle: &Path) -> anyhow::Result<f64> {
+    let file = bundle.join("manifest.json");
+    let text = std::fs::read_to_string(&file).with_context(|| format!("{} cannot be read", file.display()))?;
+    let manifest: serde_json::Value = serde_json::from_str(&text)?;
+    let threshold = manifest.pointer("/operating_points/0/threshold").and_then(serde_json::Value::as_f64);
+    threshold.with_context(|| format!("{} has no operating point", file.display()))
+}
+
+/// Our answer and theirs for one image.
+fn pair(account: &Account, predictions: &HashMap<String, Prediction>, threshold: f64) -> Option<(Answer, Answer)> {
+    let result = account.result.as_ref()?;
+    let (probability, called) = (result.probability?, result.finding.as_deref()? == "positive");
+    let Prediction { probability: said, positive: truth } = *predictions.get(base(&account.film.name))?;
+    let theirs = Answer { probability: said, called: said >= threshold, truth };
+    Some((Answer { probability, called, truth }, theirs))
 }
 
 /// The table that `models/pneumonia-cxr/training/evaluate.py` writes: `file,label,logit,probability`.

@@ -8,7 +8,7 @@ use lab::journal::Waiting;
 use super::ledger::{Account, Place};
 use super::table;
 use super::watch::Outcome;
-use crate::auc::auc;
+use crate::quality::auc;
 
 /// Whether every image's result is receipted, in the store, and visible.
 #[must_use]
