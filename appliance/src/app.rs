@@ -21,13 +21,15 @@ use vitals::health::{Health, Part};
 use vitals::{listen, notify, shutdown};
 
 use crate::config::Config;
-use crate::dicom::{Listener, Refusals, Rules, StoreRoom, Timeouts};
+use crate::dicom::{Listener, Rules, Timeouts};
 use crate::health::{self, Status, levels};
+use crate::intake::Intake;
 use crate::journal::{Journal, Levels};
 use crate::lock::StateLock;
 use crate::pipeline::Pipeline;
 use crate::privacy::{Privacy, PseudonymKey};
 use crate::quarantine::Quarantine;
+use crate::refusals::Refusals;
 use crate::retention;
 use crate::spool::{Spool, recovery};
 use crate::world::World;
@@ -191,7 +193,7 @@ fn pipeline(config: &Config, reader: Reader, privacy: Privacy, state: &State, sh
 }
 
 fn listener(config: &Config, state: &State, shared: &Shared) -> Listener {
-    let room = StoreRoom {
+    let intake = Intake {
         spool: state.spool.clone(),
         journal: state.journal.clone(),
         arrived: Arc::clone(&shared.arrived),
@@ -202,7 +204,7 @@ fn listener(config: &Config, state: &State, shared: &Shared) -> Listener {
     };
     Listener {
         rules: Rules { ae_title: config.dicom.ae_title.clone(), allow: config.dicom.allow.clone() },
-        room: Arc::new(room),
+        intake: Arc::new(intake),
         max_associations: config.dicom.max_associations,
         timeouts: Timeouts::default(),
     }

@@ -2,18 +2,18 @@
 //! pixels, and says success only for what is durable and journalled.
 //!
 //! ```text
-//! listener ─▶ acceptance (who, with what) ─▶ association (one table) ─▶ store (spool, journal, status)
+//! listener ─▶ acceptance (who, with what) ─▶ association (one table) ─▶ store ─▶ crate::intake
 //!                                                └─ pdu_stream, dimse: bytes to types and back
 //! ```
 
 pub mod acceptance;
 mod ae_title;
 mod association;
+pub mod commitment;
 pub mod dimse;
 pub mod identity;
 mod listener;
 mod pdu_stream;
-mod refusals;
 pub mod scu;
 pub mod status;
 mod store;
@@ -28,9 +28,7 @@ use serde::Deserialize;
 pub use acceptance::{AllowedScanner, Rules};
 pub use ae_title::{AeTitle, InvalidAeTitle};
 pub use listener::Listener;
-pub use refusals::{Refusal, Refusals};
 pub use status::Status;
-pub use store::StoreRoom;
 pub use uid::{InvalidUid, Uid};
 
 /// `[dicom]` of the configuration.

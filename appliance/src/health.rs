@@ -17,8 +17,9 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use vitals::health::Health;
 
-use crate::dicom::{AeTitle, Refusals};
+use crate::dicom::AeTitle;
 use crate::journal::Levels;
+use crate::refusals::Refusals;
 use crate::world::World;
 
 /// What the status page shows. Clones share it.

@@ -162,6 +162,8 @@ impl Journal {
 /// [`NewInstance`] that owns its words, to cross threads.
 #[derive(Clone, Debug)]
 pub struct NewImage {
+    /// See [`NewInstance::sop_class`].
+    pub sop_class: String,
     /// See [`NewInstance::sop_instance`].
     pub sop_instance: String,
     /// See [`NewInstance::digest`].
@@ -181,6 +183,7 @@ pub struct NewImage {
 impl NewImage {
     fn as_new(&self) -> NewInstance<'_> {
         NewInstance {
+            sop_class: &self.sop_class,
             sop_instance: &self.sop_instance,
             digest: self.digest,
             file: &self.file,

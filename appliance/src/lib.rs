@@ -2,10 +2,10 @@
 //! the sync-agent does, from the outbox.
 //!
 //! ```text
-//! scanner ─▶ dicom ─▶ spool + journal ─▶ success status
-//!                          └─▶ pipeline ─▶ reader ─▶ privacy ─▶ result_record ─▶ journal (outbox)
+//! scanner ─▶ dicom ─▶ intake ─▶ spool + journal ─▶ success status
+//!                                     └─▶ pipeline ─▶ reader ─▶ privacy ─▶ result_record ─▶ journal (outbox)
 //! ```
-//! Invariants: a success status means that the file, its folder and its journal row are durable ([`dicom`]); every
+//! Invariants: a success status means that the file, its folder and its journal row are durable ([`intake`]); every
 //! acknowledged image gets exactly one result ([`journal`]); nothing leaves but through [`privacy`].
 
 pub mod app;
@@ -13,11 +13,13 @@ pub mod commands;
 pub mod config;
 pub mod dicom;
 pub mod health;
+pub mod intake;
 pub mod journal;
 pub mod lock;
 pub mod pipeline;
 pub mod privacy;
 pub mod quarantine;
+pub mod refusals;
 pub mod result_record;
 pub mod retention;
 pub mod spool;

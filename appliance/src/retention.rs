@@ -67,6 +67,7 @@ mod tests {
             let file = format!("{number}.dcm");
             std::fs::write(spool.path(&file), b"x").unwrap();
             let image = NewImage {
+                sop_class: "1.2".into(),
                 sop_instance: format!("1.{number}"),
                 digest: [number; 32],
                 file,

@@ -202,6 +202,7 @@ fn an_acknowledged_image_that_can_never_be_read_is_answered_all_the_same() {
     let mut outbox = lab.outbox();
     for (number, file) in ["gone.dcm", "deadly.dcm"].into_iter().enumerate() {
         let image = NewInstance {
+            sop_class: "1.2",
             sop_instance: file,
             digest: [number as u8; 32],
             file,

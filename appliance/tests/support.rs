@@ -12,8 +12,10 @@ use std::time::{Duration, Instant};
 use appliance::dicom::acceptance::APPLICATION_CONTEXT;
 use appliance::dicom::dimse::Response;
 use appliance::dicom::scu::{Sent, send_all};
-use appliance::dicom::{AllowedScanner, Listener, Refusals, Rules, StoreRoom, Timeouts};
+use appliance::dicom::{AllowedScanner, Listener, Rules, Timeouts};
+use appliance::intake::Intake;
 use appliance::journal::Journal;
+use appliance::refusals::Refusals;
 use appliance::spool::Spool;
 use appliance::world::World;
 use outbox::Outbox;
@@ -36,10 +38,10 @@ impl Scp {
         Self::with(|_, _| {})
     }
 
-    pub(crate) fn with(change: impl FnOnce(&mut Listener, &mut StoreRoom)) -> Self {
+    pub(crate) fn with(change: impl FnOnce(&mut Listener, &mut Intake)) -> Self {
         let state = tempfile::tempdir().unwrap();
         let refusals = Refusals::default();
-        let room = || StoreRoom {
+        let intake = || Intake {
             spool: Spool::open(&state.path().join("spool")).unwrap(),
             journal: Journal::start(Outbox::open(&state.path().join("outbox.sqlite")).unwrap()).unwrap(),
             arrived: Arc::default(),
@@ -50,13 +52,13 @@ impl Scp {
         let allow = vec![AllowedScanner { ae_title: "XR-ROOM-1".parse().unwrap(), address: None }];
         let mut listener = Listener {
             rules: Rules { ae_title: "HILUM".parse().unwrap(), allow },
-            room: Arc::new(room()),
+            intake: Arc::new(intake()),
             max_associations: 4,
             timeouts: Timeouts::default(),
         };
-        let mut changed = room();
+        let mut changed = intake();
         change(&mut listener, &mut changed);
-        listener.room = Arc::new(changed);
+        listener.intake = Arc::new(changed);
         let runtime = Runtime::new().unwrap();
         let socket = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
         let (address, stop) = (socket.local_addr().unwrap(), CancellationToken::new());

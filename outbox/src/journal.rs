@@ -14,6 +14,8 @@ pub struct InstanceId(pub i64);
 /// An image about to be acknowledged; its file is already durable in the spool.
 #[derive(Clone, Debug)]
 pub struct NewInstance<'a> {
+    /// SOP Class UID (0008,0016), trimmed.
+    pub sop_class: &'a str,
     /// SOP Instance UID (0008,0018), trimmed.
     pub sop_instance: &'a str,
     /// SHA-256 of the dataset as received: tells a resend from another image under the same UID.
@@ -103,8 +105,8 @@ impl Outbox {
         }
         transaction
             .prepare_cached(
-                "INSERT INTO instance (sop_instance, digest, file, source, received_ms, receive_ms, traceparent)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                "INSERT INTO instance (sop_instance, digest, file, source, received_ms, receive_ms, traceparent, sop_class)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
             )
             .and_then(|mut insert| {
                 insert.execute(params![
@@ -114,7 +116,8 @@ impl Outbox {
                     new.source,
                     new.received_ms,
                     new.receive_ms,
-                    new.traceparent
+                    new.traceparent,
+                    new.sop_class
                 ])
             })
             .map_err(&sql)?;

@@ -7,7 +7,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use crate::OutboxError;
 
 /// Step n brings `user_version` from n to n + 1.
-const STEPS: [&str; 2] = [
+const STEPS: [&str; 3] = [
     "
     CREATE TABLE instance (
         id            INTEGER PRIMARY KEY,
@@ -50,6 +50,10 @@ const STEPS: [&str; 2] = [
     CREATE INDEX message_levels      ON message (state, created_ms);
     CREATE INDEX instance_levels     ON instance (state);
     CREATE INDEX instance_file       ON instance (file)              WHERE file IS NOT NULL;
+",
+    // Rows from before this step don't say it.
+    "
+    ALTER TABLE instance ADD COLUMN sop_class TEXT;
 ",
 ];
 

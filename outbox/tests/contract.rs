@@ -19,6 +19,7 @@ fn open(folder: &Path) -> Outbox {
 
 fn image(sop_instance: &str, content: u8) -> NewInstance<'_> {
     NewInstance {
+        sop_class: "1.2",
         sop_instance,
         digest: [content; 32],
         file: "a.dcm",

@@ -55,6 +55,7 @@ fn write(outbox: &mut Outbox, model: &mut Model, priority: Priority) {
     model.written += 1;
     let number = model.written;
     let new = NewInstance {
+        sop_class: "1.2",
         sop_instance: &number.to_string(),
         digest: [0; 32],
         file: "f",

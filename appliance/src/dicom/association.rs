@@ -12,8 +12,9 @@ use tokio_util::sync::CancellationToken;
 use super::acceptance::Context;
 use super::dimse::{self, DimseError, Kind, Request};
 use super::pdu_stream::{PduError, PduStream};
-use super::store::{Caller, Incoming, StoreRoom, report};
+use super::store::{Caller, Storing, report};
 use super::{Status, Timeouts};
+use crate::intake::Intake;
 
 /// Time for a peer to close after the last word.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -25,7 +26,7 @@ pub(super) struct Association<S> {
     /// Longest PDU that the peer takes; 0 where it names no limit.
     pub(super) peer_limit: u32,
     pub(super) caller: Caller,
-    pub(super) room: Arc<StoreRoom>,
+    pub(super) intake: Arc<Intake>,
     pub(super) timeouts: Timeouts,
 }
 
@@ -70,7 +71,7 @@ enum Phase {
 
 /// Where a dataset goes.
 enum Sink {
-    Store(Box<Incoming>),
+    Store(Box<Storing>),
     /// It belongs to something that is refused; this is said after its last fragment.
     Nowhere(Status),
 }
@@ -156,8 +157,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Association<S> {
                 }
             }
             (Phase::Dataset { context, request, mut sink }, Data) if context == id => {
-                if let Sink::Store(incoming) = &mut sink {
-                    incoming.take(&value.data).await;
+                if let Sink::Store(storing) = &mut sink {
+                    storing.take(&value.data).await;
                 }
                 if value.is_last {
                     self.stored(context, &request, sink).await
@@ -181,13 +182,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Association<S> {
             (Kind::Cancel, _) => return Ok(Phase::awaiting()),
             (Kind::Echo, false) => return self.answer(id, &request, Status::SUCCESS).await,
             (Kind::Store, false) => {
-                report(&self.room, &self.caller, Status::NO_DATASET);
+                report(&self.intake, &self.caller, Status::NO_DATASET);
                 return self.answer(id, &request, Status::NO_DATASET).await;
             }
             (Kind::Other(_), false) => return self.answer(id, &request, Status::UNRECOGNIZED_OPERATION).await,
             (Kind::Store, true) => {
-                let incoming = Incoming::begin(Arc::clone(&self.room), self.caller.clone(), &request, context).await;
-                Sink::Store(Box::new(incoming))
+                let storing = Storing::begin(&self.intake, &self.caller, &request, context).await;
+                Sink::Store(Box::new(storing))
             }
             (Kind::Echo | Kind::Other(_), true) => Sink::Nowhere(Status::UNRECOGNIZED_OPERATION),
         };
@@ -196,7 +197,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Association<S> {
 
     async fn stored(&mut self, id: u8, request: &Request, sink: Sink) -> Result<Phase, Break> {
         let status = match sink {
-            Sink::Store(incoming) => incoming.finish().await,
+            Sink::Store(storing) => storing.finish(&self.intake, &self.caller).await,
             Sink::Nowhere(status) => status,
         };
         self.answer(id, request, status).await

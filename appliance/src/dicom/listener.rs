@@ -20,8 +20,9 @@ use tracing::Instrument;
 use super::acceptance::{APPLICATION_CONTEXT, Context, Rejection, Rules, negotiate};
 use super::association::Association;
 use super::pdu_stream::{PduError, PduStream};
-use super::store::{Caller, StoreRoom};
+use super::store::Caller;
 use super::{AeTitle, Timeouts, syntax};
+use crate::intake::Intake;
 use crate::spool::part10::{IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION};
 
 /// Maximum length announced for P-DATA-TF PDUs, bytes (PS3.8 D.1): what dcmtk and most modalities use at most.
@@ -39,8 +40,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 pub struct Listener {
     /// Who may call.
     pub rules: Rules,
-    /// What storing needs.
-    pub room: Arc<StoreRoom>,
+    /// Where objects go.
+    pub intake: Arc<Intake>,
     /// Associations at the same time.
     pub max_associations: usize,
     /// See [`Timeouts`].
@@ -88,7 +89,7 @@ impl Door {
     async fn connection(self: Arc<Self>, socket: TcpStream, from: SocketAddr, seat: CancellationToken) {
         // Answers are small and each is awaited by the scanner.
         let _ = socket.set_nodelay(true);
-        let traceparent = self.listener.room.world.trace();
+        let traceparent = self.listener.intake.world.trace();
         let span = tracing::info_span!("association", trace = %traceparent, peer = %from.ip());
         self.negotiate(socket, from.ip(), traceparent, &seat).instrument(span).await;
     }
@@ -151,8 +152,8 @@ impl Door {
         }
         tracing::info!(source = %caller.title, contexts = contexts.len(), "association accepted");
         gauge!("dicom_associations_open").increment(1);
-        let (room, timeouts) = (Arc::clone(&self.listener.room), self.listener.timeouts);
-        let association = Association { stream, contexts, peer_limit: peer_limit(request), caller, room, timeouts };
+        let (intake, timeouts) = (Arc::clone(&self.listener.intake), self.listener.timeouts);
+        let association = Association { stream, contexts, peer_limit: peer_limit(request), caller, intake, timeouts };
         let end = association.serve(&self.stop).await;
         gauge!("dicom_associations_open").decrement(1);
         tracing::info!(end = end.label(), "association ended");
@@ -171,7 +172,7 @@ impl Door {
             caller.title,
             taken.join("; ")
         );
-        self.listener.room.refusals.note((self.listener.room.world.now_ms)(), words);
+        self.listener.intake.refusals.note((self.listener.intake.world.now_ms)(), words);
     }
 
     async fn reject(
@@ -181,10 +182,10 @@ impl Door {
         from: IpAddr,
         seat: &CancellationToken,
     ) {
-        let room = &self.listener.room;
+        let intake = &self.listener.intake;
         let words = rejection.words(&self.listener.rules.ae_title, from);
         tracing::warn!(reason = rejection.label(), words, "association rejected");
-        room.refusals.note((room.world.now_ms)(), words);
+        intake.refusals.note((intake.world.now_ms)(), words);
         count(rejection.label());
         if stream.write(&Pdu::AssociationRJ(rejection.answer())).await.is_ok() {
             self.wait_for_close(stream, seat).await;
@@ -195,10 +196,10 @@ impl Door {
         if matches!(error, PduError::Socket(_)) {
             return count("closed_early");
         }
-        let room = &self.listener.room;
+        let intake = &self.listener.intake;
         tracing::warn!(error = %error, "connection turned away");
-        room.refusals.note(
-            (room.world.now_ms)(),
+        intake.refusals.note(
+            (intake.world.now_ms)(),
             format!("A connection from {} was turned away: {error}.", from.to_canonical()),
         );
         self.turn_away(stream, "not_dicom", seat).await;

@@ -165,8 +165,8 @@ mod tests {
     use vitals::health::Health;
 
     use super::*;
-    use crate::dicom::Refusals;
     use crate::journal::Levels;
+    use crate::refusals::Refusals;
     use crate::world::World;
 
     #[test]

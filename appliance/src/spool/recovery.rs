@@ -92,6 +92,7 @@ mod tests {
 
     fn accept(journal: &mut Outbox, received: &super::super::Received) {
         let new = NewInstance {
+            sop_class: "1.2",
             sop_instance: "1.3",
             digest: received.digest,
             file: &received.name,

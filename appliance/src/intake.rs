@@ -1,0 +1,294 @@
+//! How an image comes into the house, whatever brought it: bytes to the spool, the dataset's own identifiers compared with
+//! the announced ones, a row in the journal. It knows no protocol; each face maps [`Refusal`] to its own words.
+//!
+//! ```text
+//! C-STORE ──┐
+//! STOW-RS ──┼─▶ begin ─▶ take … take ─▶ finish ─▶ Stored: file, folder and journal row are durable
+//! folder  ──┘                              └────▶ Refusal: nothing is kept
+//! ```
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use metrics::counter;
+use outbox::{Accepted, InstanceId};
+use tokio::sync::Notify;
+
+use crate::dicom::{AeTitle, Uid, identity};
+use crate::journal::{Journal, JournalError, NewImage};
+use crate::refusals::Refusals;
+use crate::spool::{FileMeta, Received, Spool, SpoolError, Writer};
+use crate::world::World;
+
+/// Bytes gathered before they go to the disk: large enough that the switch to a blocking thread (some 10 µs) does not
+/// count, small enough that sixteen associations hold 16 MB.
+const PIECE: usize = 1 << 20;
+
+/// What receiving needs; shared by all who receive.
+pub struct Intake {
+    /// Where files go.
+    pub spool: Spool,
+    /// Where acknowledged images are noted.
+    pub journal: Journal,
+    /// Told of each new image.
+    pub arrived: Arc<Notify>,
+    /// Where refusals are noted.
+    pub refusals: Refusals,
+    /// Clock and dice.
+    pub world: World,
+    /// Bytes that an object may have.
+    pub longest_object: u64,
+}
+
+/// Where an image comes from.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    /// The name that its result bears: a calling AE title, or the one that the configuration gives to a folder or a client.
+    pub source: AeTitle,
+    /// W3C trace context of what brought it.
+    pub traceparent: String,
+}
+
+/// What an image is said to be before its first byte.
+#[derive(Clone, Debug)]
+pub struct Announced {
+    /// SOP Class UID.
+    pub class: Uid,
+    /// SOP Instance UID.
+    pub instance: Uid,
+    /// Transfer syntax of the dataset; one of [`crate::dicom::syntax::TRANSFER_SYNTAXES`].
+    pub transfer_syntax: &'static str,
+}
+
+/// An image that is durable and owed a result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stored {
+    /// Never seen before.
+    New,
+    /// The same bytes are held already, or were; they are kept once.
+    Again,
+    /// The same bytes once more, and they took the place of an unread file that was lost.
+    Restored,
+    /// Other bytes under a known SOP Instance UID; both are kept and read.
+    Conflicting,
+}
+
+/// Why an image was not taken. Nothing of it is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// More bytes than [`Intake::longest_object`].
+    #[error("the object is larger than this appliance accepts")]
+    TooLarge,
+    /// The disk or the database is full.
+    #[error("the disk of the appliance is full; free space and send again")]
+    DiskFull,
+    /// The dataset is another object than was announced.
+    #[error("the UIDs in the dataset differ from the announced ones")]
+    Mismatch,
+    /// It could not be made durable for another reason, which the log has.
+    #[error("the appliance could not store the object; its log has the reason")]
+    Failed,
+}
+
+/// One object being received. Dropped before the end, it leaves nothing.
+pub struct Incoming {
+    intake: Arc<Intake>,
+    origin: Origin,
+    began: Instant,
+    began_ms: i64,
+    stage: Stage,
+}
+
+enum Stage {
+    /// Bytes go to the spool.
+    Writing { announced: Announced, writer: Box<Writer>, gathered: Vec<u8> },
+    /// Bytes are thrown away until the last, and then this is said.
+    Refused(Refusal),
+}
+
+impl Intake {
+    /// Begins before any byte of the dataset.
+    pub async fn begin(self: &Arc<Self>, origin: Origin, announced: Announced) -> Incoming {
+        let (began, began_ms) = (Instant::now(), (self.world.now_ms)());
+        let stage = self.open(&origin, announced).await.unwrap_or_else(Stage::Refused);
+        Incoming { intake: Arc::clone(self), origin, began, began_ms, stage }
+    }
+
+    async fn open(&self, origin: &Origin, announced: Announced) -> Result<Stage, Refusal> {
+        let (spool, name, source) = (self.spool.clone(), self.world.uuid(), origin.source.clone());
+        blocking(move || {
+            let meta = FileMeta {
+                sop_class: announced.class.as_str(),
+                sop_instance: announced.instance.as_str(),
+                transfer_syntax: announced.transfer_syntax,
+                source: source.as_str(),
+            };
+            let writer = Box::new(spool.create(name, &meta).map_err(|error| refusal(&error))?);
+            Ok(Stage::Writing { announced, writer, gathered: Vec::new() })
+        })
+        .await
+    }
+}
+
+impl Incoming {
+    /// Takes the next bytes of the dataset, as many as there are.
+    pub async fn take(&mut self, fragment: &[u8]) {
+        let Stage::Writing { writer, gathered, .. } = &mut self.stage else { return };
+        if writer.bytes() + (gathered.len() + fragment.len()) as u64 > self.intake.longest_object {
+            self.stage = Stage::Refused(Refusal::TooLarge);
+            return;
+        }
+        gathered.extend_from_slice(fragment);
+        if gathered.len() >= PIECE {
+            self.flush().await;
+        }
+    }
+
+    /// Ends with the last byte: success is said in this one place, after file, folder and journal row are durable.
+    ///
+    /// # Errors
+    /// [`Refusal`]; it may have come about at any byte before.
+    pub async fn finish(mut self) -> Result<Stored, Refusal> {
+        self.flush().await;
+        match std::mem::replace(&mut self.stage, Stage::Refused(Refusal::Failed)) {
+            Stage::Refused(refusal) => Err(refusal),
+            Stage::Writing { announced, writer, .. } => self.keep(announced, writer).await,
+        }
+    }
+
+    async fn flush(&mut self) {
+        let stage = std::mem::replace(&mut self.stage, Stage::Refused(Refusal::Failed));
+        self.stage = match stage {
+            Stage::Writing { announced, mut writer, mut gathered } => {
+                let written = blocking(move || {
+                    writer.write(&gathered).map_err(|error| refusal(&error))?;
+                    gathered.clear();
+                    Ok((writer, gathered))
+                });
+                match written.await {
+                    Ok((writer, gathered)) => Stage::Writing { announced, writer, gathered },
+                    Err(refusal) => Stage::Refused(refusal),
+                }
+            }
+            refused @ Stage::Refused(_) => refused,
+        };
+    }
+
+    /// File, folder, identity, journal row: success only after all of them.
+    async fn keep(&self, announced: Announced, writer: Box<Writer>) -> Result<Stored, Refusal> {
+        let received = blocking(move || writer.finish().map_err(|error| refusal(&error))).await?;
+        if !announced.is_in(&received) {
+            self.discard(received.name).await;
+            return Err(Refusal::Mismatch);
+        }
+        let image = NewImage {
+            sop_class: announced.class.as_str().to_owned(),
+            sop_instance: announced.instance.as_str().to_owned(),
+            digest: received.digest,
+            file: received.name.clone(),
+            source: self.origin.source.as_str().to_owned(),
+            received_ms: self.began_ms,
+            receive_ms: self.began.elapsed().as_secs_f64() * 1e3,
+            traceparent: self.origin.traceparent.clone(),
+        };
+        let stored = match self.intake.journal.accept(image).await {
+            Ok(Accepted::New(_)) => Stored::New,
+            Ok(Accepted::Conflicting(_)) => self.conflicting(),
+            Ok(Accepted::Again(id)) => match self.restore(id, &received.name).await {
+                Ok(true) => Stored::Restored,
+                Ok(false) => {
+                    self.discard(received.name).await;
+                    Stored::Again
+                }
+                Err(error) => return Err(self.not_journalled(&error, received.name).await),
+            },
+            Err(error) => return Err(self.not_journalled(&error, received.name).await),
+        };
+        self.tell(stored);
+        Ok(stored)
+    }
+
+    fn conflicting(&self) -> Stored {
+        let words = "sent different images under one SOP Instance UID; both are kept and read. Look at how identifiers \
+                     are made there.";
+        self.intake.refusals.note(self.began_ms, format!("{} {words}", self.origin.source));
+        tracing::warn!(source = %self.origin.source, "another image under a known identifier; both are kept");
+        Stored::Conflicting
+    }
+
+    /// True where an unread image's file is gone from the spool, and the one sent again takes its place.
+    async fn restore(&self, id: InstanceId, name: &str) -> Result<bool, JournalError> {
+        let journal = &self.intake.journal;
+        if let Some(earlier) = journal.file_of(id).await? {
+            let path = self.intake.spool.path(&earlier);
+            // A file system that does not say is no proof that the file is gone; the image is read, or reported, from there.
+            let there = blocking(move || Ok(path.try_exists().unwrap_or(true))).await;
+            if there.unwrap_or(true) {
+                return Ok(false);
+            }
+        }
+        let restored = journal.replace_file(id, name.to_owned()).await?;
+        if restored {
+            tracing::warn!("an unread image's file was gone; it is read from the copy that was sent again");
+        }
+        Ok(restored)
+    }
+
+    /// A full disk has written no row, and its file must go. After any other error the row may have been written all the
+    /// same, so the file stays: the next start removes it if no row names it.
+    async fn not_journalled(&self, error: &JournalError, name: String) -> Refusal {
+        tracing::error!(error = vitals::exit::chain(error), "an image could not be journalled");
+        if error.is_full() {
+            self.discard(name).await;
+            return Refusal::DiskFull;
+        }
+        Refusal::Failed
+    }
+
+    fn tell(&self, stored: Stored) {
+        counter!("dicom_instances_total", "kind" => stored.label()).increment(1);
+        if stored != Stored::Again {
+            self.intake.arrived.notify_one();
+        }
+    }
+
+    async fn discard(&self, name: String) {
+        let spool = self.intake.spool.clone();
+        // What cannot be removed now is removed at the next start: no journal row names it.
+        let _ = blocking(move || spool.remove(&name).map_err(|error| refusal(&error))).await;
+    }
+}
+
+impl Announced {
+    /// What the dataset states of itself is what was announced; what it does not state contradicts nothing.
+    fn is_in(&self, received: &Received) -> bool {
+        let [class, instance] = identity::stated(&received.head, self.transfer_syntax);
+        class.is_none_or(|stated| stated == self.class.as_str())
+            && instance.is_none_or(|stated| stated == self.instance.as_str())
+    }
+}
+
+impl Stored {
+    /// For metrics.
+    fn label(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Again => "again",
+            Self::Restored => "restored",
+            Self::Conflicting => "conflicting",
+        }
+    }
+}
+
+/// Runs disk work where it may block.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Refusal> + Send + 'static) -> Result<T, Refusal> {
+    tokio::task::spawn_blocking(work).await.unwrap_or(Err(Refusal::Failed))
+}
+
+fn refusal(error: &SpoolError) -> Refusal {
+    tracing::error!(error = vitals::exit::chain(error), "an image could not be stored");
+    match error {
+        SpoolError::Full => Refusal::DiskFull,
+        SpoolError::Io { .. } => Refusal::Failed,
+    }
+}
