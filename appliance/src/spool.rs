@@ -83,6 +83,18 @@ impl Spool {
         self.root.join(file)
     }
 
+    /// Opens a file as plaintext Part 10 bytes, standing anywhere; `None` where it is gone.
+    ///
+    /// # Errors
+    /// [`SpoolError::Io`] where the system does not give it: another time it may.
+    pub fn open_plain(&self, file: &str) -> Result<Option<File>, SpoolError> {
+        match File::open(self.path(file)) {
+            Ok(opened) => Ok(Some(opened)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(self.io("open a file")(error)),
+        }
+    }
+
     /// Removes a file that nobody is owed any more; one that is gone already is as good.
     ///
     /// # Errors

@@ -54,7 +54,7 @@ fn inputs(model: &Synthesiser, folder: &Path, count: u32, seed: u64) -> Result<(
         for number in 1..=count {
             let film = model.expose(class, seed_of(seed, number))?;
             dicom::object(&film, number, DicomDate::from_ymd(2026, 1, 1)?)?.write_to_file(file.path())?;
-            let pixels = prepare(file.path(), &Limits::default(), |_| {}).pixels?;
+            let pixels = prepare(&std::fs::read(file.path())?, &Limits::default(), |_| {}).pixels?;
             save(folder, class, number, pixels.input)?;
         }
     }

@@ -37,7 +37,7 @@ fn main() {
     for (file, pneumonia) in test_split(labels) {
         let image = plain::load(&root.join(&file), &Limits::default()).expect("the film is a JPEG or PNG");
         to_dicom(&image, &WrapFacts::default()).unwrap().write_to_file(&scratch).expect("the scratch file is written");
-        let prepared = prepare(&scratch, &Limits::default(), |_| ());
+        let prepared = prepare(&std::fs::read(&scratch).expect("the scratch file is read"), &Limits::default(), |_| ());
         decode_ms.push(prepared.decode_ms);
         let started = Instant::now();
         let input = prepared.pixels.expect("a wrapped film is readable").input;

@@ -1,7 +1,7 @@
 //! One DICOM object or image in, one reading out: pixels, model, inference. It never touches a network or a database.
 //!
 //! ```text
-//! path ─▶ sandbox (child process) ─▶ gate ─▶ batch ─▶ session ─▶ finding ─▶ Reading
+//! file ─▶ sandbox (child process) ─▶ gate ─▶ batch ─▶ session ─▶ finding ─▶ Reading
 //!         decode, grey-scale,         │       one worker thread    calibrated,
 //!         resize, preview             └─▶ Abstained                operating point
 //! ```

@@ -6,6 +6,7 @@ pub mod decode;
 pub mod facts;
 pub mod grayscale;
 pub mod limits;
+mod object;
 pub mod plain;
 pub mod preview;
 pub mod sandbox;
@@ -14,13 +15,13 @@ pub mod tensor;
 pub mod unreadable;
 pub mod wrap;
 
-use std::path::Path;
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
 pub use facts::{Identity, ImageFacts};
 pub use limits::Limits;
+pub use object::{Unavailable, load};
 pub use preview::Preview;
 pub use unreadable::Unreadable;
 
@@ -53,15 +54,15 @@ pub struct Prepared {
     pub about: Option<About>,
     /// The pixels, or why there are none.
     pub pixels: Result<Pixels, Unreadable>,
-    /// Time that reading, decoding, grey-scale, resize and preview took, milliseconds.
+    /// Time that decoding, grey-scale, resize and preview took, milliseconds.
     pub decode_ms: f64,
 }
 
-/// Opens, decodes and prepares the file at `path` in this process. `header` is told what the header says before any pixel
+/// Decodes and prepares the Part 10 bytes of one object in this process. `header` is told what the header says before any pixel
 /// is decoded, so that it is known even if a decoder then brings the process down.
-pub fn prepare(path: &Path, limits: &Limits, header: impl FnOnce(&About)) -> Prepared {
+pub fn prepare(object: &[u8], limits: &Limits, header: impl FnOnce(&About)) -> Prepared {
     let started = Instant::now();
-    let (about, pixels) = match decode::open(path, limits) {
+    let (about, pixels) = match decode::open(object, limits) {
         Err(unreadable) => (None, Err(unreadable)),
         Ok(object) => {
             let about = object.about();

@@ -1,6 +1,7 @@
 //! The whole of it: prepare in the sandbox, gate, infer, find. One call per image; every image gets exactly one answer.
 
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -115,12 +116,13 @@ impl Reader {
         self.engine.queued()
     }
 
-    /// Reads the file at `path`. `Err` means "not this time": the image stays the caller's to retry.
+    /// Reads `object`, an open file of plaintext Part 10 bytes: a file or a memfd. `Err` means "not this time": the image
+    /// stays the caller's to retry.
     /// Needs a tokio runtime; the blocking part runs on its blocking pool.
-    pub async fn read(&self, path: &Path, priority: Priority) -> Result<Reading, ReadingError> {
+    pub async fn read(&self, object: File, priority: Priority) -> Result<Reading, ReadingError> {
         let started = Instant::now();
-        let (sandbox, path) = (Arc::clone(&self.sandbox), path.to_owned());
-        let prepared = tokio::task::spawn_blocking(move || sandbox.prepare(&path))
+        let sandbox = Arc::clone(&self.sandbox);
+        let prepared = tokio::task::spawn_blocking(move || sandbox.prepare(&object))
             .await
             .map_err(|_| ReadingError::Interrupted)??;
         let mut reading = self.conclude(prepared, priority).await?;

@@ -67,7 +67,7 @@ fn save(folder: &TempDir, name: &str, object: InMemDicomObject, syntax: &str) ->
 }
 
 fn opened(path: &Path) -> Prepared {
-    prepare(path, &Limits::default(), |_| ())
+    prepare(&std::fs::read(path).unwrap(), &Limits::default(), |_| ())
 }
 
 /// The object through a file in Explicit VR Little Endian.
@@ -88,7 +88,8 @@ fn refusal(object: InMemDicomObject) -> Unreadable {
 fn decoded(object: InMemDicomObject) -> (Vec<i32>, Vec<u8>) {
     let folder = tempfile::tempdir().unwrap();
     let path = save(&folder, "film.dcm", object, uids::EXPLICIT_VR_LITTLE_ENDIAN);
-    let frame = decode::open(&path, &Limits::default()).unwrap().decode().unwrap();
+    let bytes = std::fs::read(path).unwrap();
+    let frame = decode::open(&bytes, &Limits::default()).unwrap().decode().unwrap();
     (frame.values.clone(), frame.display())
 }
 
@@ -314,12 +315,12 @@ fn a_wrapped_image_is_itself() {
         let image = Plain { rows: 3, columns: 5, samples };
         let path = folder.path().join("wrapped.dcm");
         to_dicom(&image, &WrapFacts::default()).unwrap().write_to_file(&path).unwrap();
-        let object = decode::open(&path, &Limits::default()).unwrap();
+        let first = std::fs::read(&path).unwrap();
+        let object = decode::open(&first, &Limits::default()).unwrap();
         let (about, frame) = (object.about(), object.decode().unwrap());
         assert_eq!(frame.display(), eight, "{bits} bits");
         assert_eq!((about.facts.bits_stored, about.facts.body_part, about.facts.view), (Some(bits), None, None));
         assert_eq!(about.facts.sop_class.as_deref(), Some(uids::SECONDARY_CAPTURE_IMAGE_STORAGE));
-        let first = std::fs::read(&path).unwrap();
         to_dicom(&image, &WrapFacts::default()).unwrap().write_to_file(&path).unwrap();
         assert!(first == std::fs::read(&path).unwrap(), "the same object, byte for byte");
     }

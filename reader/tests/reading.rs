@@ -82,7 +82,7 @@ async fn a_chest_film_is_read_and_its_numbers_are_the_models() {
     let reader = open_reader();
     assert_eq!(reader.model().provider, Provider::Cpu);
     let path = film(folder.path(), "film.dcm", 255, &child_chest());
-    let reading = reader.read(&path, Priority::Live).await.unwrap();
+    let reading = reader.read(fs::File::open(&path).unwrap(), Priority::Live).await.unwrap();
     assert_eq!(reading.caveats, []);
     let Outcome::Read { finding, saliency, provider } = &reading.outcome else { panic!("{:?}", reading.outcome) };
     // Half black, half white: mean 0.5, logit 8 · 0.5 − 4 = 0, probability 0.5, at the threshold and so positive.
@@ -108,7 +108,7 @@ async fn every_file_gets_an_answer_of_its_kind() {
         (broken, "unreadable", "not_dicom"),
     ];
     for (path, kind, code) in cases {
-        let reading = reader.read(&path, Priority::Backlog).await.unwrap();
+        let reading = reader.read(fs::File::open(&path).unwrap(), Priority::Backlog).await.unwrap();
         let found = match &reading.outcome {
             Outcome::Abstained(reason) => ("abstained", reason.code.as_str()),
             Outcome::Unreadable(reason) => ("unreadable", reason.code.as_str()),
@@ -123,7 +123,7 @@ async fn what_is_unknown_is_said_beside_the_finding() {
     let folder = tempfile::tempdir().unwrap();
     let reader = open_reader();
     let path = film(folder.path(), "unknown.dcm", 255, &WrapFacts::default());
-    let reading = reader.read(&path, Priority::Live).await.unwrap();
+    let reading = reader.read(fs::File::open(&path).unwrap(), Priority::Live).await.unwrap();
     assert!(matches!(reading.outcome, Outcome::Read { .. }));
     let codes: Vec<_> = reading.caveats.iter().map(|c| c.code.as_str()).collect();
     assert_eq!(codes, ["body_part_unknown", "view_unknown", "age_unknown"]);
@@ -138,7 +138,7 @@ async fn a_damaged_object_is_unreadable_with_its_header() {
     object.put(DataElement::new(tags::ROWS, VR::US, dicom_core::PrimitiveValue::from(60_000u16)));
     object.put(DataElement::new(tags::COLUMNS, VR::US, dicom_core::PrimitiveValue::from(1000u16)));
     object.write_to_file(&path).unwrap();
-    let reading = open_reader().read(&path, Priority::Live).await.unwrap();
+    let reading = open_reader().read(fs::File::open(&path).unwrap(), Priority::Live).await.unwrap();
     assert!(matches!(&reading.outcome, Outcome::Unreadable(r) if r.code == "malformed"), "{:?}", reading.outcome);
     assert_eq!(reading.about.unwrap().facts.rows, Some(60_000));
 }

@@ -7,6 +7,8 @@
     reason = "a test states its expectations by panicking"
 )]
 
+use std::fs::File;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
@@ -45,6 +47,15 @@ fn impostor(then: &str, limits: Limits) -> Sandbox {
     Sandbox::new(config("/bin/sh", &["-c", &format!("printf '{octal}'; {then}")], limits))
 }
 
+/// What a child that never looks gets.
+fn any_file() -> File {
+    tempfile::tempfile().unwrap()
+}
+
+fn open(path: &Path) -> File {
+    File::open(path).unwrap()
+}
+
 fn film(directory: &Path, name: &str, side: usize) -> PathBuf {
     let grey = (0..side * side).map(|i| (i / side * 255 / side) as u8).collect();
     let image = Plain { rows: side, columns: side, samples: Samples::Eight(grey) };
@@ -56,7 +67,7 @@ fn film(directory: &Path, name: &str, side: usize) -> PathBuf {
 #[test]
 fn a_good_file_is_prepared_with_its_header() {
     let folder = tempfile::tempdir().unwrap();
-    let prepared = real(Limits::default()).prepare(&film(folder.path(), "a b;$(c).dcm", 300)).unwrap();
+    let prepared = real(Limits::default()).prepare(&open(&film(folder.path(), "a b;$(c).dcm", 300))).unwrap();
     let about = prepared.about.unwrap();
     assert_eq!((about.facts.rows, about.facts.modality.as_deref()), (Some(300), Some("OT")));
     assert!(about.identity.study_instance_uid.unwrap().starts_with("2.25."));
@@ -67,16 +78,26 @@ fn a_good_file_is_prepared_with_its_header() {
 }
 
 #[test]
-fn a_missing_and_a_foreign_file_cost_nothing_but_themselves() {
+fn an_empty_and_a_foreign_file_cost_nothing_but_themselves() {
     let folder = tempfile::tempdir().unwrap();
     let sandbox = real(Limits::default());
-    let missing = sandbox.prepare(&folder.path().join("none.dcm")).unwrap();
-    assert_eq!(missing.pixels.unwrap_err(), Unreadable::NotFound);
+    let empty = sandbox.prepare(&any_file()).unwrap();
+    assert_eq!(empty.pixels.unwrap_err(), Unreadable::NotDicom);
     let text = folder.path().join("letter.txt");
     std::fs::write(&text, "To whom it may concern").unwrap();
-    let foreign = sandbox.prepare(&text).unwrap();
+    let foreign = sandbox.prepare(&open(&text)).unwrap();
     assert_eq!((foreign.about, foreign.pixels.unwrap_err()), (None, Unreadable::NotDicom));
-    assert!(sandbox.prepare(&film(folder.path(), "good.dcm", 64)).unwrap().pixels.is_ok());
+    assert!(sandbox.prepare(&open(&film(folder.path(), "good.dcm", 64))).unwrap().pixels.is_ok());
+}
+
+/// As a spool hands it over that keeps its files encrypted: in memory, without a name, written and not yet rewound.
+#[test]
+fn a_file_in_memory_is_read_from_its_beginning() {
+    let folder = tempfile::tempdir().unwrap();
+    let bytes = std::fs::read(film(folder.path(), "one.dcm", 64)).unwrap();
+    let mut memory = File::from(rustix::fs::memfd_create("object", rustix::fs::MemfdFlags::CLOEXEC).unwrap());
+    memory.write_all(&bytes).unwrap();
+    assert!(real(Limits::default()).prepare(&memory).unwrap().pixels.is_ok());
 }
 
 /// Deflated zeros: 200 KB on the disk, 200 MB in memory, under a limit of 150 MB.
@@ -94,11 +115,11 @@ fn a_deflate_bomb_stops_at_the_memory_limit_and_the_next_file_is_read() {
     assert!(std::fs::metadata(&bomb).unwrap().len() < 1 << 20);
     let limits = Limits { memory_bytes: 150 << 20, pixels: 1_000_000_000, ..Limits::default() };
     let sandbox = real(limits);
-    let prepared = sandbox.prepare(&bomb).unwrap();
+    let prepared = sandbox.prepare(&open(&bomb)).unwrap();
     let why = prepared.pixels.unwrap_err();
     assert!(matches!(why, Unreadable::DecoderCrashed | Unreadable::Malformed { .. }), "{why:?}");
     assert!(prepared.about.is_some(), "the header was known before the pixels were touched");
-    assert!(sandbox.prepare(&film(folder.path(), "good.dcm", 64)).unwrap().pixels.is_ok());
+    assert!(sandbox.prepare(&open(&film(folder.path(), "good.dcm", 64))).unwrap().pixels.is_ok());
 }
 
 /// A sequence within a sequence, 200,000 deep.
@@ -108,14 +129,14 @@ fn a_nesting_bomb_costs_itself() {
     let path = film(folder.path(), "deep.dcm", 16);
     let mut bytes = std::fs::read(&path).unwrap();
     // (0040,0260) SQ of undefined length, an item of undefined length, and the same again inside.
-    let open = [0x40, 0, 0x60, 2, b'S', b'Q', 0, 0, 255, 255, 255, 255, 0xFE, 0xFF, 0, 0xE0, 255, 255, 255, 255];
-    bytes.extend(open.repeat(200_000));
+    let opening = [0x40, 0, 0x60, 2, b'S', b'Q', 0, 0, 255, 255, 255, 255, 0xFE, 0xFF, 0, 0xE0, 255, 255, 255, 255];
+    bytes.extend(opening.repeat(200_000));
     std::fs::write(&path, bytes).unwrap();
     let sandbox = real(Limits::default());
-    let prepared = sandbox.prepare(&path).unwrap();
+    let prepared = sandbox.prepare(&open(&path)).unwrap();
     let why = prepared.pixels.unwrap_err();
     assert!(matches!(why, Unreadable::DecoderCrashed | Unreadable::Malformed { .. }), "{why:?}");
-    assert!(sandbox.prepare(&film(folder.path(), "good.dcm", 64)).unwrap().pixels.is_ok());
+    assert!(sandbox.prepare(&open(&film(folder.path(), "good.dcm", 64))).unwrap().pixels.is_ok());
 }
 
 /// A length field that promises four gigabytes.
@@ -126,7 +147,7 @@ fn a_length_that_lies_costs_itself() {
     let mut bytes = std::fs::read(&path).unwrap();
     bytes.extend([0xE0, 0x7F, 0x20, 0, b'O', b'W', 0, 0, 0xFE, 0xFF, 0xFF, 0xFF, 1, 2, 3]);
     std::fs::write(&path, bytes).unwrap();
-    let prepared = real(Limits::default()).prepare(&path).unwrap();
+    let prepared = real(Limits::default()).prepare(&open(&path)).unwrap();
     // The pixels stand before the lie, so a reader that stops there may still have them.
     assert!(!matches!(prepared.pixels, Err(Unreadable::DecoderTimeout)));
 }
@@ -135,7 +156,7 @@ fn a_length_that_lies_costs_itself() {
 fn limits_are_refused_in_words() {
     let folder = tempfile::tempdir().unwrap();
     let path = film(folder.path(), "large.dcm", 1200);
-    let why = |limits| real(limits).prepare(&path).unwrap().pixels.unwrap_err();
+    let why = |limits| real(limits).prepare(&open(&path)).unwrap().pixels.unwrap_err();
     let file = why(Limits { file_bytes: 1 << 20, ..Limits::default() });
     assert_eq!(file, Unreadable::TooLarge { what: "2 MiB, the limit is 1 MiB".into() });
     let pixels = why(Limits { pixels: 1_000_000, ..Limits::default() });
@@ -152,7 +173,7 @@ fn sizes_that_overflow_are_too_large() {
     object.put(DataElement::new(tags::COLUMNS, VR::UL, PrimitiveValue::from(u32::MAX)));
     object.put(DataElement::new(tags::NUMBER_OF_FRAMES, VR::IS, PrimitiveValue::from("2147483647")));
     object.write_to_file(&path).unwrap();
-    let why = real(Limits::default()).prepare(&path).unwrap().pixels.unwrap_err();
+    let why = real(Limits::default()).prepare(&open(&path)).unwrap().pixels.unwrap_err();
     assert_eq!(why.code(), "too_large");
 }
 
@@ -160,7 +181,7 @@ fn sizes_that_overflow_are_too_large() {
 fn a_child_that_hangs_is_killed_at_its_time() {
     let limits = Limits { wall: Duration::from_millis(300), ..Limits::default() };
     let started = Instant::now();
-    let prepared = impostor("exec /bin/sleep 60", limits).prepare(Path::new("/x")).unwrap();
+    let prepared = impostor("exec /bin/sleep 60", limits).prepare(&any_file()).unwrap();
     assert_eq!(prepared.pixels.unwrap_err(), Unreadable::DecoderTimeout);
     assert!(started.elapsed() < Duration::from_secs(10));
 }
@@ -174,7 +195,7 @@ fn a_child_that_dies_or_talks_nonsense_has_crashed() {
         "printf 'GET / HTTP/1.1'; exec /bin/sleep 60",
     ] {
         let started = Instant::now();
-        let prepared = impostor(then, Limits::default()).prepare(Path::new("/x")).unwrap();
+        let prepared = impostor(then, Limits::default()).prepare(&any_file()).unwrap();
         assert_eq!(prepared.pixels.unwrap_err(), Unreadable::DecoderCrashed, "{then}");
         assert!(started.elapsed() < Duration::from_secs(10), "{then}");
     }
@@ -182,38 +203,42 @@ fn a_child_that_dies_or_talks_nonsense_has_crashed() {
 
 #[test]
 fn too_much_processor_time_is_a_timeout() {
-    let prepared = impostor("kill -XCPU $$", Limits::default()).prepare(Path::new("/x")).unwrap();
+    let prepared = impostor("kill -XCPU $$", Limits::default()).prepare(&any_file()).unwrap();
     assert_eq!(prepared.pixels.unwrap_err(), Unreadable::DecoderTimeout);
 }
 
 #[test]
 fn a_child_that_is_told_to_stop_says_nothing_of_the_image() {
-    let stopped = impostor("kill -TERM $$", Limits::default()).prepare(Path::new("/x"));
+    let stopped = impostor("kill -TERM $$", Limits::default()).prepare(&any_file());
     assert!(matches!(stopped, Err(SandboxError::Stopped)));
 }
 
 #[test]
 fn a_child_that_something_else_kills_says_nothing_of_the_image() {
-    let killed = impostor("kill -KILL $$", Limits::default()).prepare(Path::new("/x"));
+    let killed = impostor("kill -KILL $$", Limits::default()).prepare(&any_file());
     assert!(matches!(killed, Err(SandboxError::Killed)));
 }
 
 #[test]
 fn a_file_that_the_machine_does_not_give_is_tried_again() {
     let folder = tempfile::tempdir().unwrap();
-    // A folder opens and cannot be read, for every user.
-    let refused = real(Limits::default()).prepare(folder.path());
-    assert!(matches!(refused, Err(SandboxError::Machine { .. })));
+    let sandbox = real(Limits::default());
+    // A folder opens and cannot be read, for every user; a process's memory at address 0 is an input/output error.
+    for path in [folder.path(), Path::new("/proc/self/mem")] {
+        let refused = sandbox.prepare(&open(path));
+        assert!(matches!(refused, Err(SandboxError::Machine { .. })), "{refused:?}");
+    }
+    assert!(sandbox.prepare(&open(&film(folder.path(), "good.dcm", 64))).unwrap().pixels.is_ok());
 }
 
 #[test]
 fn a_program_that_is_no_worker_is_named() {
     let missing = Sandbox::new(config("/nowhere/hilum", &[], Limits::default()));
-    assert!(matches!(missing.prepare(Path::new("/x")), Err(SandboxError::Start { .. })));
+    assert!(matches!(missing.prepare(&any_file()), Err(SandboxError::Start { .. })));
     let other = Sandbox::new(config("/bin/true", &[], Limits::default()));
-    assert!(matches!(other.prepare(Path::new("/x")), Err(SandboxError::NotAWorker { .. })));
+    assert!(matches!(other.prepare(&any_file()), Err(SandboxError::NotAWorker { .. })));
     // A failed start gives its place back: three calls with two places must not wait.
-    assert!(other.prepare(Path::new("/x")).is_err() && other.prepare(Path::new("/x")).is_err());
+    assert!(other.prepare(&any_file()).is_err() && other.prepare(&any_file()).is_err());
 }
 
 #[test]
@@ -224,7 +249,7 @@ fn more_callers_than_children_all_get_their_answer_and_children_are_reused() {
     let callers: Vec<_> = (0..8)
         .map(|_| {
             let (sandbox, path) = (Arc::clone(&sandbox), path.clone());
-            std::thread::spawn(move || sandbox.prepare(&path).unwrap().pixels.is_ok())
+            std::thread::spawn(move || sandbox.prepare(&open(&path)).unwrap().pixels.is_ok())
         })
         .collect();
     assert!(callers.into_iter().all(|caller| caller.join().unwrap()));
@@ -255,7 +280,7 @@ fn no_pixel_data_is_said_and_the_header_is_kept() {
     let path = folder.path().join("header.dcm");
     let meta = FileMetaTableBuilder::new().transfer_syntax(uids::EXPLICIT_VR_LITTLE_ENDIAN);
     object.with_meta(meta).unwrap().write_to_file(&path).unwrap();
-    let prepared = real(Limits::default()).prepare(&path).unwrap();
+    let prepared = real(Limits::default()).prepare(&open(&path)).unwrap();
     assert_eq!(prepared.pixels.unwrap_err(), Unreadable::NoPixelData);
     assert_eq!(prepared.about.unwrap().identity.patient_id.as_deref(), Some("P1"));
 }

@@ -1,12 +1,14 @@
 //! One image from the journal to its result. Whatever is not the image's fault is tried again; whatever is ends as a result
 //! that says so.
 
+use std::fs::File;
 use std::future::Future;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use metrics::{counter, histogram};
 use outbox::{Instance, OutboxError};
+use reader::pixels::Unreadable;
 use reader::pixels::sandbox::SandboxError;
 use reader::reading::{ReadingError, StageTimes};
 use reader::{Outcome, Priority, Reading, Reason};
@@ -16,6 +18,7 @@ use super::Pipeline;
 use crate::journal::JournalError;
 use crate::quarantine::Note;
 use crate::result_record::{self, Source};
+use crate::spool::SpoolError;
 
 /// Readings begun for one image before it is given up: a crash may be chance once, and chance twice is rare.
 const MAX_ATTEMPTS: u32 = 3;
@@ -57,16 +60,16 @@ impl Pipeline {
 
     /// One reading; `None` where a stop leaves no time for it.
     async fn reading(&self, image: &Instance, stop: &CancellationToken) -> Option<Reading> {
-        let path = self.spool.path(&image.file);
         let refusals = AtomicU32::new(0);
         let reading = self.patiently(stop, || async {
-            match self.reader.read(&path, Priority::Live).await {
+            let Some(object) = self.open(image).await? else { return Ok(gone()) };
+            match self.reader.read(object, Priority::Live).await {
                 Err(ReadingError::Sandbox(SandboxError::Killed | SandboxError::Machine { .. }))
                     if refusals.fetch_add(1, Ordering::Relaxed) + 1 >= MAX_REFUSALS =>
                 {
                     Ok(crashed())
                 }
-                other => other,
+                other => other.map_err(NotNow::Reading),
             }
         });
         let too_late = async {
@@ -77,6 +80,13 @@ impl Pipeline {
             reading = reading => reading,
             () = too_late => None,
         }
+    }
+
+    /// The image's file, or `None` where it is gone for good.
+    async fn open(&self, image: &Instance) -> Result<Option<File>, NotNow> {
+        let (spool, file) = (self.spool.clone(), image.file.clone());
+        let opened = tokio::task::spawn_blocking(move || spool.open_plain(&file)).await;
+        Ok(opened.map_err(|_| ReadingError::Interrupted)??)
     }
 
     async fn end(&self, image: &Instance, reading: &Reading, stop: &CancellationToken) -> Option<()> {
@@ -156,13 +166,31 @@ impl Pipeline {
     }
 }
 
+/// Why an image was not read this time.
+#[derive(Debug, thiserror::Error)]
+enum NotNow {
+    #[error(transparent)]
+    Spool(#[from] SpoolError),
+    #[error(transparent)]
+    Reading(#[from] ReadingError),
+}
+
+/// The reading of an image whose file is no longer in the spool.
+fn gone() -> Reading {
+    unreadable(Unreadable::NotFound.reason())
+}
+
 /// The reading of an image that ended the service each time.
 fn crashed() -> Reading {
     let words = "the service or its decoder ended each time it read this image; the file is kept aside for analysis";
+    unreadable(Reason { code: "reader_crashed".to_owned(), words: words.to_owned() })
+}
+
+fn unreadable(reason: Reason) -> Reading {
     Reading {
         about: None,
         preview: None,
-        outcome: Outcome::Unreadable(Reason { code: "reader_crashed".to_owned(), words: words.to_owned() }),
+        outcome: Outcome::Unreadable(reason),
         caveats: Vec::new(),
         times: StageTimes::default(),
     }

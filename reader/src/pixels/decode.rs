@@ -1,14 +1,10 @@
-//! A DICOM object from a file: header facts first, then one frame of stored values, then the grey-scale recipe. Hard
+//! A DICOM object from its bytes: header facts first, then one frame of stored values, then the grey-scale recipe. Hard
 //! limits are checked before memory is taken; what a limit cannot see (a decompression bomb, a nesting bomb, a decoder's
 //! bug) is what the memory-limited child process is for. It never runs in a service's own process.
 
 mod header;
 mod recipe;
 mod samples;
-
-use std::fs::{self, File};
-use std::io::Read;
-use std::path::{Path, PathBuf};
 
 use dicom_core::Tag;
 use dicom_dictionary_std::{tags, uids};
@@ -22,15 +18,15 @@ use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
 use super::grayscale::Frame;
 use super::{About, Limits, Unreadable};
 
-/// A file whose header has been read and whose pixels have not.
-pub struct Opened {
-    path: PathBuf,
+/// An object whose header has been read and whose pixels have not.
+pub struct Opened<'a> {
+    bytes: &'a [u8],
     about: About,
     limits: Limits,
     start: Start,
 }
 
-/// How the file begins.
+/// How the object begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Start {
     /// A preamble or at least a file meta group, PS3.10 7.1.
@@ -39,20 +35,15 @@ enum Start {
     Bare { uid: &'static str },
 }
 
-/// Reads the header of the file at `path`.
-pub fn open(path: &Path, limits: &Limits) -> Result<Opened, Unreadable> {
-    let size = fs::metadata(path).map_err(|_| Unreadable::NotFound)?.len();
-    if size > limits.file_bytes {
-        let what = format!("{} MiB, the limit is {} MiB", size.div_ceil(1 << 20), limits.file_bytes >> 20);
-        return Err(Unreadable::TooLarge { what });
-    }
-    let start = start(path)?;
-    let object = read(path, start, Some(tags::PIXEL_DATA))?;
+/// Reads the header of an object from all of its bytes.
+pub fn open<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Opened<'a>, Unreadable> {
+    let start = start(bytes)?;
+    let object = read(bytes, start, Some(tags::PIXEL_DATA))?;
     let about = header::about(&object);
-    Ok(Opened { path: path.to_owned(), about, limits: *limits, start })
+    Ok(Opened { bytes, about, limits: *limits, start })
 }
 
-impl Opened {
+impl Opened<'_> {
     /// What the header says.
     #[must_use]
     pub fn about(&self) -> About {
@@ -68,7 +59,7 @@ impl Opened {
         if !syntax.is_some_and(dicom_encoding::TransferSyntax::can_decode_all) {
             return Err(Unreadable::UnsupportedTransferSyntax { uid });
         }
-        let mut object = read(&self.path, self.start, None)?;
+        let mut object = read(self.bytes, self.start, None)?;
         if object.element_opt(tags::PIXEL_DATA).ok().flatten().is_none() {
             return Err(Unreadable::NoPixelData);
         }
@@ -105,11 +96,8 @@ fn size(rows: Option<u32>, columns: Option<u32>, frames: u32, limits: &Limits) -
     Ok((rows as usize, columns as usize))
 }
 
-/// How the file begins, from its first 132 bytes.
-fn start(path: &Path) -> Result<Start, Unreadable> {
-    let mut head = Vec::with_capacity(132);
-    let file = File::open(path).map_err(|_| Unreadable::NotFound)?;
-    file.take(132).read_to_end(&mut head).map_err(|_| Unreadable::NotFound)?;
+/// How the object begins, from its first 132 bytes.
+fn start(head: &[u8]) -> Result<Start, Unreadable> {
     // A file meta group without its preamble starts with (0002,0000) or, by a lax writer, (0002,0010).
     if head.get(128..132) == Some(b"DICM") || head.starts_with(b"DICM") || head.starts_with(&[2, 0]) {
         return Ok(Start::Meta);
@@ -122,17 +110,16 @@ fn start(path: &Path) -> Result<Start, Unreadable> {
     }
 }
 
-fn read(path: &Path, start: Start, until: Option<Tag>) -> Result<DefaultDicomObject, Unreadable> {
+fn read(bytes: &[u8], start: Start, until: Option<Tag>) -> Result<DefaultDicomObject, Unreadable> {
     match start {
         Start::Meta => {
             let options = OpenFileOptions::new().read_preamble(ReadPreamble::Auto);
             let options = if let Some(tag) = until { options.read_until(tag) } else { options };
-            options.open_file(path).map_err(broken)
+            options.from_reader(bytes).map_err(broken)
         }
         Start::Bare { uid } => {
             let syntax = TransferSyntaxRegistry.get(uid).ok_or(Unreadable::NotDicom)?;
-            let file = File::open(path).map_err(|_| Unreadable::NotFound)?;
-            let dataset = InMemDicomObject::read_dataset_with_ts(file, syntax).map_err(broken)?;
+            let dataset = InMemDicomObject::read_dataset_with_ts(bytes, syntax).map_err(broken)?;
             with_meta(dataset, uid)
         }
     }

@@ -1,5 +1,5 @@
 //! Hostile bytes are parsed in a child process that can be lost. A pool of such children: each lowers its own limits before
-//! it touches a byte, gets one path at a time and answers with the prepared image; one that dies, hangs or answers garbage
+//! it touches a byte, gets one open file at a time and answers with the prepared image; one that dies, hangs or answers garbage
 //! is killed and replaced, and the worst that a file has cost is itself.
 //!
 //! The API blocks: call it from `tokio::task::spawn_blocking` or a thread.
@@ -8,7 +8,8 @@ mod child;
 mod frame;
 mod process;
 
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::path::PathBuf;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -86,14 +87,15 @@ impl Sandbox {
         Self { config, pool: Mutex::new(Pool { idle: Vec::new(), busy: 0 }), returned: Condvar::new() }
     }
 
-    /// Prepares the file at `path` in a child; blocks while all children are busy, then at most `limits.wall` and a second.
-    pub fn prepare(&self, path: &Path) -> Result<Prepared, SandboxError> {
+    /// Prepares `object`, an open file of Part 10 bytes, in a child, from its first byte on wherever it stands; blocks while
+    /// all children are busy, then at most `limits.wall` and a second. It needs not be open for writing, nor have a name.
+    pub fn prepare(&self, object: &File) -> Result<Prepared, SandboxError> {
         let seat = self.take_seat();
         let mut worker = match seat.worker {
             Some(worker) => worker,
             None => Worker::start(&self.config).inspect_err(|_| self.leave(None))?,
         };
-        let outcome = worker.prepare(path, &self.config.limits);
+        let outcome = worker.prepare(object, &self.config.limits);
         self.leave(worker.reusable().then_some(worker));
         outcome
     }

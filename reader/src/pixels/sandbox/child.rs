@@ -1,17 +1,18 @@
-//! The child's side: lower the limits, then read jobs until the parent closes the pipe. Runs in its own process, says
+//! The child's side: lower the limits, then read jobs until the parent closes the socket. Runs in its own process, says
 //! nothing on standard error, and dies rather than guesses.
 
 use std::fs::File;
-use std::io::{self, Read};
-use std::path::Path;
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::time::{ClockId, clock_gettime};
 
 use super::frame::{self, Job, Reply};
-use crate::pixels::{Limits, prepare};
+use crate::pixels::{Limits, Prepared, Unavailable, load, prepare};
 
 /// Serves jobs from standard input to standard output until it is closed: the body of the hidden subcommand that
 /// [`super::SandboxConfig::args`] names. It never returns an error to a person; its parent draws the conclusions.
@@ -24,36 +25,38 @@ pub fn child_main() -> ExitCode {
 }
 
 fn serve() -> io::Result<()> {
-    let (mut input, mut output) = (io::stdin().lock(), io::stdout().lock());
+    // Not the buffered standard input: a file travels with the very bytes that are read.
+    let (mut input, mut output) = (UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?), io::stdout().lock());
     let Some(limits) = frame::read::<Limits>(&mut input)? else { return Ok(()) };
     if let Err(error) = lower_limits(&limits) {
         return frame::write(&mut output, &not_now("its limits could not be lowered", &error));
     }
     frame::write(&mut output, &Reply::Hello { version: env!("CARGO_PKG_VERSION").into() })?;
-    while let Some(Job { path, limits }) = frame::read(&mut input)? {
+    while let Some((Job { limits }, object)) = frame::read_with_file(&input)? {
         if let Err(error) = lower_limits(&limits) {
             return frame::write(&mut output, &not_now("its limits could not be lowered", &error));
         }
-        if let Err(error) = look(&path) {
-            frame::write(&mut output, &not_now("the stored file could not be read", &error))?;
-            continue;
-        }
-        // A parent that has gone takes no header, and then no result either: the write below ends this process.
-        let prepared = prepare(&path, &limits, |about| {
-            let _ = frame::write(&mut output, &Reply::Header(Box::new(about.clone())));
-        });
-        frame::write(&mut output, &Reply::Done { pixels: prepared.pixels, decode_ms: prepared.decode_ms })?;
+        let reply = answer(object, &limits, &mut output);
+        frame::write(&mut output, &reply)?;
     }
     Ok(())
 }
 
-/// Whether the file can be read at all. One that is missing can be answered for good; any other error is the machine's.
-fn look(path: &Path) -> io::Result<()> {
-    let read = File::open(path).and_then(|mut file| file.read(&mut [0; 132]));
-    match read {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
+/// The last word on one object; its header is told in between.
+fn answer(object: File, limits: &Limits, output: &mut impl io::Write) -> Reply {
+    let started = Instant::now();
+    let pixels = match load(object, limits) {
+        Err(Unavailable::NotNow(error)) => return not_now("the stored file could not be read", &error),
+        Err(Unavailable::Never(unreadable)) => Err(unreadable),
+        Ok(bytes) => {
+            // A parent that has gone takes no header, and then no result either: the next write ends this process.
+            let Prepared { pixels, .. } = prepare(&bytes, limits, |about| {
+                let _ = frame::write(output, &Reply::Header(Box::new(about.clone())));
+            });
+            pixels
+        }
+    };
+    Reply::Done { pixels, decode_ms: started.elapsed().as_secs_f64() * 1e3 }
 }
 
 /// The kind of an error has no path in it.

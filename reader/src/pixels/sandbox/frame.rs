@@ -1,8 +1,17 @@
-//! What parent and child say to each other: a length (u32, little-endian) and that many bytes of CBOR.
+//! What parent and child say to each other: a length (u32, little-endian) and that many bytes of CBOR. With a job travels the
+//! open file that it is about (`SCM_RIGHTS`, unix(7)), so that the child never needs a path.
 
-use std::io::{self, Read, Write};
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{self, IoSlice, IoSliceMut, Read, Write};
+use std::mem::MaybeUninit;
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
 
+use rustix::io::retry_on_intr;
+use rustix::net::{
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
+    recvmsg, sendmsg,
+};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -11,10 +20,9 @@ use crate::pixels::{About, Limits, Pixels, Unreadable};
 /// Longest message, bytes: the largest preview has 2 MiB, a VOI LUT 128 KiB, an input 50 KB.
 const LONGEST: u32 = 4 << 20;
 
-/// To the child.
+/// To the child, with the object's open file.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Job {
-    pub(super) path: PathBuf,
     pub(super) limits: Limits,
 }
 
@@ -32,13 +40,30 @@ pub(super) enum Reply {
 }
 
 pub(super) fn write(to: &mut impl Write, message: &impl Serialize) -> io::Result<()> {
+    to.write_all(&encode(message)?)?;
+    to.flush()
+}
+
+/// As [`write`], and `object` with it.
+pub(super) fn write_with_file(to: &UnixStream, message: &impl Serialize, object: &File) -> io::Result<()> {
+    let bytes = encode(message)?;
+    let files = [object.as_fd()];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    if !control.push(SendAncillaryMessage::ScmRights(&files)) {
+        return Err(io::Error::other("no room for the file"));
+    }
+    let sent = retry_on_intr(|| sendmsg(to, &[IoSlice::new(&bytes)], &mut control, SendFlags::NOSIGNAL))?;
+    (&*to).write_all(&bytes[sent..])
+}
+
+fn encode(message: &impl Serialize) -> io::Result<Vec<u8>> {
     let mut bytes = vec![0; 4];
     ciborium::into_writer(message, &mut bytes).map_err(io::Error::other)?;
     let length = u32::try_from(bytes.len() - 4).ok().filter(|n| *n <= LONGEST);
     let length = length.ok_or_else(|| io::Error::other("message too long"))?;
     bytes[..4].copy_from_slice(&length.to_le_bytes());
-    to.write_all(&bytes)?;
-    to.flush()
+    Ok(bytes)
 }
 
 /// `None` at the end of the stream.
@@ -48,13 +73,38 @@ pub(super) fn read<T: DeserializeOwned>(from: &mut impl Read) -> io::Result<Opti
         Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
         other => other?,
     }
+    body(from, length).map(Some)
+}
+
+/// As [`read`], with the file that came with the message. A message without one is refused.
+pub(super) fn read_with_file<T: DeserializeOwned>(from: &UnixStream) -> io::Result<Option<(T, File)>> {
+    let mut length = [0; 4];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = RecvAncillaryBuffer::new(&mut space);
+    let got =
+        retry_on_intr(|| recvmsg(from, &mut [IoSliceMut::new(&mut length)], &mut control, RecvFlags::CMSG_CLOEXEC))?
+            .bytes;
+    if got == 0 {
+        return Ok(None);
+    }
+    let file = control.drain().find_map(|message| match message {
+        RecvAncillaryMessage::ScmRights(mut files) => files.next().map(File::from),
+        _ => None,
+    });
+    let file = file.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "a job without its file"))?;
+    let mut from = from;
+    from.read_exact(&mut length[got..])?;
+    Ok(Some((body(&mut from, length)?, file)))
+}
+
+fn body<T: DeserializeOwned>(from: &mut impl Read, length: [u8; 4]) -> io::Result<T> {
     let length = u32::from_le_bytes(length);
     if length > LONGEST {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "message too long"));
     }
     let mut bytes = vec![0; length as usize];
     from.read_exact(&mut bytes)?;
-    ciborium::from_reader(&*bytes).map(Some).map_err(|e| io::Error::new(io::ErrorKind::InvalidData, e.to_string()))
+    ciborium::from_reader(&*bytes).map_err(|e| io::Error::new(io::ErrorKind::InvalidData, e.to_string()))
 }
 
 #[cfg(test)]
@@ -62,13 +112,33 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_job_survives_the_pipe_and_a_long_length_is_refused() {
+    fn a_message_survives_the_pipe_and_a_long_length_is_refused() {
         let mut pipe = Vec::new();
-        write(&mut pipe, &Job { path: "/spool/a b".into(), limits: Limits::default() }).unwrap();
+        write(&mut pipe, &Job { limits: Limits::default() }).unwrap();
         let job: Job = read(&mut &*pipe).unwrap().unwrap();
-        assert_eq!((job.path, job.limits), (PathBuf::from("/spool/a b"), Limits::default()));
+        assert_eq!(job.limits, Limits::default());
         assert!(read::<Job>(&mut &[][..]).unwrap().is_none());
         assert!(read::<Job>(&mut &b"HTTP/1.1 200 OK"[..]).is_err());
         assert!(read::<Job>(&mut &pipe[..9]).is_err());
+    }
+
+    #[test]
+    fn each_job_brings_its_own_file_and_one_without_is_refused() {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        for text in ["one", "two"] {
+            let mut file = tempfile::tempfile().unwrap();
+            file.write_all(text.as_bytes()).unwrap();
+            write_with_file(&ours, &Job { limits: Limits::default() }, &file).unwrap();
+        }
+        for text in ["one", "two"] {
+            let (_, mut file) = read_with_file::<Job>(&theirs).unwrap().unwrap();
+            io::Seek::rewind(&mut file).unwrap();
+            assert_eq!(io::read_to_string(file).unwrap(), text);
+        }
+        write(&mut &ours, &Job { limits: Limits::default() }).unwrap();
+        assert!(read_with_file::<Job>(&theirs).is_err());
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        drop(ours);
+        assert!(read_with_file::<Job>(&theirs).unwrap().is_none());
     }
 }

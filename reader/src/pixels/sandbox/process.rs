@@ -1,8 +1,10 @@
 //! The parent's side of one child: start it, give it a job, wait no longer than allowed, and judge how it ended.
 
+use std::fs::File;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::Path;
-use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -19,7 +21,7 @@ const JOBS_PER_CHILD: u32 = 500;
 
 pub(super) struct Worker {
     process: Child,
-    jobs_out: ChildStdin,
+    jobs_out: UnixStream,
     replies: Receiver<Reply>,
     jobs: u32,
     spoiled: bool,
@@ -29,18 +31,20 @@ impl Worker {
     pub(super) fn start(config: &SandboxConfig) -> Result<Self, SandboxError> {
         let program = || config.program.clone();
         let failed = |source| SandboxError::Start { program: program(), source };
+        // A socket, because only a socket can carry an open file.
+        let (jobs_out, jobs_in) = UnixStream::pair().map_err(failed)?;
         let mut process = Command::new(&config.program)
             .args(&config.args)
             // No environment, no terminal, a process group of its own: Ctrl-C in a terminal is for the parent to act on.
             .env_clear()
-            .stdin(Stdio::piped())
+            .stdin(Stdio::from(OwnedFd::from(jobs_in)))
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .process_group(0)
             .spawn()
             .map_err(failed)?;
-        let (Some(jobs_out), Some(stdout)) = (process.stdin.take(), process.stdout.take()) else {
-            return Err(failed(std::io::Error::other("no pipes")));
+        let Some(stdout) = process.stdout.take() else {
+            return Err(failed(std::io::Error::other("no pipe")));
         };
         let replies = listen(stdout).map_err(failed)?;
         let mut worker = Self { process, jobs_out, replies, jobs: 0, spoiled: false };
@@ -63,12 +67,11 @@ impl Worker {
         matches!(self.process.try_wait(), Ok(None))
     }
 
-    pub(super) fn prepare(&mut self, path: &Path, limits: &Limits) -> Result<Prepared, SandboxError> {
+    pub(super) fn prepare(&mut self, object: &File, limits: &Limits) -> Result<Prepared, SandboxError> {
         let started = Instant::now();
         self.jobs += 1;
-        let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         // A failed write means that the child is gone, which the wait below finds out and judges.
-        let _ = frame::write(&mut self.jobs_out, &Job { path, limits: *limits });
+        let _ = frame::write_with_file(&self.jobs_out, &Job { limits: *limits }, object);
         let mut about = None;
         let (pixels, decode_ms) = match self.wait(started + limits.wall, &mut about) {
             Waited::Done(pixels, decode_ms) => (*pixels, decode_ms),
