@@ -20,6 +20,7 @@ use tokio_util::task::TaskTracker;
 use vitals::health::{Health, Part};
 use vitals::{listen, notify, shutdown};
 
+use crate::at_rest::AtRest;
 use crate::config::Config;
 use crate::dicom::{Listener, Rules, Timeouts};
 use crate::health::{self, Status, levels};
@@ -89,10 +90,11 @@ pub async fn serve(config: Config, program: PathBuf) -> anyhow::Result<()> {
     let metrics = vitals::metrics::install().context("cannot start the metrics")?;
     levels::describe();
     let key = PseudonymKey::load(&config.device.pseudonym_key)?;
+    let at_rest = config.device.at_rest()?;
     // Bound before anything slow, so that a port in use is told at once.
     let dicom = listen::bind("[dicom] listen", config.dicom.listen).await?;
     let http = listen::bind("[http] listen", config.http.listen).await?;
-    let state = open_state(&config.device.state_dir)?;
+    let state = open_state(&config.device.state_dir, &at_rest)?;
     let shared = Shared::new(World::real());
     let status = status(&config, dicom.local_addr().context("cannot tell the DICOM port")?, &shared);
     let watch = Watch::start(http, status, metrics, &state, &shared);
@@ -210,8 +212,9 @@ fn listener(config: &Config, state: &State, shared: &Shared) -> Listener {
     }
 }
 
-fn open_state(state_dir: &Path) -> anyhow::Result<State> {
+fn open_state(state_dir: &Path, at_rest: &AtRest) -> anyhow::Result<State> {
     let lock = StateLock::take(state_dir)?;
+    at_rest.claim(state_dir)?;
     let outbox = Outbox::open(&state_dir.join("outbox.sqlite"))?;
     let spool = Spool::open(&state_dir.join("spool"))?;
     let quarantine = Quarantine::open(&state_dir.join("quarantine"))?;

@@ -11,6 +11,7 @@ use vitals::config::Checked;
 use vitals::logging::LogConfig;
 use wire::ids::DeviceId;
 
+use crate::at_rest::{AtRest, AtRestError};
 use crate::dicom::DicomConfig;
 
 /// The whole file.
@@ -42,6 +43,20 @@ pub struct DeviceConfig {
     pub state_dir: PathBuf,
     /// File with the key of the pseudonyms, 64 hexadecimal characters.
     pub pseudonym_key: PathBuf,
+    /// File with the key of the disk's encryption, 64 hexadecimal characters; not needed where systemd gives the
+    /// credential `hilum-at-rest`.
+    pub at_rest_key: Option<PathBuf>,
+}
+
+impl DeviceConfig {
+    /// The key of the disk's encryption, from wherever it is to be had.
+    ///
+    /// # Errors
+    /// [`AtRestError`].
+    pub fn at_rest(&self) -> Result<AtRest, AtRestError> {
+        let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+        AtRest::load(credentials.as_deref(), self.at_rest_key.as_deref(), rand::random)
+    }
 }
 
 /// What reads.

@@ -9,6 +9,7 @@
 //! acknowledged image gets exactly one result ([`journal`]); nothing leaves but through [`privacy`].
 
 pub mod app;
+pub mod at_rest;
 pub mod commands;
 pub mod config;
 pub mod dicom;

@@ -41,6 +41,7 @@ impl Lab {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("pseudonym.key"), "0a".repeat(32)).unwrap();
+        give_key(&folder.path().join("at-rest.key"), "0b");
         let lab = Self { folder, dicom: free_port(), http: free_port() };
         lab.configure(|text| text);
         lab
@@ -54,12 +55,14 @@ impl Lab {
         let here = Path::new(env!("CARGO_MANIFEST_DIR"));
         let text = format!(
             "[device]\nid = \"lab-1\"\nsite = \"Lab\"\nstate_dir = {state:?}\npseudonym_key = {key:?}\n\
+             at_rest_key = {at_rest:?}\n\
              [dicom]\nlisten = \"127.0.0.1:{dicom}\"\nae_title = \"HILUM\"\n\
              [[dicom.allow]]\nae_title = \"XR-ROOM-1\"\n\
              [model]\nbundle = {bundle:?}\nonnxruntime = {library:?}\nprovider = \"cpu\"\nthreads = 1\n\
              [http]\nlisten = \"127.0.0.1:{http}\"\n",
             state = self.path("state"),
             key = self.path("pseudonym.key"),
+            at_rest = self.path("at-rest.key"),
             dicom = self.dicom,
             http = self.http,
             bundle = here.join("../reader/tests/models/tiny"),
@@ -264,11 +267,13 @@ fn what_is_wrong_is_said_in_one_sentence_with_the_remedy() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = taken.local_addr().unwrap();
     type Change<'a> = Box<dyn Fn(String) -> String + 'a>;
-    let cases: [(&str, i32, Change); 8] = [
+    let cases: [(&str, i32, Change); 10] = [
         ("unknown field `place`", 2, Box::new(|text| text.replace("site =", "place ="))),
         ("[[dicom.allow]]", 2, Box::new(|text| text.replace("[[dicom.allow]]\nae_title = \"XR-ROOM-1\"\n", ""))),
         ("openssl rand -hex 32", 1, Box::new(|text| text.replace("pseudonym.key", "nowhere.key"))),
         ("64 hexadecimal", 1, Box::new(|text| text.replace("pseudonym.key", "appliance.toml"))),
+        ("no key for the encryption", 1, Box::new(|text| text.replace("at_rest_key", "#"))),
+        ("64 hexadecimal", 1, Box::new(|text| text.replace("at-rest.key", "appliance.toml"))),
         ("[dicom] listen", 1, Box::new(|text| text.replace(&format!("127.0.0.1:{}", lab.dicom), &taken.to_string()))),
         ("state_dir", 1, Box::new(|text| text.replace("/state\"", "/pseudonym.key/state\""))),
         ("[model] onnxruntime", 1, Box::new(|text| text.replace("libonnxruntime", "nowhere"))),
@@ -281,6 +286,22 @@ fn what_is_wrong_is_said_in_one_sentence_with_the_remedy() {
         assert!(said.contains(words) && last == 1, "{words}: {said}");
         assert_eq!(status, Some(code), "{words}");
     }
+}
+
+#[test]
+fn another_at_rest_key_is_refused_before_a_scanner_is_answered() {
+    let lab = Lab::new();
+    stop(lab.start());
+    let written = std::fs::read(lab.path("state/at-rest.check")).unwrap();
+    give_key(&lab.path("at-rest.key"), "0c");
+    let (status, said) = lab.failing();
+    assert!(said.contains("not the one that") && said.contains("the device's own key back"), "{said}");
+    assert_eq!(status, Some(1));
+    let checked = run(&["check-config", "--config", lab.path("appliance.toml").to_str().unwrap()]);
+    assert_eq!(checked.status.code(), Some(2), "{checked:?}");
+    give_key(&lab.path("at-rest.key"), "0b");
+    stop(lab.start());
+    assert_eq!(std::fs::read(lab.path("state/at-rest.check")).unwrap(), written);
 }
 
 #[test]
@@ -344,6 +365,12 @@ fn eventually(what: &str, condition: impl Fn() -> bool) {
         assert!(Instant::now() < deadline, "not within a minute: {what}");
         std::thread::sleep(Duration::from_millis(50));
     }
+}
+
+/// A key of 32 bytes `byte`, for its owner alone.
+fn give_key(file: &Path, byte: &str) {
+    std::fs::write(file, byte.repeat(32)).unwrap();
+    std::fs::set_permissions(file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
 }
 
 fn free_port() -> u16 {

@@ -68,20 +68,17 @@ impl HospitalPlan {
 }
 
 impl Hospital {
-    /// Writes both configurations and the pseudonym key. Nothing runs yet.
+    /// Writes both configurations and the two keys. Nothing runs yet.
     ///
     /// # Errors
     /// Where the disk refuses.
-    pub fn prepare(plan: HospitalPlan, pseudonym_key: [u8; 32]) -> anyhow::Result<Self> {
+    pub fn prepare(plan: HospitalPlan, pseudonym_key: [u8; 32], at_rest_key: [u8; 32]) -> anyhow::Result<Self> {
         place::make(&plan.folder)?;
         let hospital = Self { plan, appliance: None, agent: None };
         // As systemd's StateDirectory= does on a device: either program may be the first to come up.
         place::make(&hospital.at("state"))?;
-        let key = hospital.at("pseudonym.key");
-        place::write(&key, hex::encode(pseudonym_key))?;
-        // A key that others can read is refused.
-        let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
-        std::fs::set_permissions(&key, private).with_context(|| format!("{} cannot be protected", key.display()))?;
+        secret(&hospital.at("pseudonym.key"), pseudonym_key)?;
+        secret(&hospital.at("at-rest.key"), at_rest_key)?;
         place::write(&hospital.appliance_config(), hospital.appliance_configuration())?;
         place::write(&hospital.agent_config(), hospital.agent_configuration())?;
         Ok(hospital)
@@ -94,7 +91,7 @@ impl Hospital {
     pub fn alone(kind: &str, bend: impl FnOnce(&mut HospitalPlan)) -> anyhow::Result<Self> {
         let mut plan = HospitalPlan::new(&place::fresh(kind)?, "lab-1", ports::free()?)?;
         bend(&mut plan);
-        Self::prepare(plan, [7; 32])
+        Self::prepare(plan, [7; 32], [8; 32])
     }
 
     /// Joins the cloud: request, the gateway's answer, acceptance.
@@ -218,6 +215,7 @@ id = "{device}"
 site = "{site}"
 state_dir = "{state}"
 pseudonym_key = "{key}"
+at_rest_key = "{at_rest}"
 
 [dicom]
 listen = "127.0.0.1:{dicom}"
@@ -242,6 +240,7 @@ level = "info"
             site = self.plan.site,
             state = self.at("state").display(),
             key = self.at("pseudonym.key").display(),
+            at_rest = self.at("at-rest.key").display(),
             dicom = self.plan.dicom_port,
             bundle = self.plan.bundle.display(),
             onnxruntime = self.plan.onnxruntime.display(),
@@ -272,6 +271,13 @@ level = "info"
             http = self.plan.agent_port,
         )
     }
+}
+
+/// Writes a key for its owner alone: one that others can read is refused.
+fn secret(file: &Path, key: [u8; 32]) -> anyhow::Result<()> {
+    place::write(file, hex::encode(key))?;
+    let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+    std::fs::set_permissions(file, private).with_context(|| format!("{} cannot be protected", file.display()))
 }
 
 fn run(command: &mut Command, name: &str) -> anyhow::Result<()> {

@@ -63,7 +63,7 @@ impl House {
         let pseudonym_key = random()?;
         let mut hospital = HospitalPlan::new(&plan.folder.join("hospital"), &plan.device, broker.port)?;
         bend(&mut hospital);
-        let hospital = Hospital::prepare(hospital, pseudonym_key)?;
+        let hospital = Hospital::prepare(hospital, pseudonym_key, random()?)?;
         hospital.enrol(&cloud)?;
         Ok(Self { hospital, cloud, broker, authority, pseudonym_key, folder: plan.folder.clone() })
     }

@@ -38,6 +38,11 @@ fn mistakes(config: &Config) -> Vec<String> {
     if let Err(error) = PseudonymKey::load(&config.device.pseudonym_key) {
         mistakes.push(format!("[device] pseudonym_key: {}", vitals::exit::chain(&error)));
     }
+    let state_dir = &config.device.state_dir;
+    let at_rest = config.device.at_rest().and_then(|key| key.is_key_of(state_dir));
+    if let Err(error) = at_rest {
+        mistakes.push(format!("[device] at_rest_key: {}", vitals::exit::chain(&error)));
+    }
     if let Err(error) = Bundle::open(&config.model.bundle) {
         mistakes.push(format!("[model] bundle: {}", vitals::exit::chain(&error)));
     }
@@ -45,7 +50,6 @@ fn mistakes(config: &Config) -> Vec<String> {
         let library = config.model.onnxruntime.display();
         mistakes.push(format!("[model] onnxruntime: there is no {library}; name ONNX Runtime's libonnxruntime.so"));
     }
-    let state_dir = &config.device.state_dir;
     if state_dir.exists() && !state_dir.is_dir() {
         mistakes.push(format!("[device] state_dir: {} is not a folder", state_dir.display()));
     }
