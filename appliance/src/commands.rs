@@ -10,6 +10,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
+use vitals::config::Reading;
 
 use crate::app;
 use crate::config::Config;
@@ -61,8 +62,11 @@ impl Arguments {
             Command::Wrap(arguments) => wrap::run(&arguments),
             Command::Send(arguments) => runtime()?.block_on(send::run(arguments)),
             Command::Serve { config } => {
-                let config: Config = vitals::config::load(&config)?;
+                let (config, warnings) = Reading::<Config>::of_file(&config)?.finish()?;
                 vitals::logging::init(&config.log)?;
+                for warning in warnings.as_slice() {
+                    tracing::warn!(file = warning.file, line = warning.line, key = warning.key, "{}", warning.words);
+                }
                 let program = std::env::current_exe().context("cannot tell where this program lies")?;
                 let runtime = runtime()?;
                 let served = runtime.block_on(app::serve(config, program));

@@ -7,7 +7,7 @@ use std::time::Duration;
 use reader::inference::{BatchPolicy, EngineConfig};
 use reader::model::{ProviderChoice, SessionConfig};
 use serde::Deserialize;
-use vitals::config::Checked;
+use vitals::config::{Checked, Mistakes};
 use vitals::logging::LogConfig;
 use wire::ids::DeviceId;
 
@@ -112,22 +112,35 @@ impl ModelConfig {
 }
 
 impl Checked for Config {
-    fn unusable(&self) -> Option<(&'static str, &'static str)> {
-        let absent = |path: &Path| path.as_os_str().is_empty();
+    fn mistakes(&self, mistakes: &mut Mistakes<'_>) {
+        self.device.mistakes(&mut mistakes.table("device"));
+        self.dicom.mistakes(&mut mistakes.table("dicom"));
+        self.model.mistakes(&mut mistakes.table("model"));
+        let mut http = mistakes.table("http");
+        http.require(self.dicom.listen != self.http.listen, "listen", "use another port than [dicom] listen");
+        if self.http.listen.ip().is_unspecified() {
+            http.warning("listen", "every network of this machine sees the status page; name the technicians' network");
+        }
+    }
+}
+
+impl DeviceConfig {
+    fn mistakes(&self, mistakes: &mut Mistakes<'_>) {
         // A site is shown on every result; a control character in it would spoil logs and tables.
-        let nameless = |name: &str| name.trim().is_empty() || name.len() > 64 || name.chars().any(char::is_control);
-        let checks = [
-            (nameless(&self.device.site), "[device] site", "give the site's name, 1 to 64 characters"),
-            (absent(&self.device.state_dir), "[device] state_dir", "name a folder on a local disk"),
-            (absent(&self.device.pseudonym_key), "[device] pseudonym_key", "name the key's file"),
-            (!(1..=256).contains(&self.dicom.max_associations), "[dicom] max_associations", "use 1 to 256"),
-            (self.dicom.allow.is_empty(), "[[dicom.allow]]", "list at least one scanner: nobody else may send"),
-            (!(1..=64).contains(&self.model.max_batch), "[model] max_batch", "use 1 to 64"),
-            (self.model.max_delay_ms > 1000, "[model] max_delay_ms", "use 0 to 1000"),
-            (self.model.threads > 256, "[model] threads", "use 0 (one per core) to 256"),
-            (self.dicom.listen == self.http.listen, "[http] listen", "use another port than [dicom] listen"),
-        ];
-        checks.into_iter().find(|(wrong, ..)| *wrong).map(|(_, key, remedy)| (key, remedy))
+        let site = &self.site;
+        let named = !site.trim().is_empty() && site.len() <= 64 && !site.chars().any(char::is_control);
+        mistakes.require(named, "site", "give the site's name, 1 to 64 characters");
+        let there = |path: &Path| !path.as_os_str().is_empty();
+        mistakes.require(there(&self.state_dir), "state_dir", "name a folder on a local disk");
+        mistakes.require(there(&self.pseudonym_key), "pseudonym_key", "name the key's file");
+    }
+}
+
+impl ModelConfig {
+    fn mistakes(&self, mistakes: &mut Mistakes<'_>) {
+        mistakes.require((1..=64).contains(&self.max_batch), "max_batch", "use 1 to 64");
+        mistakes.require(self.max_delay_ms <= 1000, "max_delay_ms", "use 0 to 1000");
+        mistakes.require(self.threads <= 256, "threads", "use 0 (one per core) to 256");
     }
 }
 
@@ -160,6 +173,28 @@ listen = "127.0.0.1:9464"
         let config = config::parse::<Config>(Path::new("appliance.toml"), GOOD).unwrap();
         assert_eq!((config.dicom.max_associations, config.model.max_batch, config.model.max_delay_ms), (16, 8, 5));
         assert_eq!(config.dicom.allow[0].address, Some("10.1.2.3".parse().unwrap()));
+    }
+
+    #[test]
+    fn all_mistakes_are_told_at_once_with_their_lines_and_advice_is_none() {
+        let text = GOOD.replace("id = \"demo-1\"", "id = \"Demo 1\"").replace("127.0.0.1:11112", "0.0.0.0:11112");
+        let text =
+            text + "[[dicom.allow]]\nae_title = \"XR-ROOM-1\"\naddress = \"10.1.2.3\"\n[log]\nlevle = \"info\"\n";
+        let words = config::parse::<Config>(Path::new("appliance.toml"), &text).unwrap_err().to_string();
+        for mistake in [
+            "appliance.toml:3: [device] id: ",
+            "appliance.toml:19: [[dicom.allow]] ae_title: this scanner is listed above already",
+            "appliance.toml:22: [log] levle: unknown key, did you mean level?",
+        ] {
+            assert!(words.contains(mistake), "{mistake}: {words}");
+        }
+        assert_eq!(words.lines().count(), 4, "{words}");
+    }
+
+    #[test]
+    fn the_packaged_file_is_a_configuration() {
+        let packaged = include_str!("../../packaging/systemd/appliance.toml");
+        config::parse::<Config>(Path::new("appliance.toml"), packaged).unwrap();
     }
 
     #[test]

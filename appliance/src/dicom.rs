@@ -24,6 +24,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde::Deserialize;
+use vitals::config::Mistakes;
 
 pub use acceptance::{AllowedScanner, Rules};
 pub use ae_title::{AeTitle, InvalidAeTitle};
@@ -48,6 +49,29 @@ pub struct DicomConfig {
 }
 
 impl DicomConfig {
+    /// What cannot work in `[dicom]`, and what is unwise.
+    pub(crate) fn mistakes(&self, mistakes: &mut Mistakes<'_>) {
+        mistakes.require((1..=256).contains(&self.max_associations), "max_associations", "use 1 to 256");
+        let remedy = "list at least one scanner with [[dicom.allow]]: nobody else may send";
+        mistakes.require(!self.allow.is_empty(), "allow", remedy);
+        for (index, scanner) in self.allow.iter().enumerate() {
+            let same = |other: &AllowedScanner| {
+                other.ae_title == scanner.ae_title && (other.address.is_none() || other.address == scanner.address)
+            };
+            let twice = self.allow[..index].iter().any(same);
+            mistakes.item("allow", index).require(
+                !twice,
+                "ae_title",
+                "this scanner is listed above already; remove one",
+            );
+        }
+        if self.listen.ip().is_unspecified() {
+            let advice =
+                "images come unencrypted, and every network of this machine may send; name the scanners' network";
+            mistakes.warning("listen", advice);
+        }
+    }
+
     /// A department has a handful of scanners; each opens one or two associations.
     fn default_associations() -> usize {
         16

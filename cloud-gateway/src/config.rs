@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use serde::Deserialize;
-use vitals::config::Checked;
+use vitals::config::{Checked, Mistakes};
 use vitals::logging::LogConfig;
 
 /// The whole file.
@@ -98,22 +98,21 @@ fn default_group() -> String {
 }
 
 impl Checked for Config {
-    fn unusable(&self) -> Option<(&'static str, &'static str)> {
+    fn mistakes(&self, mistakes: &mut Mistakes<'_>) {
         let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-        if self.mqtt.group.is_empty() || !self.mqtt.group.chars().all(plain) {
-            return Some(("[mqtt] group", "use letters, digits, '-' and '_'"));
-        }
-        if self.mqtt.host.is_empty() {
-            return Some(("[mqtt] host", "give the name in the broker's certificate, such as broker.example.org"));
-        }
-        if !self.database.url.starts_with("sqlite:") && !self.database.url.starts_with("postgres") {
-            return Some(("[database] url", "use \"sqlite:PATH\" or \"postgres://USER:PASSWORD@HOST/NAME\""));
-        }
+        let group = !self.mqtt.group.is_empty() && self.mqtt.group.chars().all(plain);
+        let mut mqtt = mistakes.table("mqtt");
+        mqtt.require(group, "group", "use letters, digits, '-' and '_'");
+        let named = !self.mqtt.host.is_empty();
+        mqtt.require(named, "host", "give the name in the broker's certificate, such as broker.example.org");
+        mqtt.require(self.mqtt.port > 0, "port", "give the broker's TLS port, 8883 by convention");
+        let database = self.database.url.starts_with("sqlite:") || self.database.url.starts_with("postgres");
+        let remedy = "use \"sqlite:PATH\" or \"postgres://USER:PASSWORD@HOST/NAME\"";
+        mistakes.table("database").require(database, "url", remedy);
         let web = |url: &String| url.starts_with("https://") || url.starts_with("http://");
-        if !self.http.public_url.as_ref().is_none_or(web) {
-            return Some(("[http] public_url", "begin it with https:// (or http:// for a demonstration)"));
-        }
-        None
+        let public = self.http.public_url.as_ref().is_none_or(web);
+        let remedy = "begin it with https:// (or http:// for a demonstration)";
+        mistakes.table("http").require(public, "public_url", remedy);
     }
 }
 
@@ -161,6 +160,13 @@ hpke_key = "hpke.key"
         let config = config::parse::<Config>(Path::new("example"), &whole.join("\n")).unwrap();
         assert_eq!((config.mqtt.group.as_str(), config.log.level.as_str()), ("gateway", "info"));
         assert!(config.http.public_url.is_some());
+    }
+
+    #[test]
+    fn all_mistakes_are_told_at_once_with_their_lines() {
+        let words = refusal(&GOOD.replace("sqlite:gateway.sqlite", "mysql://u:s3cret@h").replace("8883", "\"x\""));
+        assert!(words.contains("gateway.toml:6: [database] url") && words.contains("gateway.toml:11: [mqtt] port"));
+        assert!(!words.contains("s3cret"), "{words}");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use serde::Deserialize;
-use vitals::config::Checked;
+use vitals::config::{Checked, Mistakes};
 use vitals::logging::LogConfig;
 
 /// The whole file.
@@ -69,14 +69,13 @@ impl Default for DrainConfig {
 }
 
 impl Checked for Config {
-    fn unusable(&self) -> Option<(&'static str, &'static str)> {
-        if self.broker.host.is_empty() {
-            return Some(("[broker] host", "give the name in the broker's certificate, such as broker.example.org"));
-        }
-        if !(1..=256).contains(&self.drain.window) {
-            return Some(("[drain] window", "use 1 to 256 messages; 32 suits most lines"));
-        }
-        None
+    fn mistakes(&self, mistakes: &mut Mistakes<'_>) {
+        let mut broker = mistakes.table("broker");
+        let named = !self.broker.host.is_empty();
+        broker.require(named, "host", "give the name in the broker's certificate, such as broker.example.org");
+        broker.require(self.broker.port > 0, "port", "give the broker's TLS port, 8883 by convention");
+        let window = (1..=256).contains(&self.drain.window);
+        mistakes.table("drain").require(window, "window", "use 1 to 256 messages; 32 suits most lines");
     }
 }
 
@@ -96,6 +95,15 @@ port = 8883
 [http]
 listen = "127.0.0.1:8082"
 "#;
+
+    #[test]
+    fn all_mistakes_are_told_at_once_with_their_lines() {
+        let text = GOOD.replace("port = 8883", "port = 0\n[drain]\nwindow = 0").replace("identity_dir", "identity_dri");
+        let words = config::parse::<Config>(Path::new("a.toml"), &text).unwrap_err().to_string();
+        for mistake in ["a.toml:4: [device] identity_dri", "a.toml:7: [broker] port", "a.toml:9: [drain] window"] {
+            assert!(words.contains(mistake), "{mistake}: {words}");
+        }
+    }
 
     #[test]
     fn every_mistake_names_the_file_and_the_key() {

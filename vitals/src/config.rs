@@ -1,36 +1,43 @@
-//! How a service reads its configuration: a TOML file whose every mistake is told with the file, the key and what to do. It
-//! knows no key of anybody's; each service says what its own values must be.
+//! How a service reads its configuration: a TOML file whose mistakes are told all at once, each with its file, line and key
+//! and what to do. It knows no key of anybody's; each service says what its own values must be.
+
+mod deserializer;
+mod document;
+mod fault;
+mod key_path;
+mod mistakes;
+mod reading;
+mod stand_in;
+mod words;
 
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 
+pub use mistakes::{Mistake, MistakeList, Mistakes};
+pub use reading::Reading;
+
 /// A service's configuration, with the rules that its types alone cannot state.
 pub trait Checked: DeserializeOwned {
-    /// The first value that cannot work, as table and key, and what to write instead.
-    fn unusable(&self) -> Option<(&'static str, &'static str)>;
+    /// Notes every value that cannot work, and every one that works and is unwise. It looks at the values alone: neither at
+    /// the disk nor at the network.
+    fn mistakes(&self, mistakes: &mut Mistakes<'_>);
 }
 
-/// Reads and checks a file.
+/// Reads and checks a file; what is only unwise is passed over.
 ///
 /// # Errors
-/// [`ConfigError`].
+/// [`ConfigError`], with every mistake.
 pub fn load<T: Checked>(file: &Path) -> Result<T, ConfigError> {
-    let text = std::fs::read_to_string(file).map_err(|source| ConfigError::Read { file: file.to_owned(), source })?;
-    parse(file, &text)
+    Reading::of_file(file)?.finish().map(|(config, _)| config)
 }
 
 /// Reads and checks `text`, which is the content of `file`.
 ///
 /// # Errors
-/// [`ConfigError`].
+/// [`ConfigError`], with every mistake.
 pub fn parse<T: Checked>(file: &Path, text: &str) -> Result<T, ConfigError> {
-    let config: T = toml::from_str(text)
-        .map_err(|source| ConfigError::Parse { file: file.to_owned(), source: Box::new(source) })?;
-    match config.unusable() {
-        Some((key, remedy)) => Err(ConfigError::Value { file: file.to_owned(), key, remedy }),
-        None => Ok(config),
-    }
+    Reading::of_text(file, text).finish().map(|(config, _)| config)
 }
 
 /// A configuration that cannot be used.
@@ -44,22 +51,10 @@ pub enum ConfigError {
         /// Why.
         source: std::io::Error,
     },
-    /// Not TOML, or with a key that is missing, unknown or of another type; TOML's words name line and key.
-    #[error("the configuration {} has a mistake; correct the key it names", file.display())]
-    Parse {
-        /// The file.
-        file: PathBuf,
-        /// Where and what.
-        source: Box<toml::de::Error>,
-    },
-    /// A value that cannot work.
-    #[error("the configuration {} has an unusable {key}; {remedy}", file.display())]
-    Value {
-        /// The file.
-        file: PathBuf,
-        /// Table and key.
-        key: &'static str,
-        /// What to write instead.
-        remedy: &'static str,
-    },
+    /// Readable, with mistakes.
+    #[error("{0}")]
+    Mistakes(MistakeList),
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,21 +4,15 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use reader::model::Bundle;
+use vitals::config::{Mistakes, Reading};
 
 use crate::config::Config;
 use crate::privacy::PseudonymKey;
 
-/// Exit status for mistakes in a configuration.
-const MISTAKES: u8 = 2;
-
 pub(super) fn run(file: &Path) -> anyhow::Result<ExitCode> {
-    let config: Config = vitals::config::load(file)?;
-    let mistakes = mistakes(&config);
-    for mistake in &mistakes {
-        eprintln!("hilum-appliance: {}: {mistake}", file.display());
-    }
-    if !mistakes.is_empty() {
-        return Ok(ExitCode::from(MISTAKES));
+    let (config, warnings) = Reading::<Config>::of_file(file)?.also(named).finish()?;
+    for warning in warnings.as_slice() {
+        eprintln!("hilum-appliance: warning: {warning}");
     }
     println!(
         "{}: {} at {} answers as {} on {} for {} scanner(s)",
@@ -33,25 +27,24 @@ pub(super) fn run(file: &Path) -> anyhow::Result<ExitCode> {
 }
 
 /// What is wrong with what the configuration names.
-fn mistakes(config: &Config) -> Vec<String> {
-    let mut mistakes = Vec::new();
+fn named(config: &Config, mistakes: &mut Mistakes<'_>) {
+    let mut device = mistakes.table("device");
     if let Err(error) = PseudonymKey::load(&config.device.pseudonym_key) {
-        mistakes.push(format!("[device] pseudonym_key: {}", vitals::exit::chain(&error)));
+        device.mistake("pseudonym_key", vitals::exit::chain(&error));
     }
     let state_dir = &config.device.state_dir;
-    let at_rest = config.device.at_rest().and_then(|key| key.is_key_of(state_dir));
-    if let Err(error) = at_rest {
-        mistakes.push(format!("[device] at_rest_key: {}", vitals::exit::chain(&error)));
+    if let Err(error) = config.device.at_rest().and_then(|key| key.is_key_of(state_dir)) {
+        device.mistake("at_rest_key", vitals::exit::chain(&error));
     }
+    if state_dir.exists() && !state_dir.is_dir() {
+        device.mistake("state_dir", format!("{} is not a folder", state_dir.display()));
+    }
+    let mut model = mistakes.table("model");
     if let Err(error) = Bundle::open(&config.model.bundle) {
-        mistakes.push(format!("[model] bundle: {}", vitals::exit::chain(&error)));
+        model.mistake("bundle", vitals::exit::chain(&error));
     }
     if !config.model.onnxruntime.is_file() {
         let library = config.model.onnxruntime.display();
-        mistakes.push(format!("[model] onnxruntime: there is no {library}; name ONNX Runtime's libonnxruntime.so"));
+        model.mistake("onnxruntime", format!("there is no {library}; name ONNX Runtime's libonnxruntime.so"));
     }
-    if state_dir.exists() && !state_dir.is_dir() {
-        mistakes.push(format!("[device] state_dir: {} is not a folder", state_dir.display()));
-    }
-    mistakes
 }
