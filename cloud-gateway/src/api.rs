@@ -30,6 +30,7 @@ pub mod images;
 pub mod problem;
 pub mod results;
 pub mod session;
+pub mod shadow;
 pub mod verdicts;
 pub mod view;
 
@@ -101,6 +102,7 @@ pub fn documented() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(verdicts::give))
         .routes(routes!(audit::list))
         .routes(routes!(devices::list))
+        .routes(routes!(shadow::list))
 }
 
 async fn in_time(request: Request, next: Next) -> Response {

@@ -4,4 +4,5 @@ pub mod audit;
 pub mod image;
 pub mod result;
 pub mod review;
+pub mod shadow;
 pub mod when;

@@ -17,6 +17,7 @@ pub mod messages;
 pub mod refusals;
 pub mod results;
 pub mod sessions;
+pub mod shadow;
 pub mod users;
 pub mod verdicts;
 

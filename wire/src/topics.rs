@@ -17,6 +17,8 @@ pub enum Up {
     Image,
     /// The device's own state.
     Telemetry,
+    /// How a candidate model compares with the one in use.
+    Shadow,
 }
 
 /// What comes down to a device.
@@ -55,7 +57,7 @@ impl Topic {
 
 impl Up {
     /// All kinds, for tables and tests.
-    pub const ALL: [Self; 3] = [Self::Result, Self::Image, Self::Telemetry];
+    pub const ALL: [Self; 4] = [Self::Result, Self::Image, Self::Telemetry, Self::Shadow];
 
     /// The topic level and the outbox column.
     #[must_use]
@@ -64,6 +66,7 @@ impl Up {
             Self::Result => "result",
             Self::Image => "image",
             Self::Telemetry => "telemetry",
+            Self::Shadow => "shadow",
         }
     }
 

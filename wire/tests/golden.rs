@@ -12,6 +12,7 @@ use wire::ids::{MessageId, Pseudonym};
 use wire::v1::image::{ImageV1, PreviewV1, SaliencyV1, VoiV1};
 use wire::v1::receipt::{Receipt, ReceiptStatus, ReceiptV1};
 use wire::v1::result::{FactsV1, ModelV1, OperatingPointV1, OutcomeV1, ReadV1, ReasonV1, ResultV1, StagesV1};
+use wire::v1::shadow::{DIFFERENCE_BINS, ShadowModelV1, ShadowV1};
 use wire::v1::telemetry::TelemetryV1;
 
 fn message(last: u8) -> MessageId {
@@ -135,5 +136,35 @@ fn telemetry_is_frozen() {
     frozen(
         "telemetry",
         &TelemetryV1 { at_ms: 1, queue_depth: 2, oldest_ms: 3, rejected: 4, sync_agent_version: "0.1.0".into() },
+    );
+}
+
+#[test]
+fn a_shadow_window_is_frozen() {
+    let model = |version: &str| ShadowModelV1 {
+        id: "pneumonia-cxr".into(),
+        version: version.into(),
+        digest: "00".repeat(32),
+    };
+    let mut differences = vec![0; DIFFERENCE_BINS];
+    (differences[9], differences[10]) = (3, 1);
+    frozen(
+        "shadow",
+        &ShadowV1 {
+            from_ms: 1_767_322_845_678,
+            to_ms: 1_767_322_905_678,
+            active: model("1.0.0"),
+            candidate: model("1.1.0"),
+            pairs: 4,
+            missed: 2,
+            both_positive: 1,
+            both_negative: 2,
+            active_only: 1,
+            candidate_only: 0,
+            mean_difference: -0.0625,
+            sd_difference: 0.125,
+            correlation: Some(0.75),
+            differences,
+        },
     );
 }

@@ -112,7 +112,7 @@ async function session(request: IncomingMessage, response: ServerResponse): Prom
 function devices(): unknown[] {
   return [1, 2, 3].map((n) => {
     const own = [...results.values()].filter(({ detail }) => detail.device === `radiology-${n}`);
-    return { id: `radiology-${n}`, site: n === 3 ? 'Riverside Clinic' : 'Demo Hospital', enrolled_at: '2026-11-02T08:00:00.000Z', last_seen_at: n === 3 ? new Date(Date.now() - 3_600_000).toISOString() : new Date().toISOString(), results: own.length, queue_depth: n === 3 ? 14 : n === 2 ? null : 0 };
+    return { id: `radiology-${n}`, site: n === 3 ? 'Riverside Clinic' : 'Demo Hospital', enrolled_at: '2026-11-02T08:00:00.000Z', last_seen_at: n === 3 ? new Date(Date.now() - 3_600_000).toISOString() : new Date().toISOString(), results: own.length, queue_depth: n === 3 ? 14 : n === 2 ? null : 0, shadow: n === 1 ? { to: new Date().toISOString(), active: { version: '1.0.0' }, candidate: { version: '1.1.0' }, pairs: 120, agreement: 0.975, mean_difference: -0.01 } : null };
   });
 }
 

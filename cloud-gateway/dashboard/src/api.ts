@@ -136,6 +136,20 @@ export interface Device {
   last_seen_at: string | null;
   results: number;
   queue_depth: number | null;
+  /** The newest window of its candidate model, where it has one. */
+  shadow: ShadowWindow | null;
+}
+
+/** A candidate model beside the one in use, over the same images. */
+export interface ShadowWindow {
+  to: string;
+  active: { version: string };
+  candidate: { version: string };
+  pairs: number;
+  /** Share of pairs with the same finding, 0 to 1. */
+  agreement: number;
+  /** Mean of the candidate's probability less the other's. */
+  mean_difference: number;
 }
 
 /** One page of a list that goes on behind `next_cursor`. */

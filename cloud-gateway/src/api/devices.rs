@@ -7,9 +7,11 @@ use axum::extract::State;
 use serde::Serialize;
 
 use super::problem::Problem;
+use super::shadow::{self, Window};
 use super::{Api, view};
 use crate::store::StoreError;
 use crate::store::devices::DeviceRow;
+use crate::store::shadow::ShadowRow;
 
 /// One device.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -26,6 +28,8 @@ pub struct Device {
     results: i64,
     /// Rows in its outbox when it last told.
     queue_depth: Option<i64>,
+    /// Its candidate model beside the one in use, in the newest window; null where it never had one.
+    shadow: Option<Window>,
 }
 
 /// All devices.
@@ -46,6 +50,7 @@ pub async fn list(State(api): State<Arc<Api>>) -> Result<Json<Devices>, Problem>
 }
 
 fn device(row: DeviceRow) -> Result<Device, StoreError> {
+    let newest = row.shadow_stored_at.zip(row.shadow).map(|(at, payload)| ShadowRow::new(at, payload));
     Ok(Device {
         id: row.id,
         site: row.site,
@@ -53,5 +58,6 @@ fn device(row: DeviceRow) -> Result<Device, StoreError> {
         last_seen_at: row.last_seen_at.map(view::instant).transpose()?,
         results: row.results,
         queue_depth: row.queue_depth,
+        shadow: newest.map(|row| shadow::window(&row)).transpose()?,
     })
 }

@@ -32,7 +32,7 @@ pub enum Gate {
 use Gate::{Needs, Open};
 
 /// Every route of the API.
-pub const GATES: [(Method, &str, Gate); 11] = [
+pub const GATES: [(Method, &str, Gate); 12] = [
     (Method::POST, "/api/v1/session", Open),
     (Method::GET, "/api/v1/session", Needs(Act::KeepSession)),
     (Method::DELETE, "/api/v1/session", Needs(Act::KeepSession)),
@@ -44,6 +44,7 @@ pub const GATES: [(Method, &str, Gate); 11] = [
     (Method::POST, "/api/v1/results/{id}/verdicts", Needs(Act::GiveVerdict)),
     (Method::GET, "/api/v1/audit", Needs(Act::ReadAudit)),
     (Method::GET, "/api/v1/devices", Needs(Act::ReadDevices)),
+    (Method::GET, "/api/v1/devices/{id}/shadow", Needs(Act::ReadDevices)),
 ];
 
 /// Who is asking, for the handlers behind the gate.

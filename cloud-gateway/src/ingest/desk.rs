@@ -20,7 +20,7 @@ use crate::objects::{Objects, ObjectsError, Part};
 use crate::store::images::ImageRow;
 use crate::store::refusals::RefusedRow;
 use crate::store::results::NewResult;
-use crate::store::{Connection, Store, StoreError, audit, commit, devices, images, messages, refusals, results};
+use crate::store::{Connection, Store, StoreError, audit, commit, devices, images, messages, refusals, results, shadow};
 
 /// What it works with.
 pub struct Desk {
@@ -169,6 +169,7 @@ impl Accepted {
             Body::Result(reading) => results::insert(connection, &self.result_row(reading, now)?).await?,
             Body::Image(picture) => images::insert(connection, &self.image_row(picture, now)?).await?,
             Body::Telemetry(state) => devices::telemetry(connection, &envelope.device, state).await?,
+            Body::Shadow(window) => shadow::insert(connection, &envelope.device, envelope.id, window, now).await?,
         }
         Ok(true)
     }

@@ -6,10 +6,10 @@ use wire::envelope::{Envelope, EnvelopeError};
 use wire::ids::{DeviceId, MessageId};
 use wire::seal::{PrivateKey, PublicKey, SealError, Sealed};
 use wire::topics::{Topic, Up};
-use wire::v1::{ImageV1, ResultV1, TelemetryV1};
+use wire::v1::{ImageV1, ResultV1, ShadowV1, TelemetryV1};
 use wire::{codec, seal};
 
-use crate::domain::{image, result};
+use crate::domain::{image, result, shadow};
 
 /// A message as the broker delivered it.
 #[derive(Clone, Debug)]
@@ -39,6 +39,8 @@ pub enum Body {
     Image(Box<ImageV1>),
     /// The device's state.
     Telemetry(TelemetryV1),
+    /// A candidate model beside the one in use.
+    Shadow(Box<ShadowV1>),
 }
 
 /// A message that will not be stored.
@@ -103,11 +105,13 @@ fn unseal(addressed: &Addressed, ours: &PrivateKey, device_key: Option<&PublicKe
         Up::Result => Body::Result(Box::new(codec::decode(&bytes)?)),
         Up::Image => Body::Image(Box::new(codec::decode(&bytes)?)),
         Up::Telemetry => Body::Telemetry(codec::decode(&bytes)?),
+        Up::Shadow => Body::Shadow(Box::new(codec::decode(&bytes)?)),
     };
     match &body {
         Body::Result(reading) => result::check(reading),
         Body::Image(picture) => image::check(picture),
         Body::Telemetry(state) => result::plain("sync_agent_version", &state.sync_agent_version, result::MAX_TEXT),
+        Body::Shadow(window) => shadow::check(window),
     }
     .map_err(Refusal::Implausible)?;
     Ok(body)
@@ -249,6 +253,8 @@ mod tests {
         assert!(matches!(world.judge(message), Ok(Body::Image(_))));
         let message = world.message(Up::Telemetry, &TelemetryV1::default());
         assert!(matches!(world.judge(message), Ok(Body::Telemetry(_))));
+        let message = world.message(Up::Shadow, &shadow::tests::window());
+        assert!(matches!(world.judge(message), Ok(Body::Shadow(_))));
     }
 
     #[test]

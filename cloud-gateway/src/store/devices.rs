@@ -37,6 +37,10 @@ pub struct DeviceRow {
     pub queue_depth: Option<i64>,
     /// How many results of it are stored.
     pub results: i64,
+    /// When its newest shadow window was stored, if there is one.
+    pub shadow_stored_at: Option<i64>,
+    /// That window as JSON.
+    pub shadow: Option<String>,
 }
 
 /// Enrols a device, or enrols it again with new keys; true where it was known before.
@@ -126,8 +130,12 @@ impl Store {
     pub async fn devices(&self) -> Result<Vec<DeviceRow>, StoreError> {
         sqlx::query_as(
             "SELECT id, site, enrolled_at, last_seen_at, queue_depth,
-                 (SELECT COUNT(*) FROM results WHERE results.device = devices.id) AS results
-             FROM devices ORDER BY id",
+                 (SELECT COUNT(*) FROM results WHERE results.device = devices.id) AS results,
+                 shadow_windows.stored_at AS shadow_stored_at, shadow_windows.payload AS shadow
+             FROM devices LEFT JOIN shadow_windows ON shadow_windows.device = devices.id AND shadow_windows.message =
+                 (SELECT message FROM shadow_windows WHERE shadow_windows.device = devices.id
+                  ORDER BY to_ms DESC, message DESC LIMIT 1)
+             ORDER BY id",
         )
         .fetch_all(&self.pool)
         .await

@@ -7,7 +7,7 @@ use gateway::store::{commit, images};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::samples::{abstained, read};
+use super::samples::{abstained, read, shadow};
 use super::world::{PASSWORD, World};
 
 fn world() -> World {
@@ -330,9 +330,24 @@ fn devices() {
         client.get("/api/v1/devices").json(),
         json!({ "items": [{
             "id": "demo-1", "site": "st-mary", "enrolled_at": "1970-01-01T00:00:01.000Z",
-            "last_seen_at": null, "results": 1, "queue_depth": null,
+            "last_seen_at": null, "results": 1, "queue_depth": null, "shadow": null,
         }] })
     );
+}
+
+#[test]
+fn a_devices_shadow() {
+    let world = world();
+    let client = world.client("ada", Role::Administrator);
+    assert_eq!(client.get("/api/v1/devices/demo-1/shadow").json(), json!({ "items": [] }));
+    world.add_shadow(1, &shadow(60_000));
+    let answer = client.get("/api/v1/devices/demo-1/shadow").json();
+    let window = &answer["items"][0];
+    assert_eq!(&client.get("/api/v1/devices").json()["items"][0]["shadow"], window);
+    assert_eq!(window["to"], "2026-01-02T03:01:45.678Z");
+    assert_eq!(window["agreement"].as_f64().map(|share| (share * 1000.0).round()), Some(667.0));
+    assert_eq!((&window["correlation"], &window["candidate"]["version"]), (&Value::Null, &json!("1.1.0")));
+    assert_eq!(client.get("/api/v1/devices/demo-2/shadow").json(), json!({ "items": [] }));
 }
 
 #[test]

@@ -318,6 +318,23 @@ fn telemetry_is_kept_on_the_device() {
 }
 
 #[test]
+fn a_shadow_window_is_stored_once_and_one_that_does_not_add_up_is_refused_for_good() {
+    let chain = Chain::start();
+    let mut device = chain.device("demo-1");
+    for _ in 0..2 {
+        chain.run(device.send(Up::Shadow, id(1), &samples::shadow(10)));
+        assert_eq!(chain.run(device.receipt()), stored(1));
+    }
+    let lie = wire::v1::ShadowV1 { both_positive: 2, ..samples::shadow(20) };
+    chain.run(device.send(Up::Shadow, id(2), &lie));
+    let refused = chain.run(device.receipt());
+    assert!(matches!(&refused.status, ReceiptStatus::Rejected { reason } if reason.contains("pairs")), "{refused:?}");
+    let windows = chain.run(chain.world.store.shadow_windows("demo-1", 10)).unwrap();
+    assert_eq!(windows.len(), 1);
+    assert_eq!(windows[0].decoded().unwrap(), samples::shadow(10));
+}
+
+#[test]
 fn n_in_is_n_out_while_the_gateway_comes_and_goes() {
     const N: u128 = 200;
     let mut chain = Chain::start();

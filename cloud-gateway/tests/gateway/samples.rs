@@ -4,6 +4,7 @@ use gateway::domain::when::UnixMs;
 use wire::ids::{MessageId, Pseudonym};
 use wire::v1::image::{ImageV1, PreviewV1, SaliencyV1, VoiV1};
 use wire::v1::result::{FactsV1, ModelV1, OperatingPointV1, OutcomeV1, ReadV1, ReasonV1, ResultV1, StagesV1};
+use wire::v1::shadow::{DIFFERENCE_BINS, ShadowModelV1, ShadowV1};
 
 /// 2026-01-02T03:00:45.678Z.
 pub const RECEIVED: UnixMs = 1_767_322_845_678;
@@ -73,5 +74,29 @@ pub fn image(result: MessageId) -> ImageV1 {
             voi: VoiV1::Lut { first: -5, bits: 12, data: vec![0, 0, 255, 15] },
         },
         saliency: Some(SaliencyV1 { rows: 1, columns: 3, values: vec![0, 128, 255] }),
+    }
+}
+
+/// Three pairs, one of them in disagreement, the last of them `later` milliseconds after [`RECEIVED`].
+pub fn shadow(later: i64) -> ShadowV1 {
+    let model =
+        |version: &str| ShadowModelV1 { id: "pneumonia-cxr".into(), version: version.into(), digest: "ab".repeat(32) };
+    let mut differences = vec![0; DIFFERENCE_BINS];
+    (differences[9], differences[12]) = (2, 1);
+    ShadowV1 {
+        from_ms: RECEIVED,
+        to_ms: RECEIVED + later,
+        active: model("1.0.0"),
+        candidate: model("1.1.0"),
+        pairs: 3,
+        missed: 1,
+        both_positive: 1,
+        both_negative: 1,
+        active_only: 0,
+        candidate_only: 1,
+        mean_difference: 0.05,
+        sd_difference: 0.1,
+        correlation: None,
+        differences,
     }
 }

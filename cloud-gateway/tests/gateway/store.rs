@@ -7,7 +7,7 @@ use gateway::store::refusals::RefusedRow;
 use gateway::store::results::{After, Filter, NewResult};
 use gateway::store::users::{self, UserRow};
 use gateway::store::verdicts::{Given, VerdictRow};
-use gateway::store::{Store, audit, commit, devices, images, messages, refusals, results, sessions, verdicts};
+use gateway::store::{Store, audit, commit, devices, images, messages, refusals, results, sessions, shadow, verdicts};
 use sqlx::Executor;
 use uuid::Uuid;
 use wire::ids::{DeviceId, MessageId};
@@ -277,6 +277,20 @@ promise!(telemetry_that_was_overtaken_changes_nothing, store, {
     }
     let device = store.devices().await.unwrap().remove(0);
     assert_eq!((device.queue_depth, device.last_seen_at, device.results), (Some(7), Some(20), 1));
+});
+
+promise!(shadow_windows_are_listed_newest_first_and_by_device, store, {
+    add_device(&store, "demo-1", "00").await;
+    add_device(&store, "demo-2", "00").await;
+    for (number, later) in [(1, 10), (2, 30), (3, 20)] {
+        let mut work = store.begin().await.unwrap();
+        shadow::insert(&mut work, &device(), message(number), &samples::shadow(later), 7).await.unwrap();
+        commit(work).await.unwrap();
+    }
+    let windows = store.shadow_windows("demo-1", 2).await.unwrap();
+    let ends: Vec<i64> = windows.iter().map(|row| row.decoded().unwrap().to_ms - samples::RECEIVED).collect();
+    assert_eq!((ends, windows[0].stored_at), (vec![30, 20], 7));
+    assert!(store.shadow_windows("demo-2", 2).await.unwrap().is_empty());
 });
 
 promise!(an_image_may_come_first_and_the_first_stays, store, {

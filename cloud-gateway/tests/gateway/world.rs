@@ -13,7 +13,7 @@ use gateway::identity;
 use gateway::store::devices::NewDevice;
 use gateway::store::results::NewResult;
 use gateway::store::users::{self, UserRow};
-use gateway::store::{Store, commit, devices, results};
+use gateway::store::{Store, commit, devices, results, shadow};
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde_json::{Value, json};
 use sqlx::Executor;
@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 use vitals::health::Health;
 use wire::ids::{DeviceId, MessageId};
-use wire::v1::ResultV1;
+use wire::v1::{ResultV1, ShadowV1};
 
 use super::papers::Papers;
 
@@ -159,6 +159,16 @@ impl World {
             commit(work).await.unwrap();
         });
         row.id
+    }
+
+    /// A window of `demo-1`, as if it had come.
+    pub fn add_shadow(&self, number: u128, window: &ShadowV1) {
+        let (device, message) = ("demo-1".parse().unwrap(), MessageId(Uuid::from_u128(number)));
+        self.runtime.block_on(async {
+            let mut work = self.store.begin().await.unwrap();
+            shadow::insert(&mut work, &device, message, window, window.to_ms).await.unwrap();
+            commit(work).await.unwrap();
+        });
     }
 
     /// A row for a device, without papers.

@@ -2,7 +2,7 @@
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import type { JSX } from 'preact';
-import { listDevices, type Device } from '../api';
+import { listDevices, type Device, type ShadowWindow } from '../api';
 import { Notice } from '../shell/notice';
 import { When } from '../shell/when';
 import { ago } from '../time';
@@ -62,6 +62,7 @@ function Table({ devices }: { devices: readonly Device[] }): JSX.Element {
             <th scope="col">Last seen</th>
             <th scope="col">Waiting to be sent</th>
             <th scope="col">Results</th>
+            <th scope="col">Candidate model</th>
             <th scope="col">Enrolled</th>
           </tr>
         </thead>
@@ -77,6 +78,7 @@ function Table({ devices }: { devices: readonly Device[] }): JSX.Element {
               <td>
                 <a href={listPath({ ...NO_FILTER, device: device.id })}>{device.results}</a>
               </td>
+              <td>{device.shadow === null ? <span class="quiet">none</span> : <Candidate window={device.shadow} />}</td>
               <td>
                 <When iso={device.enrolled_at} full />
               </td>
@@ -85,6 +87,19 @@ function Table({ devices }: { devices: readonly Device[] }): JSX.Element {
         </tbody>
       </table>
     </div>
+  );
+}
+
+/** Its readings reach nobody: this line is all that is shown of them. */
+function Candidate({ window }: { window: ShadowWindow }): JSX.Element {
+  const agreement = Math.floor(window.agreement * 100);
+  return (
+    <span>
+      {window.candidate.version} agrees with {window.active.version} on {agreement} % of {window.pairs}{' '}
+      <span class="quiet">
+        (until <When iso={window.to} />)
+      </span>
+    </span>
   );
 }
 
