@@ -216,16 +216,11 @@ fn open_state(state_dir: &Path, at_rest: &AtRest) -> anyhow::Result<State> {
     let lock = StateLock::take(state_dir)?;
     at_rest.claim(state_dir)?;
     let outbox = Outbox::open(&state_dir.join("outbox.sqlite"))?;
-    let spool = Spool::open(&state_dir.join("spool"))?;
+    let spool = Spool::open(&state_dir.join("spool"), at_rest)?;
     let quarantine = Quarantine::open(&state_dir.join("quarantine"))?;
     let found =
         recovery::recover(&spool, &outbox).context("the spool and the journal could not be brought to agree")?;
-    tracing::info!(
-        unread = found.unread,
-        unfinished_removed = found.unfinished,
-        unacknowledged_removed = found.unacknowledged,
-        "spool and journal agree"
-    );
+    tracing::info!(unread = found.unread, unacknowledged_removed = found.unacknowledged, "spool and journal agree");
     if found.missing > 0 {
         tracing::error!(
             missing = found.missing,

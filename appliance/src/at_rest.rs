@@ -3,11 +3,13 @@
 //! what it seals, and never falls back to plain bytes.
 //!
 //! ```text
-//! at-rest key ─HKDF-SHA-256 (RFC 5869)─▶ one key per purpose   small values:  [`AtRest::seal`], [`AtRest::open`]
+//! at-rest key ─HKDF-SHA-256 (RFC 5869)─┬▶ one key per purpose   small values:  [`AtRest::seal`], [`AtRest::open`]
+//!                                      └▶ one key per file      files:         [`stream`]
 //! ```
 
 mod key;
 mod record;
+pub mod stream;
 
 use std::fmt;
 use std::path::PathBuf;

@@ -7,6 +7,8 @@
 //! folder  ──┘                              └────▶ Refusal: nothing is kept
 //! ```
 
+mod writing;
+
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -17,12 +19,9 @@ use tokio::sync::Notify;
 use crate::dicom::{AeTitle, Uid, identity};
 use crate::journal::{Journal, JournalError, NewImage};
 use crate::refusals::Refusals;
-use crate::spool::{FileMeta, Received, Spool, SpoolError, Writer};
+use crate::spool::{Received, Spool, SpoolError};
 use crate::world::World;
-
-/// Bytes gathered before they go to the disk: large enough that the switch to a blocking thread (some 10 µs) does not
-/// count, small enough that sixteen associations hold 16 MB.
-const PIECE: usize = 1 << 20;
+use writing::Writing;
 
 /// What receiving needs; shared by all who receive.
 pub struct Intake {
@@ -101,7 +100,7 @@ pub struct Incoming {
 
 enum Stage {
     /// Bytes go to the spool.
-    Writing { announced: Announced, writer: Box<Writer>, gathered: Vec<u8> },
+    Writing { announced: Announced, writing: Writing },
     /// Bytes are thrown away until the last, and then this is said.
     Refused(Refusal),
 }
@@ -110,37 +109,28 @@ impl Intake {
     /// Begins before any byte of the dataset.
     pub async fn begin(self: &Arc<Self>, origin: Origin, announced: Announced) -> Incoming {
         let (began, began_ms) = (Instant::now(), (self.world.now_ms)());
-        let stage = self.open(&origin, announced).await.unwrap_or_else(Stage::Refused);
+        let writing = Writing::begin(self.spool.clone(), self.world.uuid(), &origin, &announced);
+        let stage = Stage::Writing { announced, writing };
         Incoming { intake: Arc::clone(self), origin, began, began_ms, stage }
-    }
-
-    async fn open(&self, origin: &Origin, announced: Announced) -> Result<Stage, Refusal> {
-        let (spool, name, source) = (self.spool.clone(), self.world.uuid(), origin.source.clone());
-        blocking(move || {
-            let meta = FileMeta {
-                sop_class: announced.class.as_str(),
-                sop_instance: announced.instance.as_str(),
-                transfer_syntax: announced.transfer_syntax,
-                source: source.as_str(),
-            };
-            let writer = Box::new(spool.create(name, &meta).map_err(|error| refusal(&error))?);
-            Ok(Stage::Writing { announced, writer, gathered: Vec::new() })
-        })
-        .await
     }
 }
 
 impl Incoming {
     /// Takes the next bytes of the dataset, as many as there are.
     pub async fn take(&mut self, fragment: &[u8]) {
-        let Stage::Writing { writer, gathered, .. } = &mut self.stage else { return };
-        if writer.bytes() + (gathered.len() + fragment.len()) as u64 > self.intake.longest_object {
-            self.stage = Stage::Refused(Refusal::TooLarge);
+        let Stage::Writing { writing, .. } = &mut self.stage else { return };
+        let too_large = writing.bytes() + fragment.len() as u64 > self.intake.longest_object;
+        if !too_large && writing.take(fragment).await {
             return;
         }
-        gathered.extend_from_slice(fragment);
-        if gathered.len() >= PIECE {
-            self.flush().await;
+        let stage = std::mem::replace(&mut self.stage, Stage::Refused(Refusal::TooLarge));
+        match stage {
+            // So that nothing of it is left when the sender hears of it.
+            Stage::Writing { writing, .. } if too_large => writing.abandon().await,
+            Stage::Writing { writing, .. } => {
+                self.stage = Stage::Refused(writing.finish().await.err().unwrap_or(Refusal::Failed));
+            }
+            Stage::Refused(_) => {}
         }
     }
 
@@ -149,34 +139,15 @@ impl Incoming {
     /// # Errors
     /// [`Refusal`]; it may have come about at any byte before.
     pub async fn finish(mut self) -> Result<Stored, Refusal> {
-        self.flush().await;
         match std::mem::replace(&mut self.stage, Stage::Refused(Refusal::Failed)) {
             Stage::Refused(refusal) => Err(refusal),
-            Stage::Writing { announced, writer, .. } => self.keep(announced, writer).await,
+            Stage::Writing { announced, writing } => self.keep(announced, writing).await,
         }
     }
 
-    async fn flush(&mut self) {
-        let stage = std::mem::replace(&mut self.stage, Stage::Refused(Refusal::Failed));
-        self.stage = match stage {
-            Stage::Writing { announced, mut writer, mut gathered } => {
-                let written = blocking(move || {
-                    writer.write(&gathered).map_err(|error| refusal(&error))?;
-                    gathered.clear();
-                    Ok((writer, gathered))
-                });
-                match written.await {
-                    Ok((writer, gathered)) => Stage::Writing { announced, writer, gathered },
-                    Err(refusal) => Stage::Refused(refusal),
-                }
-            }
-            refused @ Stage::Refused(_) => refused,
-        };
-    }
-
     /// File, folder, identity, journal row: success only after all of them.
-    async fn keep(&self, announced: Announced, writer: Box<Writer>) -> Result<Stored, Refusal> {
-        let received = blocking(move || writer.finish().map_err(|error| refusal(&error))).await?;
+    async fn keep(&self, announced: Announced, writing: Writing) -> Result<Stored, Refusal> {
+        let received = writing.finish().await?;
         if !announced.is_in(&received) {
             self.discard(received.name).await;
             return Err(Refusal::Mismatch);
@@ -242,6 +213,7 @@ impl Incoming {
             self.discard(name).await;
             return Refusal::DiskFull;
         }
+        self.intake.spool.forget_plain(&name);
         Refusal::Failed
     }
 
@@ -289,6 +261,6 @@ fn refusal(error: &SpoolError) -> Refusal {
     tracing::error!(error = vitals::exit::chain(error), "an image could not be stored");
     match error {
         SpoolError::Full => Refusal::DiskFull,
-        SpoolError::Io { .. } => Refusal::Failed,
+        SpoolError::Io { .. } | SpoolError::Seal(_) | SpoolError::Damaged(_) => Refusal::Failed,
     }
 }

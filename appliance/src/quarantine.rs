@@ -114,7 +114,7 @@ mod tests {
     #[test]
     fn the_newest_are_kept_with_their_notes() {
         let folder = tempfile::tempdir().unwrap();
-        let spool = Spool::open(&folder.path().join("spool")).unwrap();
+        let spool = crate::spool::tests::spool(&folder.path().join("spool"));
         let quarantine = Quarantine::open(&folder.path().join("quarantine")).unwrap();
         let note = Note { code: "malformed", words: "damaged", kept_at_ms: 7, appliance_version: "0" };
         for number in 0..KEPT + 3 {
@@ -135,7 +135,7 @@ mod tests {
     #[test]
     fn a_file_that_is_kept_twice_is_whole_in_both_places() {
         let folder = tempfile::tempdir().unwrap();
-        let spool = Spool::open(&folder.path().join("spool")).unwrap();
+        let spool = crate::spool::tests::spool(&folder.path().join("spool"));
         let quarantine = Quarantine::open(&folder.path().join("quarantine")).unwrap();
         let note = Note { code: "malformed", words: "damaged", kept_at_ms: 7, appliance_version: "0" };
         fs::write(spool.path("1.dcm"), b"DICM").unwrap();

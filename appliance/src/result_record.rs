@@ -33,6 +33,8 @@ pub struct Source<'a> {
     pub now_ms: i64,
     /// Ids of the result and of the picture.
     pub ids: [Uuid; 2],
+    /// False where the disk has room for findings alone.
+    pub with_picture: bool,
 }
 
 /// The messages of one image; the result is the first.
@@ -116,7 +118,7 @@ fn model(info: &ModelInfo) -> ModelV1 {
 }
 
 fn picture(source: &Source<'_>, result: MessageId) -> Option<Vec<u8>> {
-    let preview = source.privacy.picture(source.reading)?;
+    let preview = source.privacy.picture(source.reading).filter(|_| source.with_picture)?;
     let image = ImageV1 { result, preview, saliency: source.privacy.saliency(source.reading) };
     let encoded = codec::encode(&image);
     encoded.inspect_err(|error| tracing::error!(error = %error, "a picture is left out of its result")).ok()

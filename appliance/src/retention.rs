@@ -60,7 +60,7 @@ mod tests {
     #[tokio::test]
     async fn only_what_is_receipted_goes() {
         let folder = tempfile::tempdir().unwrap();
-        let spool = Spool::open(&folder.path().join("spool")).unwrap();
+        let spool = crate::spool::tests::spool(&folder.path().join("spool"));
         let database = folder.path().join("outbox.sqlite");
         let journal = Journal::start(Outbox::open(&database).unwrap()).unwrap();
         for number in 0..3u8 {

@@ -2,10 +2,12 @@
 //! name from outside, and never removes a file that is still owed a result.
 //!
 //! ```text
-//! state_dir/spool/temp/NAME   being received; worth nothing after a restart
-//! state_dir/spool/NAME        durable; acknowledged once the journal has its row
+//! state_dir/spool/NAME   sealed ([`crate::at_rest::stream`]); worth nothing until the journal has its row
 //! ```
 
+mod direct;
+mod folder;
+mod kept;
 pub mod part10;
 pub mod recovery;
 mod writer;
@@ -13,21 +15,33 @@ mod writer;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use uuid::Uuid;
 
 pub use part10::FileMeta;
 pub use writer::{Received, Writer};
 
+use crate::at_rest::stream::StreamError;
+use crate::at_rest::{AtRest, AtRestError};
+use folder::Folder;
+use kept::Kept;
+
 /// Free bytes below which nothing more is accepted: the database and its log must still be able to grow so that what was
 /// accepted can be concluded. A result with its picture takes about 1 MB, and a spool holds some hundred unread images.
 const RESERVE: u64 = 512 << 20;
 
-/// The folder of received files.
+/// Free bytes below which results go without their pictures, so that findings, a few kilobytes each, always have room.
+const PICTURES: u64 = 128 << 20;
+
+/// The folder of received files. Clones share what they know of it.
 #[derive(Clone, Debug)]
 pub struct Spool {
     root: PathBuf,
     reserve: u64,
+    at_rest: AtRest,
+    folder: Arc<Folder>,
+    kept: Kept,
 }
 
 /// What the spool could not do.
@@ -46,18 +60,47 @@ pub enum SpoolError {
         /// What the system said.
         source: io::Error,
     },
+    /// No key could be made for a file.
+    #[error("cannot seal a file")]
+    Seal(#[source] AtRestError),
+    /// A file is not what was written: the disk lost it or somebody changed it. It will not be whole another time.
+    #[error("a stored file is damaged: {0}")]
+    Damaged(&'static str),
+}
+
+impl SpoolError {
+    /// True where the disk does not give back what it took (EIO): it may recover, and the image is not at fault.
+    #[must_use]
+    pub fn is_medium(&self) -> bool {
+        let eio = rustix::io::Errno::IO.raw_os_error();
+        matches!(self, Self::Io { source, .. } if source.raw_os_error() == Some(eio))
+    }
 }
 
 impl Spool {
-    /// Opens `root`, making its folders where they are missing.
+    /// Opens `root`, making it where it is missing. What is written there is sealed with `at_rest`.
     ///
     /// # Errors
-    /// [`SpoolError::Io`] where they cannot be made.
-    pub fn open(root: &Path) -> Result<Self, SpoolError> {
-        let spool = Self { root: root.to_owned(), reserve: RESERVE };
-        fs::create_dir_all(spool.temp()).map_err(spool.io("make the spool's folders"))?;
-        sync_folder(root).map_err(spool.io("make the spool's folders durable"))?;
-        Ok(spool)
+    /// [`SpoolError::Io`] where it cannot be made.
+    pub fn open(root: &Path, at_rest: &AtRest) -> Result<Self, SpoolError> {
+        let failed = |source| SpoolError::Io { doing: "make the spool's folder", folder: root.to_owned(), source };
+        fs::create_dir_all(root).map_err(failed)?;
+        let folder = Folder::open(root).map_err(failed)?;
+        // Its own entry, too.
+        root.parent().map_or(Ok(()), |parent| File::open(parent)?.sync_all()).map_err(failed)?;
+        Ok(Self {
+            root: root.to_owned(),
+            reserve: RESERVE,
+            at_rest: at_rest.clone(),
+            folder: Arc::new(folder),
+            kept: Kept::with_budget(kept::BUDGET),
+        })
+    }
+
+    /// With another budget than the default of 256 MiB for plain bytes in memory.
+    #[must_use]
+    pub fn keeping(self, bytes: u64) -> Self {
+        Self { kept: Kept::with_budget(bytes), ..self }
     }
 
     /// With another reserve than the default of 512 MiB: bytes that must be free for more to be accepted.
@@ -83,16 +126,31 @@ impl Spool {
         self.root.join(file)
     }
 
-    /// Opens a file as plaintext Part 10 bytes, standing anywhere; `None` where it is gone.
+    /// Opens a file as plaintext Part 10 bytes that nobody can change, standing at their beginning; `None` where it is gone.
     ///
     /// # Errors
-    /// [`SpoolError::Io`] where the system does not give it: another time it may.
+    /// [`SpoolError::Damaged`] where it is not what was written; any other where the system does not give it: another time it
+    /// may.
     pub fn open_plain(&self, file: &str) -> Result<Option<File>, SpoolError> {
-        match File::open(self.path(file)) {
-            Ok(opened) => Ok(Some(opened)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(self.io("open a file")(error)),
+        if let Some(plain) = self.kept.take(file) {
+            return Ok(Some(plain));
         }
+        let sealed = match File::open(self.path(file)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            other => other.map_err(self.io("open a file"))?,
+        };
+        let plain = kept::memory().map_err(self.io("take memory for a file"))?;
+        self.at_rest.open_stream(file, &sealed, &plain).map_err(|error| match error {
+            StreamError::Read(source) => self.io("read a file")(source),
+            StreamError::Write(source) => self.io("take memory for a file")(source),
+            StreamError::Damaged(what) => SpoolError::Damaged(what),
+        })?;
+        kept::finished(plain).map(Some).map_err(self.io("take memory for a file"))
+    }
+
+    /// Gives back the memory that a file's plain bytes take; they are opened from the disk if they are wanted.
+    pub fn forget_plain(&self, file: &str) {
+        drop(self.kept.take(file));
     }
 
     /// Removes a file that nobody is owed any more; one that is gone already is as good.
@@ -100,6 +158,7 @@ impl Spool {
     /// # Errors
     /// [`SpoolError::Io`].
     pub fn remove(&self, file: &str) -> Result<(), SpoolError> {
+        self.forget_plain(file);
         match fs::remove_file(self.path(file)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(self.io("remove a file")(error)),
             _ => Ok(()),
@@ -114,13 +173,17 @@ impl Spool {
         Ok(self.free_bytes()? >= self.reserve)
     }
 
+    /// True while results have room for their pictures.
+    ///
+    /// # Errors
+    /// [`SpoolError::Io`] where the file system does not say.
+    pub fn has_room_for_pictures(&self) -> Result<bool, SpoolError> {
+        Ok(self.free_bytes()? >= PICTURES.min(self.reserve))
+    }
+
     fn free_bytes(&self) -> Result<u64, SpoolError> {
         let told = rustix::fs::statvfs(&self.root).map_err(|errno| self.io("measure the free space")(errno.into()))?;
         Ok(told.f_bavail.saturating_mul(told.f_frsize))
-    }
-
-    fn temp(&self) -> PathBuf {
-        self.root.join("temp")
     }
 
     fn io(&self, doing: &'static str) -> impl Fn(io::Error) -> SpoolError {
@@ -132,7 +195,42 @@ impl Spool {
     }
 }
 
-/// Makes the entries of a folder durable: a synced file whose directory entry is lost is lost (fsync(2)).
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A spool under a key of its own.
+    pub(crate) fn spool(root: &Path) -> Spool {
+        Spool::open(root, &AtRest::new(&[7; 32], rand::random)).unwrap()
+    }
+
+    #[test]
+    fn a_file_that_was_changed_is_damaged_and_one_that_is_gone_is_gone() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = spool(folder.path());
+        let meta = FileMeta { sop_class: "1.2", sop_instance: "1.3", transfer_syntax: "1.2", source: "XR" };
+        let mut writer = spool.create(Uuid::from_u128(1), &meta).unwrap();
+        writer.write(&[7; 2_000_000]).unwrap();
+        let name = writer.finish().unwrap().name;
+        spool.forget_plain(&name);
+        let whole = fs::read(spool.path(&name)).unwrap();
+        let refused = |bytes: &[u8]| {
+            fs::write(spool.path(&name), bytes).unwrap();
+            matches!(spool.open_plain(&name), Err(SpoolError::Damaged(_)))
+        };
+        // Magic, salt, first frame, its tag, a later frame, the last tag.
+        for at in [0, 10, 100, 524_280, 600_000, whole.len() - 1] {
+            let mut changed = whole.clone();
+            changed[at] ^= 1;
+            assert!(refused(&changed), "byte {at}");
+        }
+        assert!(refused(&whole[..whole.len() - 1]) && refused(b""));
+        // Another file of this very device.
+        fs::write(spool.path("other.dcm"), &whole).unwrap();
+        assert!(matches!(spool.open_plain("other.dcm"), Err(SpoolError::Damaged(_))));
+        fs::write(spool.path(&name), &whole).unwrap();
+        assert!(spool.open_plain(&name).unwrap().is_some());
+        spool.remove(&name).unwrap();
+        assert!(spool.open_plain(&name).unwrap().is_none());
+    }
 }

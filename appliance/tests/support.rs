@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use appliance::at_rest::AtRest;
 use appliance::dicom::acceptance::APPLICATION_CONTEXT;
 use appliance::dicom::dimse::Response;
 use appliance::dicom::scu::{Sent, send_all};
@@ -30,6 +31,7 @@ pub(crate) struct Scp {
     state: TempDir,
     address: SocketAddr,
     refusals: Refusals,
+    spool: Spool,
     stop: CancellationToken,
 }
 
@@ -42,7 +44,7 @@ impl Scp {
         let state = tempfile::tempdir().unwrap();
         let refusals = Refusals::default();
         let intake = || Intake {
-            spool: Spool::open(&state.path().join("spool")).unwrap(),
+            spool: Spool::open(&state.path().join("spool"), &AtRest::new(&[7; 32], rand::random)).unwrap(),
             journal: Journal::start(Outbox::open(&state.path().join("outbox.sqlite")).unwrap()).unwrap(),
             arrived: Arc::default(),
             refusals: refusals.clone(),
@@ -58,12 +60,13 @@ impl Scp {
         };
         let mut changed = intake();
         change(&mut listener, &mut changed);
+        let spool = changed.spool.clone();
         listener.intake = Arc::new(changed);
         let runtime = Runtime::new().unwrap();
         let socket = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
         let (address, stop) = (socket.local_addr().unwrap(), CancellationToken::new());
         runtime.spawn(listener.serve(socket, stop.clone()));
-        Self { runtime, state, address, refusals, stop }
+        Self { runtime, state, address, refusals, spool, stop }
     }
 
     pub(crate) fn ask_to_stop(&self) {
@@ -95,8 +98,22 @@ impl Scp {
         entries.map(|entry| entry.unwrap().path()).filter(|path| path.is_file()).collect()
     }
 
+    /// Every file as it was received, in `folder`.
+    pub(crate) fn plain_files(&self, folder: &Path) -> Vec<PathBuf> {
+        let open = |name: &str| {
+            let path = folder.join(format!("received-{name}"));
+            let mut plain = self.spool.open_plain(name).unwrap().unwrap();
+            std::io::copy(&mut plain, &mut std::fs::File::create(&path).unwrap()).unwrap();
+            path
+        };
+        self.unread_files().iter().map(|name| open(name)).collect()
+    }
+
+    /// Files without a row of the journal.
     pub(crate) fn half_received(&self) -> usize {
-        std::fs::read_dir(self.state.path().join("spool/temp")).unwrap().count()
+        let unread = self.unread_files();
+        let named = |path: &PathBuf| unread.iter().any(|name| path.ends_with(name));
+        self.files().iter().filter(|path| !named(path)).count()
     }
 
     pub(crate) fn send(&self, file: &Path) -> Sent {

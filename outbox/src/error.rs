@@ -67,6 +67,12 @@ pub enum OutboxError {
         /// What `SQLite` said.
         source: rusqlite::Error,
     },
+    /// Others shared the commit that failed.
+    #[error("cannot commit to the device database: {reason}")]
+    Group {
+        /// What was said to the first of them.
+        reason: String,
+    },
     /// The transition is not in the table of states.
     #[error("cannot {doing}: the row is not in a state that allows it")]
     Refused {
@@ -82,6 +88,19 @@ impl OutboxError {
             Some(ErrorCode::DiskFull) => Self::Full { doing },
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy { doing },
             _ => Self::Statement { doing, source },
+        }
+    }
+
+    /// The same refusal for each who shared a commit.
+    #[must_use]
+    pub fn for_each(&self) -> Self {
+        match self {
+            Self::Full { doing } => Self::Full { doing },
+            Self::Busy { doing } => Self::Busy { doing },
+            Self::Statement { doing, source: rusqlite::Error::SqliteFailure(failure, words) } => {
+                Self::Statement { doing, source: rusqlite::Error::SqliteFailure(*failure, words.clone()) }
+            }
+            other => Self::Group { reason: other.to_string() },
         }
     }
 

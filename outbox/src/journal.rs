@@ -1,6 +1,6 @@
 //! The journal: one row for each image that a scanner was told is safe. It never reads pixels or files.
 
-use rusqlite::{OptionalExtension, Row, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 use wire::ids::MessageId;
 
@@ -91,7 +91,7 @@ impl Outbox {
     /// [`OutboxError::Full`] and the like: the scanner must then be refused.
     pub fn accept(&mut self, new: &NewInstance<'_>) -> Result<Accepted, OutboxError> {
         let sql = OutboxError::statement("journal an image");
-        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(&sql)?;
+        let transaction = self.unit().map_err(&sql)?;
         let earlier: Option<(i64, bool)> = transaction
             .prepare_cached(
                 "SELECT id, digest = ?2 FROM instance WHERE sop_instance = ?1 ORDER BY digest = ?2 DESC LIMIT 1",
@@ -183,7 +183,7 @@ impl Outbox {
         messages: &[NewMessage<'_>],
     ) -> Result<(), OutboxError> {
         let sql = OutboxError::statement("commit a result");
-        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(&sql)?;
+        let transaction = self.unit().map_err(&sql)?;
         let concluded = transaction
             .prepare_cached("UPDATE instance SET state = 'concluded', result = ?2 WHERE id = ?1 AND state = 'accepted'")
             .and_then(|mut update| update.execute(params![id.0, result.0.as_bytes()]))
@@ -292,7 +292,7 @@ fn instance(row: &Row<'_>) -> rusqlite::Result<Instance> {
 }
 
 /// The instance whose result this is, moved on by its receipt.
-pub(crate) fn receipted(transaction: &rusqlite::Transaction<'_>, result: Uuid) -> rusqlite::Result<()> {
+pub(crate) fn receipted(transaction: &Connection, result: Uuid) -> rusqlite::Result<()> {
     transaction
         .prepare_cached("UPDATE instance SET state = 'receipted' WHERE result = ?1 AND state = 'concluded'")?
         .execute([result.as_bytes()])

@@ -1,6 +1,6 @@
 //! The outbox proper: messages wait, are leased, and leave on a receipt. It never looks into a payload.
 
-use rusqlite::{Row, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, Row, params};
 use uuid::Uuid;
 use wire::ids::MessageId;
 use wire::topics::Up;
@@ -103,7 +103,7 @@ impl Outbox {
     /// [`OutboxError::Statement`] if the database does not answer.
     pub fn lease(&mut self, limit: u32, now_ms: i64, lease_ms: i64) -> Result<Vec<Leased>, OutboxError> {
         let sql = OutboxError::statement("lease messages");
-        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(&sql)?;
+        let transaction = self.unit().map_err(&sql)?;
         transaction
             .prepare_cached(
                 "UPDATE message SET state = 'pending', lease_ends_ms = NULL
@@ -126,7 +126,7 @@ impl Outbox {
     /// [`OutboxError::Statement`] if the database does not answer.
     pub fn end_lease(&mut self, ids: &[MessageId]) -> Result<(), OutboxError> {
         let sql = OutboxError::statement("end a lease");
-        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(&sql)?;
+        let transaction = self.unit().map_err(&sql)?;
         for id in ids {
             transaction
                 .prepare_cached(
@@ -156,7 +156,7 @@ impl Outbox {
     /// [`OutboxError::Statement`] if the database does not answer; the receipt will come again.
     pub fn settle(&mut self, id: MessageId, status: &ReceiptStatus) -> Result<Settlement, OutboxError> {
         let sql = OutboxError::statement("settle a message");
-        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(&sql)?;
+        let transaction = self.unit().map_err(&sql)?;
         let (changed, settlement) = match status {
             ReceiptStatus::Stored => {
                 journal::receipted(&transaction, id.0).map_err(&sql)?;
@@ -214,7 +214,7 @@ impl Outbox {
 }
 
 /// Writes one message; part of [`Outbox::conclude`]'s transaction.
-pub(crate) fn append(transaction: &Transaction<'_>, message: &NewMessage<'_>) -> rusqlite::Result<()> {
+pub(crate) fn append(transaction: &Connection, message: &NewMessage<'_>) -> rusqlite::Result<()> {
     transaction
         .prepare_cached(
             "INSERT INTO message (id, kind, priority, created_ms, traceparent, payload)
@@ -232,7 +232,7 @@ pub(crate) fn append(transaction: &Transaction<'_>, message: &NewMessage<'_>) ->
 }
 
 /// Leases up to `limit` pending messages in the given order; `order` is one of this file's two constants.
-fn take(transaction: &Transaction<'_>, order: &str, limit: u32, ends_ms: i64) -> rusqlite::Result<Vec<Leased>> {
+fn take(transaction: &Connection, order: &str, limit: u32, ends_ms: i64) -> rusqlite::Result<Vec<Leased>> {
     let select = format!(
         "SELECT sequence, id, kind, created_ms, traceparent, payload, attempts
          FROM message WHERE state = 'pending' ORDER BY {order} LIMIT ?1"

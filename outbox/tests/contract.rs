@@ -225,3 +225,33 @@ fn a_newer_or_foreign_file_is_refused_with_a_sentence() {
     .unwrap();
     assert!(matches!(Outbox::open(&path), Err(OutboxError::Open { .. })));
 }
+
+#[test]
+fn a_group_is_seen_by_others_with_its_commit_and_not_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut ours, theirs) = (open(folder.path()), open(folder.path()));
+    ours.begin_group().unwrap();
+    let first = accept(&mut ours, 1);
+    conclude(&mut ours, 2, Priority::Live);
+    assert_eq!(theirs.journal_counts().unwrap().accepted, 0, "told before it was durable");
+    // One that is refused takes none of the others with it.
+    let refused = ours.conclude(first, id(3), &[]);
+    assert!(matches!(refused, Err(OutboxError::Refused { .. })));
+    assert!(ours.conclude(first, id(2), &[message(2, Priority::Live)]).is_err(), "an id that is taken");
+    ours.commit_group().unwrap();
+    let counts = theirs.journal_counts().unwrap();
+    assert_eq!((counts.accepted, counts.concluded, theirs.depth().unwrap().waiting), (1, 1, 1));
+}
+
+#[test]
+fn a_group_that_is_never_committed_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut killed = open(folder.path());
+    killed.begin_group().unwrap();
+    conclude(&mut killed, 1, Priority::Live);
+    drop(killed);
+    let mut again = open(folder.path());
+    assert_eq!((again.journal_counts().unwrap().concluded, again.depth().unwrap().waiting), (0, 0));
+    accept(&mut again, 1);
+    assert!(again.commit_group().is_err(), "there is no group");
+}

@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test states its expectations")]
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use outbox::{Accepted, NewInstance, NewMessage, Outbox, Priority, Settlement};
 use proptest::prelude::*;
@@ -18,6 +18,8 @@ use wire::v1::ReceiptStatus;
 enum Step {
     /// An image is acknowledged and read.
     Conclude(Priority),
+    /// Several are acknowledged and read, and share one commit, or die before it.
+    Group(Vec<Priority>, bool),
     /// The drain takes some.
     Lease(u32),
     /// The gateway has, or refuses, the n-th message ever written.
@@ -41,9 +43,10 @@ struct Model {
 const LEASE_MS: i64 = 100;
 
 fn step() -> impl Strategy<Value = Step> {
-    let priority = prop_oneof![Just(Priority::Urgent), Just(Priority::Live), Just(Priority::Backlog)];
+    let priority = || prop_oneof![Just(Priority::Urgent), Just(Priority::Live), Just(Priority::Backlog)];
     prop_oneof![
-        4 => priority.prop_map(Step::Conclude),
+        4 => priority().prop_map(Step::Conclude),
+        2 => (prop::collection::vec(priority(), 1..5), any::<bool>()).prop_map(|(all, whole)| Step::Group(all, whole)),
         3 => (0_u32..6).prop_map(Step::Lease),
         3 => (0_usize..24, any::<bool>()).prop_map(|(which, stored)| Step::Receipt(which, stored)),
         1 => (0_i64..150).prop_map(Step::Wait),
@@ -70,6 +73,20 @@ fn write(outbox: &mut Outbox, model: &mut Model, priority: Priority) {
         NewMessage { id, kind: Up::Result, priority, created_ms: model.now_ms, traceparent: None, payload: b"p" };
     outbox.conclude(instance, id, &[message]).unwrap();
     model.waiting.insert(number);
+}
+
+/// Gives the outbox that goes on: where the group died, another one.
+fn group(mut outbox: Outbox, path: &Path, model: &mut Model, all: Vec<Priority>, whole: bool) -> Outbox {
+    let before = (model.written, model.waiting.clone());
+    outbox.begin_group().unwrap();
+    all.into_iter().for_each(|priority| write(&mut outbox, model, priority));
+    if whole {
+        outbox.commit_group().unwrap();
+        return outbox;
+    }
+    (model.written, model.waiting) = before;
+    drop(outbox);
+    Outbox::open(path).unwrap()
 }
 
 fn lease(outbox: &mut Outbox, model: &mut Model, limit: u32) {
@@ -114,6 +131,7 @@ proptest! {
         for step in steps {
             match step {
                 Step::Conclude(priority) => write(&mut outbox, &mut model, priority),
+                Step::Group(all, whole) => outbox = group(outbox, &path, &mut model, all, whole),
                 Step::Lease(limit) => lease(&mut outbox, &mut model, limit),
                 Step::Receipt(which, stored) => receipt(&mut outbox, &mut model, which, stored),
                 Step::Wait(ms) => model.now_ms += ms,

@@ -62,10 +62,19 @@ impl Pipeline {
     async fn reading(&self, image: &Instance, stop: &CancellationToken) -> Option<Reading> {
         let refusals = AtomicU32::new(0);
         let reading = self.patiently(stop, || async {
-            let Some(object) = self.open(image).await? else { return Ok(gone()) };
+            let object = match self.open(image).await {
+                Ok(Some(object)) => object,
+                Ok(None) => return Ok(gone()),
+                Err(NotNow::Spool(SpoolError::Damaged(what))) => {
+                    tracing::error!(what, "a stored file is damaged; look at the disk and at who else writes there");
+                    return Ok(damaged());
+                }
+                Err(NotNow::Spool(error)) if error.is_medium() && given_up(&refusals) => return Ok(damaged()),
+                Err(error) => return Err(error),
+            };
             match self.reader.read(object, Priority::Live).await {
                 Err(ReadingError::Sandbox(SandboxError::Killed | SandboxError::Machine { .. }))
-                    if refusals.fetch_add(1, Ordering::Relaxed) + 1 >= MAX_REFUSALS =>
+                    if given_up(&refusals) =>
                 {
                     Ok(crashed())
                 }
@@ -109,6 +118,8 @@ impl Pipeline {
             site: &self.site,
             now_ms,
             ids: [self.world.uuid(), self.world.uuid()],
+            // A file system that does not say is tried: the commit tells, and is tried again.
+            with_picture: self.spool.has_room_for_pictures().unwrap_or(true),
         };
         let messages = match result_record::messages(&source) {
             Ok(messages) => messages,
@@ -178,6 +189,17 @@ enum NotNow {
 /// The reading of an image whose file is no longer in the spool.
 fn gone() -> Reading {
     unreadable(Unreadable::NotFound.reason())
+}
+
+/// The reading of an image whose file is no longer what was received.
+fn damaged() -> Reading {
+    let words = "the stored file was damaged on the appliance's disk; send the image again and look at the disk";
+    unreadable(Reason { code: "file_damaged".to_owned(), words: words.to_owned() })
+}
+
+/// Counts one more refusal of the machine; true with the last that is borne.
+fn given_up(refusals: &AtomicU32) -> bool {
+    refusals.fetch_add(1, Ordering::Relaxed) + 1 >= MAX_REFUSALS
 }
 
 /// The reading of an image that ended the service each time.

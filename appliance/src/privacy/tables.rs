@@ -83,7 +83,7 @@ const UNKNOWN: (&str, &str) = ("unreadable", "The image could not be read; look 
 
 /// Reasons by their code, as a reviewer reads them.
 #[rustfmt::skip]
-const REASONS: [(&str, &str); 23] = [
+const REASONS: [(&str, &str); 24] = [
     // Not read, because the model was not made for it.
     ("not_a_radiograph", "The modality is not projection radiography; the model reads chest radiographs only."),
     ("not_a_chest", "The header says that this is not a chest. If it is one, correct Body Part Examined at the scanner and send it again."),
@@ -99,6 +99,7 @@ const REASONS: [(&str, &str); 23] = [
     ("burned_in_annotation", "The header says that text is burned into the image; the picture is not shown here for that reason."),
     // Not readable.
     ("file_not_found", "The stored file was lost on the appliance; send the image again and look at the appliance's disk."),
+    ("file_damaged", "The stored file was damaged on the appliance; send the image again and look at the appliance's disk."),
     ("not_dicom", "The object is not a DICOM image; send the image itself."),
     ("malformed", "The DICOM object is damaged; send it again from the scanner or the archive."),
     ("no_pixel_data", "The DICOM object holds no image (no Pixel Data); send the image object of the study."),

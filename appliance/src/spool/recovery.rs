@@ -13,9 +13,7 @@ const PAGE: u32 = 256;
 /// What a start found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Recovered {
-    /// Half-received files removed: their scanners were never told success.
-    pub unfinished: usize,
-    /// Whole files without a journal row removed: likewise.
+    /// Files without a journal row removed, half-received or whole: their scanners were never told success.
     pub unacknowledged: usize,
     /// Acknowledged images that still are to be read.
     pub unread: usize,
@@ -40,11 +38,7 @@ pub enum RecoveryError {
 /// [`RecoveryError`]; nothing that is owed a result was removed.
 pub fn recover(spool: &Spool, journal: &Outbox) -> Result<Recovered, RecoveryError> {
     let mut recovered = Recovered::default();
-    for file in names(spool, &spool.temp())? {
-        fs::remove_file(spool.temp().join(file)).map_err(spool.io("remove a half-received file"))?;
-        recovered.unfinished += 1;
-    }
-    for file in names(spool, &spool.root)? {
+    for file in names(spool)? {
         if !journal.knows_file(&file)? {
             spool.remove(&file)?;
             recovered.unacknowledged += 1;
@@ -61,11 +55,11 @@ pub fn recover(spool: &Spool, journal: &Outbox) -> Result<Recovered, RecoveryErr
     Ok(recovered)
 }
 
-/// Names of the plain files in a folder; a name that is not UTF-8 is none of ours.
-fn names(spool: &Spool, folder: &std::path::Path) -> Result<Vec<String>, SpoolError> {
+/// Names of the spool's files; a name that is not UTF-8 is none of ours.
+fn names(spool: &Spool) -> Result<Vec<String>, SpoolError> {
     let io = spool.io("list the spool");
     let mut names = Vec::new();
-    for entry in fs::read_dir(folder).map_err(&io)? {
+    for entry in fs::read_dir(&spool.root).map_err(&io)? {
         let entry = entry.map_err(&io)?;
         if entry.file_type().map_err(&io)?.is_file() {
             names.extend(entry.file_name().into_string().ok());
@@ -107,11 +101,11 @@ mod tests {
     #[test]
     fn a_kill_at_any_step_leaves_what_was_acknowledged_and_nothing_else() {
         let folder = tempfile::tempdir().unwrap();
-        let spool = Spool::open(&folder.path().join("spool")).unwrap();
+        let spool = crate::spool::tests::spool(&folder.path().join("spool"));
         let mut journal = Outbox::open(&folder.path().join("outbox.sqlite")).unwrap();
         // Killed while bytes came in.
-        fs::write(spool.temp().join("half.dcm"), b"half").unwrap();
-        // Killed between the rename and the journal.
+        fs::write(spool.path("half.dcm"), b"half").unwrap();
+        // Killed between the sync and the journal.
         receive(&spool, 1);
         // Acknowledged.
         let kept = receive(&spool, 2);
@@ -122,9 +116,9 @@ mod tests {
         spool.remove(&lost.name).unwrap();
 
         let found = recover(&spool, &journal).unwrap();
-        assert_eq!(found, Recovered { unfinished: 1, unacknowledged: 1, unread: 2, missing: 1 });
+        assert_eq!(found, Recovered { unacknowledged: 2, unread: 2, missing: 1 });
         assert!(spool.path(&kept.name).is_file());
         let again = recover(&spool, &journal).unwrap();
-        assert_eq!(again, Recovered { unfinished: 0, unacknowledged: 0, unread: 2, missing: 1 });
+        assert_eq!(again, Recovered { unacknowledged: 0, unread: 2, missing: 1 });
     }
 }

@@ -1,25 +1,31 @@
-//! One file being received: bytes go to the disk as they come, and become an image only when all of them are durable.
+//! One file being received: sealed and hashed as its bytes come, on its way to the disk while more come, and an image only when
+//! all of it is durable. It belongs on a thread that may block.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::PathBuf;
 
-use sha2::{Digest, Sha256};
+use aws_lc_rs::digest::{Context, SHA256};
 
-use super::{FileMeta, Spool, SpoolError, sync_folder};
+use super::direct::Direct;
+use super::folder::Ticket;
+use super::kept::Keeping;
+use super::{FileMeta, Spool, SpoolError};
+use crate::at_rest::stream::Sealer;
 
 /// Bytes of the dataset's beginning that are kept for the check of its identifiers; group 0008 is the first group and its
 /// SOP UIDs come among its first elements.
 const HEAD: usize = 16 * 1024;
 
 /// A file being received. Dropped before [`Writer::finish`], it leaves nothing behind.
-#[derive(Debug)]
 pub struct Writer {
     spool: Spool,
     name: String,
-    file: File,
-    hash: Sha256,
+    /// Taken when the file is finished.
+    sealer: Option<Sealer<Direct>>,
+    entry: Ticket,
+    /// The plain bytes for the reader, while there is memory for them.
+    keeping: Option<Keeping>,
+    hash: Context,
     bytes: u64,
     head: Vec<u8>,
     finished: bool,
@@ -40,20 +46,25 @@ pub struct Received {
 
 impl Writer {
     pub(super) fn create(spool: &Spool, name: String, meta: &FileMeta<'_>) -> Result<Self, SpoolError> {
-        let path = spool.temp().join(&name);
         let mut options = OpenOptions::new();
         // Whatever the umask of whoever starts the service: a radiograph is for this user only.
         options.write(true).create_new(true).mode(0o600);
-        let mut file = options.open(path).map_err(spool.io("begin a file"))?;
-        file.write_all(&meta.encode()).map_err(spool.io("write a file"))?;
-        let spool = spool.clone();
-        Ok(Self { spool, name, file, hash: Sha256::new(), bytes: 0, head: Vec::new(), finished: false })
-    }
-
-    /// Bytes of the dataset so far.
-    #[must_use]
-    pub fn bytes(&self) -> u64 {
-        self.bytes
+        let file = options.open(spool.path(&name)).map_err(spool.io("begin a file"))?;
+        let entry = spool.folder.ticket();
+        let sealer = spool.at_rest.sealer(&name, Direct::new(file)).map_err(SpoolError::Seal)?;
+        let mut writer = Self {
+            keeping: spool.kept.begin(),
+            spool: spool.clone(),
+            name,
+            sealer: Some(sealer),
+            entry,
+            hash: Context::new(&SHA256),
+            bytes: 0,
+            head: Vec::new(),
+            finished: false,
+        };
+        writer.put(&meta.encode())?;
+        Ok(writer)
     }
 
     /// Adds a piece of the dataset.
@@ -61,69 +72,82 @@ impl Writer {
     /// # Errors
     /// [`SpoolError`].
     pub fn write(&mut self, piece: &[u8]) -> Result<(), SpoolError> {
-        self.file.write_all(piece).map_err(self.spool.io("write a file"))?;
         self.hash.update(piece);
         self.bytes += piece.len() as u64;
-        let missing = HEAD.saturating_sub(self.head.len());
-        self.head.extend(piece.iter().take(missing));
-        Ok(())
+        let missing = HEAD.saturating_sub(self.head.len()).min(piece.len());
+        self.head.extend_from_slice(&piece[..missing]);
+        self.put(piece)
     }
 
-    /// Makes the file durable under its final name: file, rename, folder, in this order.
+    /// Makes the file durable: its bytes, then its entry in the folder.
     ///
     /// # Errors
     /// [`SpoolError`]; nothing is left behind then.
     pub fn finish(mut self) -> Result<Received, SpoolError> {
         let io = self.spool.io("make a file durable");
-        self.file.sync_all().map_err(&io)?;
-        fs::rename(self.temp(), self.spool.path(&self.name)).map_err(&io)?;
-        self.finished = true;
-        if let Err(error) = sync_folder(&self.spool.root) {
-            // Its entry may not survive a power cut, so it must not be acknowledged.
-            let _ = self.spool.remove(&self.name);
-            return Err(io(error));
+        if let Some(sealer) = self.sealer.take() {
+            let file: File = sealer.finish().map_err(&io)?.into_file();
+            // The length counts as data here (fdatasync(2)); times and owners may wait.
+            file.sync_data().map_err(&io)?;
         }
-        Ok(Received {
-            name: std::mem::take(&mut self.name),
-            digest: self.hash.finalize_reset().into(),
-            bytes: self.bytes,
-            head: std::mem::take(&mut self.head),
-        })
+        self.spool.folder.sync_since(self.entry).map_err(&io)?;
+        self.finished = true;
+        if let Some(keeping) = self.keeping.take() {
+            keeping.done(&self.name);
+        }
+        let mut digest = [0; 32];
+        digest.copy_from_slice(self.hash.clone().finish().as_ref());
+        let (name, head) = (std::mem::take(&mut self.name), std::mem::take(&mut self.head));
+        Ok(Received { name, digest, bytes: self.bytes, head })
     }
 
-    fn temp(&self) -> PathBuf {
-        self.spool.temp().join(&self.name)
+    /// To the disk and, while it lasts, to memory.
+    fn put(&mut self, piece: &[u8]) -> Result<(), SpoolError> {
+        self.keeping = self.keeping.take().and_then(|keeping| keeping.write(piece));
+        match &mut self.sealer {
+            Some(sealer) => sealer.write(piece).map_err(self.spool.io("write a file")),
+            None => Ok(()),
+        }
     }
 }
 
 impl Drop for Writer {
     fn drop(&mut self) {
         if !self.finished {
-            // What stays is removed at the next start.
-            let _ = fs::remove_file(self.temp());
+            // What stays is removed at the next start: no journal row names it.
+            let _ = fs::remove_file(self.spool.path(&self.name));
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::io::Read;
+
+    use sha2::{Digest, Sha256};
     use uuid::Uuid;
+
+    use super::*;
+    use crate::spool::tests::spool;
 
     const META: FileMeta<'_> =
         FileMeta { sop_class: "1.2", sop_instance: "1.3", transfer_syntax: "1.2.840.10008.1.2", source: "XR" };
 
+    fn plain(spool: &Spool, name: &str) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        spool.open_plain(name).unwrap().unwrap().read_to_end(&mut bytes).unwrap();
+        bytes
+    }
+
     #[test]
-    fn a_file_appears_whole_or_not_at_all() {
+    fn a_file_is_whole_and_sealed_or_not_there() {
         let folder = tempfile::tempdir().unwrap();
-        let spool = Spool::open(folder.path()).unwrap();
-        let listed =
-            || fs::read_dir(folder.path()).unwrap().filter(|entry| entry.as_ref().unwrap().path().is_file()).count();
+        let spool = spool(folder.path());
+        let listed = || fs::read_dir(folder.path()).unwrap().count();
         let mut abandoned = spool.create(Uuid::from_u128(1), &META).unwrap();
         abandoned.write(b"half").unwrap();
-        assert_eq!(listed(), 0);
         drop(abandoned);
-        assert_eq!(fs::read_dir(spool.temp()).unwrap().count(), 0);
+        assert_eq!(listed(), 0);
 
         let mut writer = spool.create(Uuid::from_u128(2), &META).unwrap();
         writer.write(b"data").unwrap();
@@ -131,8 +155,27 @@ mod tests {
         let received = writer.finish().unwrap();
         assert_eq!((received.bytes, received.head.as_slice()), (8, b"dataset!".as_slice()));
         assert_eq!(received.digest, <[u8; 32]>::from(Sha256::digest(b"dataset!")));
-        let bytes = fs::read(spool.path(&received.name)).unwrap();
+        let on_disk = fs::read(spool.path(&received.name)).unwrap();
+        assert!(!on_disk.windows(4).any(|bytes| bytes == b"DICM" || bytes == b"set!"), "it lies there in plain");
+        // From memory first, from the disk after that, and the same.
+        let bytes = plain(&spool, &received.name);
         assert!(bytes[128..].starts_with(b"DICM") && bytes.ends_with(b"dataset!"));
-        assert_eq!((listed(), fs::read_dir(spool.temp()).unwrap().count()), (1, 0));
+        assert_eq!(plain(&spool, &received.name), bytes);
+        assert_eq!(listed(), 1);
+    }
+
+    #[test]
+    fn what_memory_has_no_room_for_is_read_from_the_disk() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = spool(folder.path()).keeping(3 << 20);
+        let content: Vec<u8> = (0..2_000_000_u32).flat_map(u32::to_le_bytes).collect();
+        for length in [100, content.len()] {
+            let mut writer = spool.create(Uuid::from_u128(length as u128), &META).unwrap();
+            content[..length].chunks(70_000).for_each(|piece| writer.write(piece).unwrap());
+            let name = writer.finish().unwrap().name;
+            assert_eq!(spool.kept.has(&name), length == 100);
+            assert!(plain(&spool, &name).ends_with(&content[..length]));
+            assert!(!spool.kept.has(&name), "memory is given back once the reader has it");
+        }
     }
 }
