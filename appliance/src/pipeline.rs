@@ -7,6 +7,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use metrics::gauge;
 use outbox::{Instance, InstanceId};
 use reader::Reader;
 use tokio::sync::{Notify, Semaphore};
@@ -62,6 +63,7 @@ impl Pipeline {
         let (in_hand, tasks) = (InHand::default(), TaskTracker::new());
         while !stop.is_cancelled() {
             let taken = pipeline.take_round(&seats, &in_hand, &tasks, &stop).await;
+            gauge!("decoder_confined").set(if pipeline.reader.unconfined().is_none() { 1.0 } else { 0.0 });
             if taken == 0 {
                 tokio::select! {
                     () = stop.cancelled() => {}

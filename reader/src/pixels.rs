@@ -76,7 +76,7 @@ pub fn prepare(object: &[u8], limits: &Limits, header: impl FnOnce(&About)) -> P
 impl Pixels {
     /// Grey-scale, resize and preview of a decoded frame.
     #[must_use]
-    pub fn from_frame(frame: &grayscale::Frame) -> Self {
+    pub fn from_frame(frame: &grayscale::Frame<'_>) -> Self {
         let display = frame.display();
         let input = tensor::resize_area_u8(&display, frame.rows, frame.columns, INPUT_SIDE, INPUT_SIDE);
         Self { input, preview: Preview::from_frame(frame, &display) }

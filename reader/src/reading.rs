@@ -110,6 +110,12 @@ impl Reader {
         self.engine.model()
     }
 
+    /// Why the decoding processes' system calls are not filtered, where they are not; known from the first image on.
+    #[must_use]
+    pub fn unconfined(&self) -> Option<&str> {
+        self.sandbox.unconfined()
+    }
+
     /// Requests waiting for the session, for metrics.
     #[must_use]
     pub fn queued(&self) -> usize {

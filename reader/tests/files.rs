@@ -90,7 +90,7 @@ fn decoded(object: InMemDicomObject) -> (Vec<i32>, Vec<u8>) {
     let path = save(&folder, "film.dcm", object, uids::EXPLICIT_VR_LITTLE_ENDIAN);
     let bytes = std::fs::read(path).unwrap();
     let frame = decode::open(&bytes, &Limits::default()).unwrap().decode().unwrap();
-    (frame.values.clone(), frame.display())
+    (frame.values(), frame.display())
 }
 
 /// RLE Lossless, PS3.5 Annex G: most significant bytes first, each row in literal runs.

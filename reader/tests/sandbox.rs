@@ -35,12 +35,16 @@ fn real(limits: Limits) -> Sandbox {
 
 /// A shell script that says hello as a worker does, and then something else.
 fn impostor(then: &str, limits: Limits) -> Sandbox {
-    let mut hello = vec![0xA1, 0x65];
-    hello.extend(b"Hello");
-    hello.extend([0xA1, 0x67]);
-    hello.extend(b"version");
-    hello.push(0x60 + env!("CARGO_PKG_VERSION").len() as u8);
-    hello.extend(env!("CARGO_PKG_VERSION").bytes());
+    greeting(None, then, limits)
+}
+
+fn greeting(unconfined: Option<&str>, then: &str, limits: Limits) -> Sandbox {
+    #[derive(serde::Serialize)]
+    enum Reply<'a> {
+        Hello { version: &'a str, unconfined: Option<&'a str> },
+    }
+    let mut hello = Vec::new();
+    ciborium::into_writer(&Reply::Hello { version: env!("CARGO_PKG_VERSION"), unconfined }, &mut hello).unwrap();
     let mut frame = (hello.len() as u32).to_le_bytes().to_vec();
     frame.extend(hello);
     let octal: String = frame.iter().map(|b| format!("\\{b:03o}")).collect();
@@ -229,6 +233,42 @@ fn a_file_that_the_machine_does_not_give_is_tried_again() {
         assert!(matches!(refused, Err(SandboxError::Machine { .. })), "{refused:?}");
     }
     assert!(sandbox.prepare(&open(&film(folder.path(), "good.dcm", 64))).unwrap().pixels.is_ok());
+}
+
+/// The kernel's own word on the real child: a filter is in force (2) and no program it starts could gain rights. What the
+/// filter refuses is tested where it is made.
+#[test]
+fn a_real_child_is_confined_before_it_gets_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let sandbox = real(Limits::default());
+    assert!(sandbox.prepare(&open(&film(folder.path(), "good.dcm", 64))).unwrap().pixels.is_ok());
+    assert_eq!(sandbox.unconfined(), None);
+    let tasks = std::fs::read_dir("/proc/self/task").unwrap().map(|task| task.unwrap().path().join("children"));
+    let children: String = tasks.map(|list| std::fs::read_to_string(list).unwrap_or_default()).collect();
+    let status = std::fs::read_to_string(format!("/proc/{}/status", children.trim())).unwrap();
+    let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+    assert_eq!((field("Seccomp:"), field("NoNewPrivs:")), (Some("2"), Some("1")));
+}
+
+#[test]
+fn a_child_that_could_not_be_confined_is_told() {
+    let sandbox = greeting(Some("the kernel refused the filter"), "exit 0", Limits::default());
+    let _ = sandbox.prepare(&any_file());
+    assert_eq!(sandbox.unconfined(), Some("the kernel refused the filter"));
+}
+
+/// Under a hard limit that is lower than what the child sets itself, and without the right to raise it.
+#[test]
+fn a_child_that_may_not_set_its_limits_works_on_nothing() {
+    let worker = env!("CARGO_BIN_EXE_decode-worker");
+    let script = format!(
+        "ulimit -v 1000000; test $(/usr/bin/id -u) != 0 || exec /usr/bin/setpriv --bounding-set=-sys_resource {worker}; \
+         exec {worker}"
+    );
+    let sandbox = Sandbox::new(config("/bin/sh", &["-c", &script], Limits::default()));
+    let refused = sandbox.prepare(&any_file());
+    let Err(SandboxError::Machine { what }) = refused else { panic!("{refused:?}") };
+    assert!(what.starts_with("its limits could not be lowered"), "{what}");
 }
 
 #[test]

@@ -7,7 +7,7 @@
     reason = "a test states its expectations by panicking"
 )]
 
-use reader::pixels::grayscale::{Frame, Lut, Modality, Voi};
+use reader::pixels::grayscale::{Frame, Lut, Modality, Transform, Voi};
 use reader::pixels::tensor::resize_area_u8;
 use serde::Deserialize;
 
@@ -54,7 +54,9 @@ fn grey_scale_equals_the_reference() {
     assert!(file.cases.len() >= 20);
     for case in file.cases {
         let values = case.samples.iter().map(|s| s + case.offset).collect::<Vec<_>>();
-        let frame = Frame::new((1, values.len()), values, &Modality::IDENTITY, case.voi.into(), case.invert, None);
+        let transform =
+            Transform { modality: Modality::IDENTITY, voi: case.voi.into(), invert: case.invert, padding: None };
+        let frame = Frame::of_values((1, values.len()), values, transform);
         assert_eq!(frame.display(), case.expect, "{}", case.name);
     }
 }

@@ -81,6 +81,10 @@ pub fn describe() {
     );
     describe_counter!("pipeline_retries_total", "Attempts repeated for a reason that was not the image's fault");
     describe_gauge!("dicom_associations_open", "Associations open now");
+    describe_gauge!(
+        "decoder_confined",
+        "1 while the kernel filters the decoding processes' system calls, 0 where it cannot"
+    );
     describe_gauge!("outbox_depth", "Messages without a receipt");
     describe_gauge!("outbox_oldest_message_age_seconds", Unit::Seconds, "Age of the oldest message without a receipt");
     describe_gauge!("outbox_rejected", "Messages that the gateway rejected");

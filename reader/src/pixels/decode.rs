@@ -2,9 +2,13 @@
 //! limits are checked before memory is taken; what a limit cannot see (a decompression bomb, a nesting bomb, a decoder's
 //! bug) is what the memory-limited child process is for. It never runs in a service's own process.
 
+mod codec;
 mod header;
 mod recipe;
 mod samples;
+pub mod syntax;
+
+use std::borrow::Cow;
 
 use dicom_core::Tag;
 use dicom_dictionary_std::{tags, uids};
@@ -12,15 +16,21 @@ use dicom_encoding::transfer_syntax::TransferSyntaxIndex;
 use dicom_object::file::ReadPreamble;
 use dicom_object::meta::FileMetaTableBuilder;
 use dicom_object::{DefaultDicomObject, InMemDicomObject, OpenFileOptions};
-use dicom_pixeldata::PixelDecoder;
+use dicom_pixeldata::{PixelDecoder, PlanarConfiguration};
 use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
 
 use super::grayscale::Frame;
 use super::{About, Limits, Unreadable};
+use codec::Shape;
+use recipe::Recipe;
+use samples::Decoded;
+use syntax::Codec;
 
 /// An object whose header has been read and whose pixels have not.
 pub struct Opened<'a> {
     bytes: &'a [u8],
+    /// All but the pixels.
+    header: DefaultDicomObject,
     about: About,
     limits: Limits,
     start: Start,
@@ -38,41 +48,86 @@ enum Start {
 /// Reads the header of an object from all of its bytes.
 pub fn open<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Opened<'a>, Unreadable> {
     let start = start(bytes)?;
-    let object = read(bytes, start, Some(tags::PIXEL_DATA))?;
-    let about = header::about(&object);
-    Ok(Opened { bytes, about, limits: *limits, start })
+    let header = read(bytes, start, Some(tags::PIXEL_DATA))?;
+    let about = header::about(&header);
+    Ok(Opened { bytes, header, about, limits: *limits, start })
 }
 
-impl Opened<'_> {
+impl<'a> Opened<'a> {
     /// What the header says.
     #[must_use]
     pub fn about(&self) -> About {
         self.about.clone()
     }
 
-    /// Decodes the one frame and settles how it is to be shown.
-    pub fn decode(&self) -> Result<Frame, Unreadable> {
+    /// Decodes the one frame and settles how it is to be shown. Uncompressed samples at the end of the object, where nearly
+    /// all lie, are not copied.
+    pub fn decode(&self) -> Result<Frame<'a>, Unreadable> {
         let facts = &self.about.facts;
-        let (rows, columns) = size(facts.rows, facts.columns, facts.frames, &self.limits)?;
-        let uid = facts.transfer_syntax.clone();
-        let syntax = TransferSyntaxRegistry.get(&uid);
-        if !syntax.is_some_and(dicom_encoding::TransferSyntax::can_decode_all) {
-            return Err(Unreadable::UnsupportedTransferSyntax { uid });
+        let size = size(facts.rows, facts.columns, facts.frames, &self.limits)?;
+        let uid = &facts.transfer_syntax;
+        let Some(codec) = syntax::codec(uid) else {
+            return Err(Unreadable::UnsupportedTransferSyntax { uid: uid.clone() });
+        };
+        if let Some((recipe, bytes)) = self.at_the_end(size) {
+            let planar = recipe::is_planar(&self.header);
+            return frame(size, Decoded { bytes: Cow::Borrowed(bytes), planar, native: true }, recipe);
         }
         let mut object = read(self.bytes, self.start, None)?;
         if object.element_opt(tags::PIXEL_DATA).ok().flatten().is_none() {
             return Err(Unreadable::NoPixelData);
         }
-        let recipe = recipe::Recipe::read(&object)?;
+        let recipe = Recipe::read(&object)?;
         // The recipe is ours from here; the decoder refuses whole files for a window it need not know.
         for tag in [tags::WINDOW_CENTER, tags::WINDOW_WIDTH, tags::VOILUT_SEQUENCE, tags::VOILUT_FUNCTION] {
             object.remove_element(tag);
         }
-        let native = syntax.is_some_and(|ts| !ts.is_encapsulated_pixel_data());
-        let decoded = object.decode_pixel_data().map_err(|_| Unreadable::DecodeFailed { uid })?;
-        let stored = samples::stored(&decoded, rows * columns, native, &recipe)?;
-        Ok(recipe.into_frame((rows, columns), stored))
+        let shape =
+            Shape { rows: size.0, columns: size.1, samples: recipe.samples(), bits_allocated: recipe.bits_allocated };
+        let decoded = decompress(&object, codec, shape).ok_or_else(|| Unreadable::DecodeFailed { uid: uid.clone() })?;
+        frame(size, decoded, recipe)
     }
+
+    /// The recipe and the samples of an uncompressed little-endian frame whose Pixel Data is the object's last element.
+    /// Its header of known length is looked for where it must stand; anything unusual is left to the parser.
+    fn at_the_end(&self, (rows, columns): (usize, usize)) -> Option<(Recipe, &'a [u8])> {
+        let recipe = Recipe::read(&self.header).ok()?;
+        let needed = recipe.bytes(rows * columns, true);
+        let length = needed.next_multiple_of(2);
+        let (head, samples) = self.bytes.split_at_checked(self.bytes.len().checked_sub(length)?)?;
+        let [a, b, c, d] = u32::try_from(length).ok()?.to_le_bytes();
+        // (7FE0,0010), PS3.5 7.1.2 and 7.1.3.
+        let found = match &*self.about.facts.transfer_syntax {
+            uids::EXPLICIT_VR_LITTLE_ENDIAN => {
+                [b'B', b'W'].iter().any(|kind| head.ends_with(&[0xE0, 0x7F, 0x10, 0, b'O', *kind, 0, 0, a, b, c, d]))
+            }
+            uids::IMPLICIT_VR_LITTLE_ENDIAN => head.ends_with(&[0xE0, 0x7F, 0x10, 0, a, b, c, d]),
+            _ => false,
+        };
+        found.then(|| (recipe, &samples[..needed]))
+    }
+}
+
+/// The samples of the one frame; `None` where its decoder refuses it.
+fn decompress<'a>(object: &DefaultDicomObject, codec: Codec, shape: Shape) -> Option<Decoded<'a>> {
+    let own = |bytes| Decoded { bytes: Cow::Owned(bytes), planar: false, native: false };
+    if codec == Codec::JpegXl {
+        return codec::jpeg_xl(&codec::frame(object)?, shape).map(own);
+    }
+    match object.decode_pixel_data() {
+        Ok(decoded) => Some(Decoded {
+            bytes: Cow::Owned(decoded.data().to_vec()),
+            planar: decoded.planar_configuration() == PlanarConfiguration::PixelFirst,
+            native: codec == Codec::Native,
+        }),
+        Err(_) if codec == Codec::Extended => codec::jpeg_twelve(&codec::frame(object)?, shape).map(own),
+        Err(_) => None,
+    }
+}
+
+fn frame<'a>(size: (usize, usize), decoded: Decoded<'a>, recipe: Recipe) -> Result<Frame<'a>, Unreadable> {
+    let (raw, stored) = samples::stored(decoded, size.0 * size.1, &recipe)?;
+    Ok(Frame::new(size, raw, stored, recipe.transform))
 }
 
 /// Rows and columns, if the frame is one and within the limit.

@@ -6,13 +6,13 @@
 //! C.7.5.1.1.2 (pixel padding).
 
 pub mod modality;
+pub mod raw;
 pub mod voi;
 
-use std::ops::RangeInclusive;
-
-use modality::Map;
+use std::borrow::Cow;
 
 pub use modality::Modality;
+pub use raw::Raw;
 pub use voi::Voi;
 
 /// A look-up table of DICOM (PS3.3 C.11.1.1, C.11.2.1.1): entry i stands for the input `first + i`; inputs outside take the
@@ -43,82 +43,109 @@ impl Lut {
     }
 }
 
-/// One decoded image after the modality LUT, with how to show it.
+/// One decoded image, with how to show it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Frame {
-    /// Rows of `values`, 1 or more.
+pub struct Frame<'a> {
+    /// Rows, 1 or more.
     pub rows: usize,
-    /// Columns of `values`, 1 or more.
+    /// Columns, 1 or more.
     pub columns: usize,
-    /// Row-major values after the modality LUT. Padding has been replaced by the value that shows darkest.
-    pub values: Vec<i32>,
-    /// Least and greatest of `values`.
+    /// `rows` × `columns` samples.
+    raw: Raw<'a>,
+    /// For each sample its value after the modality LUT. Padding has the value that shows darkest.
+    table: Vec<i32>,
+    /// Least and greatest of the values that occur.
     pub range: (i32, i32),
     /// From `values` to brightness.
     pub voi: Voi,
-    /// MONOCHROME1: inverted after the VOI transform.
+    /// MONOCHROME1, or Presentation LUT Shape INVERSE: inverted after the VOI transform.
     pub invert: bool,
 }
 
-impl Frame {
-    /// Applies `modality` to `stored` samples and settles the window; `padding` is the inclusive range of stored values that
-    /// stand for "no pixel here" (Pixel Padding Value and Range Limit).
+/// What is done to stored values before the VOI transform, and what it is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Transform {
+    /// The modality LUT.
+    pub modality: Modality,
+    /// The VOI transform.
+    pub voi: Voi,
+    /// Inverted after the VOI transform.
+    pub invert: bool,
+    /// Inclusive range of stored values that stand for "no pixel here" (Pixel Padding Value and Range Limit).
+    pub padding: Option<(i32, i32)>,
+}
+
+impl<'a> Frame<'a> {
+    /// Puts `transform` on `raw`, whose samples stand for the stored values `stored`: entry i for sample i. Samples beyond
+    /// it stand for 0.
     ///
     /// # Panics
-    /// Never for `stored.len() == rows * columns >= 1`, which callers hold by construction.
+    /// Where `raw` does not hold `rows * columns` samples; callers hold that by construction.
     #[must_use]
     pub fn new(
         (rows, columns): (usize, usize),
-        stored: Vec<i32>,
-        modality: &Modality,
-        voi: Voi,
-        invert: bool,
-        padding: Option<(i32, i32)>,
+        raw: Raw<'a>,
+        mut stored: Vec<i32>,
+        Transform { modality, voi, invert, padding }: Transform,
     ) -> Self {
-        debug_assert_eq!(stored.len(), rows * columns);
+        assert_eq!(raw.len(), rows * columns, "one sample per pixel");
+        stored.resize(raw.levels(), 0);
+        let seen = raw.seen();
         let (map, voi) = modality.with_voi(voi);
-        let mut values = stored;
-        let range = match padding {
-            None => {
-                map.apply_all(&mut values);
-                range_of(&values)
-            }
-            Some((low, high)) => replace_padding(&mut values, &map, low..=high, invert),
-        };
-        Self { rows, columns, values, range, voi: voi.or_full_range(), invert }
+        let is_padding = |value: i32| padding.is_some_and(|(low, high)| (low..=high).contains(&value));
+        let occurring = stored.iter().zip(&seen).filter(|(value, seen)| **seen && !is_padding(**value));
+        let range = range_of(occurring.map(|(value, _)| map.apply(*value)));
+        let darkest = if invert { range.1 } else { range.0 };
+        let table = stored.iter().map(|value| if is_padding(*value) { darkest } else { map.apply(*value) }).collect();
+        Self { rows, columns, raw, table, range, voi: voi.or_full_range(), invert }
+    }
+
+    /// A frame of stored values that are in no file: for reference vectors. At most 65,536 of them.
+    #[must_use]
+    pub fn of_values(size: (usize, usize), stored: Vec<i32>, transform: Transform) -> Self {
+        let numbers = (0..stored.len()).flat_map(|number| (number as u16).to_le_bytes());
+        Frame::new(size, Raw::Sixteen(Cow::Owned(numbers.collect())), stored, transform)
+    }
+
+    /// Row-major values after the modality LUT, padding replaced by the value that shows darkest.
+    #[must_use]
+    pub fn values(&self) -> Vec<i32> {
+        self.mapped(&self.table)
     }
 
     /// 8-bit grey, row-major, 0 black: what a person sees and the model reads.
     #[must_use]
     pub fn display(&self) -> Vec<u8> {
         let shade = self.voi.shade(self.range, self.invert);
-        let (low, high) = self.range;
-        let span = i64::from(high) - i64::from(low);
-        // A table pays from the first repeated value on; 16-bit images have at most 65,536 distinct ones.
-        if span < 1 << 16 {
-            let table: Vec<u8> = (low..=high).map(&shade).collect();
-            self.values.iter().map(|v| table[(v - low) as usize]).collect()
-        } else {
-            self.values.iter().map(|v| shade(*v)).collect()
-        }
+        // Values outside the range do not occur, so theirs are not computed: a sigmoid is dear.
+        self.mapped(&self.each_value(|value| if self.in_range(value) { shade(value) } else { 0 }))
+    }
+
+    /// What `of` gives for each sample's value.
+    pub(in crate::pixels) fn each_value<T>(&self, of: impl Fn(i32) -> T) -> Vec<T> {
+        self.table.iter().map(|value| of(*value)).collect()
+    }
+
+    /// The samples.
+    pub(in crate::pixels) fn raw(&self) -> &Raw<'a> {
+        &self.raw
+    }
+
+    pub(in crate::pixels) fn in_range(&self, value: i32) -> bool {
+        (self.range.0..=self.range.1).contains(&value)
+    }
+
+    fn mapped<T: Copy>(&self, table: &[T]) -> Vec<T> {
+        let mut out = Vec::with_capacity(self.raw.len());
+        self.raw.look_up(0..self.raw.len(), table, &mut out);
+        out
     }
 }
 
 /// Least and greatest; 0 and 0 of nothing.
-fn range_of(values: &[i32]) -> (i32, i32) {
-    let (low, high) = values.iter().fold((i32::MAX, i32::MIN), |(low, high), v| (low.min(*v), high.max(*v)));
+fn range_of(values: impl Iterator<Item = i32>) -> (i32, i32) {
+    let (low, high) = values.fold((i32::MAX, i32::MIN), |(low, high), v| (low.min(v), high.max(v)));
     if low <= high { (low, high) } else { (0, 0) }
-}
-
-/// Maps what is no padding and puts the value that shows darkest where there is some; gives the range of the former.
-fn replace_padding(values: &mut [i32], map: &Map<'_>, padding: RangeInclusive<i32>, invert: bool) -> (i32, i32) {
-    let live: Vec<i32> = values.iter().filter(|v| !padding.contains(v)).map(|v| map.apply(*v)).collect();
-    let range = range_of(&live);
-    let darkest = if invert { range.1 } else { range.0 };
-    for v in values {
-        *v = if padding.contains(v) { darkest } else { map.apply(*v) };
-    }
-    range
 }
 
 #[cfg(test)]

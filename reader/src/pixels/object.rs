@@ -22,7 +22,8 @@ pub enum Unavailable {
 /// # Errors
 /// [`Unavailable::Never`] where it is over `limits.file_bytes`, [`Unavailable::NotNow`] where the system does not give it.
 pub fn load(mut file: File, limits: &Limits) -> Result<Vec<u8>, Unavailable> {
-    let size = file.metadata()?.len();
+    // Not `metadata`, which asks by a call that could also look up a path, and is refused here.
+    let size = u64::try_from(rustix::fs::fstat(&file).map_err(io::Error::from)?.st_size).unwrap_or(0);
     if size > limits.file_bytes {
         return Err(too_large(size, limits).into());
     }

@@ -1,9 +1,11 @@
 //! What a reviewer's screen gets: values after the modality LUT, reduced to at most 1024 a side, and the very transform
 //! under which the model saw them. The viewer can move the window; its first picture is the model's.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
-use super::grayscale::{Frame, Voi};
+use super::grayscale::{Frame, Raw, Voi};
 
 /// Longest side of a preview, pixels: a reviewer's study page shows no more, and 1024² × 2 bytes seal to about 1 MB.
 pub const MAX_SIDE: usize = 1024;
@@ -67,7 +69,7 @@ pub enum PreviewVoi {
 impl Preview {
     /// Reduces `frame`; `display` is its 8-bit image, shown instead where the values span more than 16 bits.
     #[must_use]
-    pub fn from_frame(frame: &Frame, display: &[u8]) -> Self {
+    pub fn from_frame(frame: &Frame<'_>, display: &[u8]) -> Self {
         let (rows, columns) = reduced(frame.rows, frame.columns);
         let span = i64::from(frame.range.1) - i64::from(frame.range.0);
         let fits = span <= i64::from(u16::MAX);
@@ -78,9 +80,10 @@ impl Preview {
         };
         let (from, to) = ((frame.rows, frame.columns), (rows, columns));
         let samples = if fits {
-            average_blocks(&frame.values, |value| (value - offset) as u32, from, to)
+            let above = |value: i32| u16::try_from(i64::from(value) - i64::from(offset)).unwrap_or(0);
+            average_blocks(frame.raw(), &frame.each_value(above), from, to)
         } else {
-            average_blocks(display, u32::from, from, to)
+            average_blocks(&Raw::Eight(Cow::Borrowed(display)), &(0..=255).collect::<Vec<u16>>(), from, to)
         };
         Self { rows: rows as u16, columns: columns as u16, samples, offset, invert, voi: PreviewVoi::from(voi) }
     }
@@ -114,9 +117,9 @@ fn reduced(rows: usize, columns: usize) -> (usize, usize) {
 
 /// Each target pixel is the rounded mean of the whole source pixels it covers. Unlike the model's input it needs no weights
 /// of part pixels: it is looked at, not measured.
-fn average_blocks<T: Copy>(
-    source: &[T],
-    sample: impl Fn(T) -> u32,
+fn average_blocks(
+    source: &Raw<'_>,
+    table: &[u16],
     (rows, columns): (usize, usize),
     (out_rows, out_columns): (usize, usize),
 ) -> Vec<u8> {
@@ -124,11 +127,13 @@ fn average_blocks<T: Copy>(
     let (ys, xs) = (edges(rows, out_rows), edges(columns, out_columns));
     let mut out = Vec::with_capacity(out_rows * out_columns * 2);
     // A sample has 16 bits and a side at most 65,535 rows, so the sum down one column fits 32 bits.
-    let mut sums = vec![0u32; columns];
+    let (mut sums, mut line) = (vec![0u32; columns], Vec::with_capacity(columns));
     for y in ys.windows(2) {
         sums.fill(0);
-        for row in source[y[0] * columns..y[1] * columns].chunks_exact(columns) {
-            sums.iter_mut().zip(row).for_each(|(sum, value)| *sum += sample(*value));
+        for row in y[0]..y[1] {
+            line.clear();
+            source.look_up(row * columns..(row + 1) * columns, table, &mut line);
+            sums.iter_mut().zip(&line).for_each(|(sum, value)| *sum += u32::from(*value));
         }
         for x in xs.windows(2) {
             let area = ((y[1] - y[0]) * (x[1] - x[0])) as u64;
@@ -142,10 +147,11 @@ fn average_blocks<T: Copy>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pixels::grayscale::Modality;
+    use crate::pixels::grayscale::{Modality, Transform};
 
-    fn frame(rows: usize, columns: usize, values: Vec<i32>, voi: Voi) -> Frame {
-        Frame::new((rows, columns), values, &Modality::IDENTITY, voi, false, None)
+    fn frame(rows: usize, columns: usize, values: Vec<i32>, voi: Voi) -> Frame<'static> {
+        let transform = Transform { modality: Modality::IDENTITY, voi, invert: false, padding: None };
+        Frame::of_values((rows, columns), values, transform)
     }
 
     #[test]
@@ -170,7 +176,7 @@ mod tests {
         let frame = frame(1, 256, (0..256).map(|v| v * 13 - 700).collect(), Voi::FullRange);
         let settled = frame.voi.settled(frame.range);
         let shade = settled.shade((0, 0), false);
-        let again: Vec<u8> = frame.values.iter().map(|v| shade(*v)).collect();
+        let again: Vec<u8> = frame.values().iter().map(|v| shade(*v)).collect();
         assert_eq!(again, frame.display());
     }
 

@@ -1,16 +1,17 @@
-//! Hostile bytes are parsed in a child process that can be lost. A pool of such children: each lowers its own limits before
-//! it touches a byte, gets one open file at a time and answers with the prepared image; one that dies, hangs or answers garbage
+//! Hostile bytes are parsed in a child process that can be lost. A pool of such children: each lowers its own limits and
+//! gives up its system calls before it touches a byte, gets one open file at a time and answers with the prepared image; one that dies, hangs or answers garbage
 //! is killed and replaced, and the worst that a file has cost is itself.
 //!
 //! The API blocks: call it from `tokio::task::spawn_blocking` or a thread.
 
 mod child;
+mod confinement;
 mod frame;
 mod process;
 
 use std::fs::File;
 use std::path::PathBuf;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 pub use child::child_main;
@@ -72,6 +73,7 @@ pub struct Sandbox {
     config: SandboxConfig,
     pool: Mutex<Pool>,
     returned: Condvar,
+    unconfined: OnceLock<String>,
 }
 
 struct Pool {
@@ -84,7 +86,19 @@ impl Sandbox {
     #[must_use]
     pub fn new(config: SandboxConfig) -> Self {
         let config = SandboxConfig { workers: config.workers.max(1), ..config };
-        Self { config, pool: Mutex::new(Pool { idle: Vec::new(), busy: 0 }), returned: Condvar::new() }
+        Self {
+            config,
+            pool: Mutex::new(Pool { idle: Vec::new(), busy: 0 }),
+            returned: Condvar::new(),
+            unconfined: OnceLock::new(),
+        }
+    }
+
+    /// Why the system calls of its children are not filtered, where they are not; known from the first child on. They work
+    /// all the same, under their limits of memory and time.
+    #[must_use]
+    pub fn unconfined(&self) -> Option<&str> {
+        self.unconfined.get().map(String::as_str)
     }
 
     /// Prepares `object`, an open file of Part 10 bytes, in a child, from its first byte on wherever it stands; blocks while
@@ -93,11 +107,21 @@ impl Sandbox {
         let seat = self.take_seat();
         let mut worker = match seat.worker {
             Some(worker) => worker,
-            None => Worker::start(&self.config).inspect_err(|_| self.leave(None))?,
+            None => self.start().inspect_err(|_| self.leave(None))?,
         };
         let outcome = worker.prepare(object, &self.config.limits);
         self.leave(worker.reusable().then_some(worker));
         outcome
+    }
+
+    fn start(&self) -> Result<Worker, SandboxError> {
+        let worker = Worker::start(&self.config)?;
+        if let Some(why) = &worker.unconfined
+            && self.unconfined.set(why.clone()).is_ok()
+        {
+            tracing::warn!(why, "decoding processes run without a filter of system calls: use a kernel with seccomp");
+        }
+        Ok(worker)
     }
 
     fn lock(&self) -> MutexGuard<'_, Pool> {

@@ -7,14 +7,18 @@ use dicom_object::{DefaultDicomObject, InMemDicomObject};
 
 use super::header::{number, text};
 use crate::pixels::Unreadable;
-use crate::pixels::grayscale::{Frame, Lut, Modality, Voi};
+use crate::pixels::grayscale::{Lut, Modality, Transform, Voi};
 
 /// What the samples mean.
 pub(super) enum Colour {
     /// MONOCHROME2, or MONOCHROME1 with `invert`.
     Grey { invert: bool },
     /// Red, green, blue; or luminance and two chrominances, of which the luminance is taken.
-    Rgb { luminance_first: bool },
+    Rgb {
+        luminance_first: bool,
+        /// YBR_FULL_422: where it is not compressed, two luminances share a pair of chrominances (PS3.3 C.7.6.3.1.2).
+        halved: bool,
+    },
     /// PALETTE COLOR, PS3.3 C.7.6.3.1.5.
     Palette(Box<[Lut; 3]>),
 }
@@ -25,9 +29,7 @@ pub(super) struct Recipe {
     pub(super) bits_stored: u32,
     pub(super) high_bit: u32,
     pub(super) signed: bool,
-    modality: Modality,
-    voi: Voi,
-    padding: Option<(i32, i32)>,
+    pub(super) transform: Transform,
 }
 
 impl Recipe {
@@ -45,39 +47,58 @@ impl Recipe {
         let signed = number(object, tags::PIXEL_REPRESENTATION) == Some(1);
         let colour = colour(object)?;
         let grey = matches!(colour, Colour::Grey { .. });
-        Ok(Self {
+        let transform = Transform {
             modality: if grey { modality(object, signed) } else { Modality::IDENTITY },
             // A colour image is shown as it is: black is 0 and white 255.
             voi: if grey { voi(object, signed) } else { Voi::LinearExact { center: 127.5, width: 255.0 } },
             padding: if grey { padding(object, signed) } else { None },
-            colour,
-            bits_allocated,
-            bits_stored,
-            high_bit,
-            signed,
-        })
+            invert: matches!(colour, Colour::Grey { invert: true }),
+        };
+        Ok(Self { transform, colour, bits_allocated, bits_stored, high_bit, signed })
     }
 
-    pub(super) fn into_frame(self, size: (usize, usize), stored: Vec<i32>) -> Frame {
-        let invert = matches!(self.colour, Colour::Grey { invert: true });
-        Frame::new(size, stored, &self.modality, self.voi, invert, self.padding)
+    /// Samples per pixel.
+    pub(super) fn samples(&self) -> usize {
+        if matches!(self.colour, Colour::Rgb { .. }) { 3 } else { 1 }
     }
+
+    /// Bytes that so many pixels take, `native` or out of a decoder.
+    pub(super) fn bytes(&self, pixels: usize, native: bool) -> usize {
+        let samples = if native && self.halved() { 2 * pixels.next_multiple_of(2) } else { self.samples() * pixels };
+        samples * (self.bits_allocated / 8) as usize
+    }
+
+    /// See [`Colour::Rgb`].
+    pub(super) fn halved(&self) -> bool {
+        matches!(self.colour, Colour::Rgb { halved: true, .. })
+    }
+}
+
+/// Planar Configuration (0028,0006) says one colour plane after the other.
+pub(super) fn is_planar(object: &DefaultDicomObject) -> bool {
+    number(object, tags::PLANAR_CONFIGURATION) == Some(1)
 }
 
 fn colour(object: &DefaultDicomObject) -> Result<Colour, Unreadable> {
     let samples = number(object, tags::SAMPLES_PER_PIXEL).unwrap_or(1);
     let photometric = text(object, tags::PHOTOMETRIC_INTERPRETATION).unwrap_or_default().to_ascii_uppercase();
     match (photometric.as_str(), samples) {
-        ("MONOCHROME1", 1) => Ok(Colour::Grey { invert: true }),
         // Absent, and yet one sample: the one reading that every viewer gives it.
-        ("MONOCHROME2" | "", 1) => Ok(Colour::Grey { invert: false }),
-        ("RGB", 3) => Ok(Colour::Rgb { luminance_first: false }),
-        ("YBR_FULL" | "YBR_FULL_422" | "YBR_ICT" | "YBR_RCT", 3) => Ok(Colour::Rgb { luminance_first: true }),
+        ("MONOCHROME1" | "MONOCHROME2" | "", 1) => Ok(Colour::Grey { invert: inverted(object, &photometric) }),
+        ("RGB", 3) => Ok(Colour::Rgb { luminance_first: false, halved: false }),
+        ("YBR_FULL_422", 3) => Ok(Colour::Rgb { luminance_first: true, halved: true }),
+        ("YBR_FULL" | "YBR_ICT" | "YBR_RCT", 3) => Ok(Colour::Rgb { luminance_first: true, halved: false }),
         ("PALETTE COLOR", 1) => palette(object),
         _ => Err(Unreadable::UnsupportedPixels {
             what: format!("{samples} samples per pixel of an unusual colour model"),
         }),
     }
+}
+
+/// MONOCHROME1, or Presentation LUT Shape (2050,0020) INVERSE. Where both say it, they say the same thing (PS3.3 C.8.11.3.1.4:
+/// INVERSE is what a MONOCHROME1 image has), so it is inverted once.
+fn inverted(object: &DefaultDicomObject, photometric: &str) -> bool {
+    photometric == "MONOCHROME1" || text(object, tags::PRESENTATION_LUT_SHAPE).as_deref() == Some("INVERSE")
 }
 
 fn palette(object: &DefaultDicomObject) -> Result<Colour, Unreadable> {

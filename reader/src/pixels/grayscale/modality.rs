@@ -25,12 +25,6 @@ pub(super) enum Map<'a> {
 }
 
 impl Map<'_> {
-    pub(super) fn apply_all(&self, values: &mut [i32]) {
-        if !matches!(self, Self::Identity) {
-            values.iter_mut().for_each(|v| *v = self.apply(*v));
-        }
-    }
-
     pub(super) fn apply(&self, stored: i32) -> i32 {
         match self {
             Self::Identity => stored,

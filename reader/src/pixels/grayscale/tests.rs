@@ -4,8 +4,9 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn frame(stored: Vec<i32>, modality: &Modality, voi: Voi, invert: bool, padding: Option<(i32, i32)>) -> Frame {
-    Frame::new((1, stored.len()), stored, modality, voi, invert, padding)
+fn frame(stored: Vec<i32>, modality: &Modality, voi: Voi, invert: bool, padding: Option<(i32, i32)>) -> Frame<'static> {
+    let transform = Transform { modality: modality.clone(), voi, invert, padding };
+    Frame::of_values((1, stored.len()), stored, transform)
 }
 
 #[test]
@@ -29,7 +30,7 @@ fn a_fractional_rescale_moves_the_window_and_changes_no_brightness() {
 fn a_negative_slope_inverts_and_an_integer_one_is_exact() {
     let modality = Modality::Rescale { slope: -1.0, intercept: 1000.0 };
     let frame = frame(vec![0, 500, 1000], &modality, Voi::FullRange, false, None);
-    assert_eq!((frame.values.as_slice(), frame.range), (&[1000, 500, 0][..], (0, 1000)));
+    assert_eq!((frame.values(), frame.range), (vec![1000, 500, 0], (0, 1000)));
     assert_eq!(frame.display(), [255, 128, 0]);
 }
 

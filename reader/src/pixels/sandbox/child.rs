@@ -1,4 +1,4 @@
-//! The child's side: lower the limits, then read jobs until the parent closes the socket. Runs in its own process, says
+//! The child's side: lower the limits, give up every system call that decoding does not need, then read jobs until the parent closes the socket. Runs in its own process, says
 //! nothing on standard error, and dies rather than guesses.
 
 use std::fs::File;
@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::time::{ClockId, clock_gettime};
 
+use super::confinement::confine;
 use super::frame::{self, Job, Reply};
 use crate::pixels::{Limits, Prepared, Unavailable, load, prepare};
 
@@ -31,7 +32,8 @@ fn serve() -> io::Result<()> {
     if let Err(error) = lower_limits(&limits) {
         return frame::write(&mut output, &not_now("its limits could not be lowered", &error));
     }
-    frame::write(&mut output, &Reply::Hello { version: env!("CARGO_PKG_VERSION").into() })?;
+    let unconfined = confine().err().map(|error| error.to_string());
+    frame::write(&mut output, &Reply::Hello { version: env!("CARGO_PKG_VERSION").into(), unconfined })?;
     while let Some((Job { limits }, object)) = frame::read_with_file(&input)? {
         if let Err(error) = lower_limits(&limits) {
             return frame::write(&mut output, &not_now("its limits could not be lowered", &error));

@@ -30,7 +30,11 @@ pub(super) struct Job {
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Reply {
     /// Once, before any job.
-    Hello { version: String },
+    Hello {
+        version: String,
+        /// Why its system calls are not filtered, where they are not.
+        unconfined: Option<String>,
+    },
     /// What the header says, before a pixel is decoded; absent where the header cannot be read.
     Header(Box<About>),
     /// The machine refused what a job needs, before or in one; nothing is known of the image.

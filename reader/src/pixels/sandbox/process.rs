@@ -25,6 +25,8 @@ pub(super) struct Worker {
     replies: Receiver<Reply>,
     jobs: u32,
     spoiled: bool,
+    /// Why its system calls are not filtered, where they are not.
+    pub(super) unconfined: Option<String>,
 }
 
 impl Worker {
@@ -47,11 +49,14 @@ impl Worker {
             return Err(failed(std::io::Error::other("no pipe")));
         };
         let replies = listen(stdout).map_err(failed)?;
-        let mut worker = Self { process, jobs_out, replies, jobs: 0, spoiled: false };
+        let mut worker = Self { process, jobs_out, replies, jobs: 0, spoiled: false, unconfined: None };
         // A failed write means that it is gone, which the missing hello tells.
         let _ = frame::write(&mut worker.jobs_out, &config.limits);
         match worker.replies.recv_timeout(START_TIMEOUT) {
-            Ok(Reply::Hello { version }) if version == env!("CARGO_PKG_VERSION") => Ok(worker),
+            Ok(Reply::Hello { version, unconfined }) if version == env!("CARGO_PKG_VERSION") => Ok({
+                worker.unconfined = unconfined;
+                worker
+            }),
             Ok(Reply::NotNow { what }) => Err(SandboxError::Machine { what }),
             _ => Err(SandboxError::NotAWorker { program: program() }),
         }
