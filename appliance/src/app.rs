@@ -23,7 +23,7 @@ use vitals::{listen, notify, shutdown};
 use crate::at_rest::AtRest;
 use crate::config::Config;
 use crate::dicom::{Listener, Rules, Timeouts};
-use crate::health::{self, Status, levels};
+use crate::health::{self, Status, levels, standing};
 use crate::intake::Intake;
 use crate::journal::{Journal, Levels};
 use crate::lock::StateLock;
@@ -61,7 +61,7 @@ struct Shared {
     refusals: Refusals,
     arrived: Arc<Notify>,
     levels: watch::Sender<Levels>,
-    model: watch::Sender<Option<ModelInfo>>,
+    model: watch::Sender<Option<Arc<ModelInfo>>>,
     world: World,
 }
 
@@ -69,8 +69,8 @@ impl Shared {
     fn new(world: World) -> Self {
         let health = Health::default();
         Self {
-            reader: health.part("reader", "the model is being loaded and its golden radiographs are being read"),
-            dicom: health.part("dicom", "scanners are answered once the model is loaded"),
+            reader: health.part("reader", "the inference process is being started"),
+            dicom: health.part("dicom", "not listening yet"),
             health,
             refusals: Refusals::default(),
             arrived: Arc::new(Notify::new()),
@@ -81,7 +81,8 @@ impl Shared {
     }
 }
 
-/// Runs the service until it is asked to stop. `program` is this executable, for the decoding processes.
+/// Runs the service until it is asked to stop. `program` is this executable, for the decoding and inference
+/// processes. Scanners are answered at once; what they send waits in the journal until the model is loaded.
 ///
 /// # Errors
 /// One sentence that says what could not be opened and what to do.
@@ -98,19 +99,13 @@ pub async fn serve(config: Config, program: PathBuf) -> anyhow::Result<()> {
     let shared = Shared::new(World::real());
     let status = status(&config, dicom.local_addr().context("cannot tell the DICOM port")?, &shared);
     let watch = Watch::start(http, status, metrics, &state, &shared);
-    let served = match stop.run_until_cancelled(open_reader(&config, program)).await {
-        None => Ok(()),
-        Some(Err(error)) => Err(error),
-        Some(Ok(reader)) => {
-            shared.model.send_replace(Some(reader.model().clone()));
-            let pipeline = pipeline(&config, reader, Privacy::new(key), &state, &shared);
-            let listener = listener(&config, &state, &shared);
-            work(pipeline, listener, dicom, &shared.dicom, &stop).await;
-            Ok(())
-        }
-    };
+    let reader = open_reader(&config, program)?;
+    watch.follow(&reader, &shared);
+    let pipeline = pipeline(&config, reader, Privacy::new(key), &state, &shared);
+    let listener = listener(&config, &state, &shared);
+    work(pipeline, listener, dicom, &shared.dicom, &stop).await;
     watch.end().await;
-    served
+    Ok(())
 }
 
 /// The rooms that look on until the very end, so that the status page tells of start and shutdown, too.
@@ -132,12 +127,18 @@ impl Watch {
         tasks.spawn(gauge.run(shared.levels.clone(), stop.clone()));
         tasks.spawn(health::serve(http, status, metrics, stop.clone()));
         tasks.spawn(notify::feed_watchdog(alive(shared.levels.subscribe()), stop.clone()));
-        tasks.close();
         Self { tasks, stop }
+    }
+
+    /// Looks at the model, too.
+    fn follow(&self, reader: &Reader, shared: &Shared) {
+        let (standing, part, model) = (reader.engine().standing(), shared.reader.clone(), shared.model.clone());
+        self.tasks.spawn(standing::follow(standing, part, model, self.stop.clone()));
     }
 
     async fn end(self) {
         self.stop.cancel();
+        self.tasks.close();
         // A browser that keeps its connection open is no reason to stay.
         let _ = tokio::time::timeout(Duration::from_secs(1), self.tasks.wait()).await;
     }
@@ -149,7 +150,6 @@ async fn work(pipeline: Pipeline, listener: Listener, socket: TcpListener, dicom
     let listen = socket.local_addr().ok();
     let tasks = TaskTracker::new();
     tasks.spawn(retention::run(pipeline.journal.clone(), pipeline.spool.clone(), stop.clone()));
-    pipeline.health.up();
     tasks.spawn(pipeline.run(stop.clone()));
     tasks.spawn(listener.serve(socket, stop.clone()));
     tasks.close();
@@ -230,11 +230,9 @@ fn open_state(state_dir: &Path, at_rest: &AtRest) -> anyhow::Result<State> {
     Ok(State { journal: Journal::start(outbox)?, spool, quarantine, _lock: lock })
 }
 
-async fn open_reader(config: &Config, program: PathBuf) -> anyhow::Result<Reader> {
+fn open_reader(config: &Config, program: PathBuf) -> anyhow::Result<Reader> {
     let reader = ReaderConfig {
-        bundle: config.model.bundle.clone(),
-        onnxruntime: config.model.onnxruntime.clone(),
-        engine: config.model.engine(),
+        engine: config.model.engine(program.clone(), &config.log),
         sandbox: SandboxConfig {
             program,
             args: vec!["decode-worker".to_owned()],
@@ -242,8 +240,7 @@ async fn open_reader(config: &Config, program: PathBuf) -> anyhow::Result<Reader
             limits: Limits::default(),
         },
     };
-    let opened = tokio::task::spawn_blocking(move || Reader::open(reader)).await;
-    Ok(opened.context("the model's loading was cut short")??)
+    Ok(Reader::open(reader)?)
 }
 
 fn decoders() -> usize {

@@ -11,6 +11,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use vitals::config::Reading;
+use vitals::logging::{LogConfig, LogFormat};
 
 use crate::app;
 use crate::config::Config;
@@ -47,6 +48,16 @@ enum Command {
     /// Decode images for a running service; started by it.
     #[command(hide = true)]
     DecodeWorker,
+    /// Compute the model for a running service; started by it.
+    #[command(hide = true)]
+    InferenceWorker {
+        /// How a log line looks: json or text.
+        #[arg(long)]
+        log_format: String,
+        /// Least severe level shown.
+        #[arg(long)]
+        log_level: String,
+    },
 }
 
 impl Arguments {
@@ -57,6 +68,11 @@ impl Arguments {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         match self.command {
             Command::DecodeWorker => Ok(reader::pixels::sandbox::child_main()),
+            Command::InferenceWorker { log_format, log_level } => {
+                let format = if log_format == "text" { LogFormat::Text } else { LogFormat::Json };
+                vitals::logging::init(&LogConfig { format, level: log_level })?;
+                Ok(reader::inference::worker::child_main())
+            }
             Command::CheckConfig { config } => check::run(&config),
             Command::Synth(arguments) => synth::run(&arguments),
             Command::Wrap(arguments) => wrap::run(&arguments),

@@ -4,11 +4,11 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use reader::inference::{BatchPolicy, EngineConfig};
+use reader::inference::{BatchPolicy, EngineConfig, WorkerConfig};
 use reader::model::{ProviderChoice, SessionConfig};
 use serde::Deserialize;
 use vitals::config::{Checked, Mistakes};
-use vitals::logging::LogConfig;
+use vitals::logging::{LogConfig, LogFormat};
 use wire::ids::DeviceId;
 
 use crate::at_rest::{AtRest, AtRestError};
@@ -67,7 +67,10 @@ pub struct ModelConfig {
     pub bundle: PathBuf,
     /// ONNX Runtime's shared library.
     pub onnxruntime: PathBuf,
-    /// Threads within one operator; 0 takes one per core.
+    /// Inference processes at the same time, 1 to 16.
+    #[serde(default = "ModelConfig::default_workers")]
+    pub workers: usize,
+    /// Threads within one operator, of each process; 0 takes one per core.
     #[serde(default)]
     pub threads: usize,
     /// Images in one batch, 1 to 64.
@@ -90,6 +93,11 @@ pub struct HttpConfig {
 }
 
 impl ModelConfig {
+    /// One process with a thread per core.
+    fn default_workers() -> usize {
+        1
+    }
+
     /// On a GPU eight images take little longer than one; on a CPU batches hardly matter.
     fn default_max_batch() -> usize {
         8
@@ -100,13 +108,20 @@ impl ModelConfig {
         5
     }
 
-    /// The reader's own terms for it.
+    /// The reader's own terms for it. `program` is this executable, which is its own inference process; that logs as `log`.
     #[must_use]
-    pub fn engine(&self) -> EngineConfig {
+    pub fn engine(&self, program: PathBuf, log: &LogConfig) -> EngineConfig {
+        let format = match log.format {
+            LogFormat::Json => "json",
+            LogFormat::Text => "text",
+        };
+        let args = ["inference-worker", "--log-format", format, "--log-level", &log.level].map(str::to_owned).into();
+        let worker = WorkerConfig::new(program, args);
         EngineConfig {
+            workers: self.workers,
             session: SessionConfig { threads: self.threads, provider: self.provider },
             batch: BatchPolicy { max_batch: self.max_batch, max_delay: Duration::from_millis(self.max_delay_ms) },
-            ..EngineConfig::default()
+            ..EngineConfig::new(self.bundle.clone(), self.onnxruntime.clone(), worker)
         }
     }
 }
@@ -140,6 +155,7 @@ impl ModelConfig {
     fn mistakes(&self, mistakes: &mut Mistakes<'_>) {
         mistakes.require((1..=64).contains(&self.max_batch), "max_batch", "use 1 to 64");
         mistakes.require(self.max_delay_ms <= 1000, "max_delay_ms", "use 0 to 1000");
+        mistakes.require((1..=16).contains(&self.workers), "workers", "use 1 to 16");
         mistakes.require(self.threads <= 256, "threads", "use 0 (one per core) to 256");
     }
 }
@@ -210,6 +226,7 @@ listen = "127.0.0.1:9464"
             ("listen = \"127.0.0.1:9464\"", "listen = \"127.0.0.1:11112\"", "[http] listen"),
             ("bundle = \"bundle\"", "bundle = \"bundle\"\nprovider = \"gpu\"", "provider"),
             ("bundle = \"bundle\"", "bundle = \"bundle\"\nmax_batch = 65", "[model] max_batch"),
+            ("bundle = \"bundle\"", "bundle = \"bundle\"\nworkers = 0", "[model] workers"),
             ("bundle = \"bundle\"", "bundle = \"bundle\"\nmax_delay_ms = 1001", "[model] max_delay_ms"),
             ("state_dir = \"state\"", "state_dir = \"\"", "[device] state_dir"),
         ] {

@@ -2,7 +2,9 @@
 
 pub mod levels;
 mod page;
+pub mod standing;
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Router;
@@ -38,7 +40,7 @@ pub struct Status {
     /// Queue depths, as measured last.
     pub levels: watch::Receiver<Levels>,
     /// The model, once it is loaded.
-    pub model: watch::Receiver<Option<ModelInfo>>,
+    pub model: watch::Receiver<Option<Arc<ModelInfo>>>,
     /// Clock.
     pub world: World,
     /// Start of the service.

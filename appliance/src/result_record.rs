@@ -23,8 +23,6 @@ pub struct Source<'a> {
     pub image: &'a Instance,
     /// What the reader made of it.
     pub reading: &'a Reading,
-    /// The model that read it.
-    pub model: &'a ModelInfo,
     /// What may be told.
     pub privacy: &'a Privacy,
     /// The site as configured.
@@ -87,17 +85,17 @@ fn outcome(source: &Source<'_>) -> OutcomeV1 {
     match &source.reading.outcome {
         Outcome::Abstained(reason) => OutcomeV1::Abstained { reason: privacy::reason(reason) },
         Outcome::Unreadable(reason) => OutcomeV1::Unreadable { reason: privacy::reason(reason) },
-        Outcome::Read { finding, provider, .. } => OutcomeV1::Read(ReadV1 {
-            model: model(source.model),
+        Outcome::Read { finding, model, .. } => OutcomeV1::Read(ReadV1 {
+            provider: model.provider.to_string(),
+            model: model_v1(model),
             logit: finding.logit,
             probability: finding.probability,
             positive: finding.positive,
-            provider: provider.clone(),
         }),
     }
 }
 
-fn model(info: &ModelInfo) -> ModelV1 {
+fn model_v1(info: &ModelInfo) -> ModelV1 {
     let Calibration::Platt { slope, intercept, .. } = &info.manifest.calibration;
     let point = info.operating_point();
     ModelV1 {

@@ -12,10 +12,11 @@ use std::path::{Path, PathBuf};
 pub use bundle::Bundle;
 pub use manifest::{Manifest, OperatingPoint};
 pub use provider::{Provider, ProviderChoice};
+use serde::{Deserialize, Serialize};
 pub use session::{ModelSession, SessionConfig};
 
 /// The model in use, as results and status pages name it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ModelInfo {
     /// All of the manifest.
     pub manifest: Manifest,
@@ -39,7 +40,7 @@ impl ModelInfo {
     }
 }
 
-/// A verified model, ready to be handed to the one worker thread.
+/// A verified model with its session: what an inference process holds.
 pub struct Loaded {
     /// What it is.
     pub info: ModelInfo,
@@ -151,7 +152,10 @@ impl Loaded {
         Ok(Self { info, session })
     }
 
-    /// Runs one batch, for measurements that need no queue. Services hand the session to an [`crate::inference::Engine`].
+    /// Runs one batch.
+    ///
+    /// # Errors
+    /// Where the session fails or its outputs are not what the manifest says.
     pub fn run(&mut self, images: &[impl AsRef<[u8]>]) -> Result<Vec<session::Output>, LoadError> {
         self.session.run(images)
     }

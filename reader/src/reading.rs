@@ -1,13 +1,12 @@
 //! The whole of it: prepare in the sandbox, gate, infer, find. One call per image; every image gets exactly one answer.
 
 use std::fs::File;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
 use crate::finding::Finding;
 use crate::inference::{Engine, EngineConfig, InferError, Inference, OpenError, Priority};
-use crate::model::{Loaded, ModelInfo};
+use crate::model::ModelInfo;
 use crate::pixels::sandbox::{Sandbox, SandboxConfig, SandboxError};
 use crate::pixels::{About, Prepared, Preview, suitability};
 use crate::reason::Reason;
@@ -16,11 +15,7 @@ use crate::saliency::Saliency;
 /// What a reader needs to start.
 #[derive(Clone, Debug)]
 pub struct ReaderConfig {
-    /// Directory of the model bundle (`manifest.json`, `model.onnx`, `golden/`).
-    pub bundle: PathBuf,
-    /// ONNX Runtime's shared library.
-    pub onnxruntime: PathBuf,
-    /// Session, batch and queue.
+    /// Model, inference processes, batch and queue.
     pub engine: EngineConfig,
     /// The pool of decoding processes.
     pub sandbox: SandboxConfig,
@@ -49,6 +44,8 @@ pub struct StageTimes {
     pub decode_ms: f64,
     /// Waiting for a batch.
     pub queue_ms: f64,
+    /// To the inference process and back.
+    pub transfer_ms: f64,
     /// In the model.
     pub infer_ms: f64,
     /// The whole call.
@@ -64,8 +61,8 @@ pub enum Outcome {
         finding: Finding,
         /// Where the evidence is.
         saliency: Saliency,
-        /// Execution provider really in use: `TensorRT`, `CUDA` or `CPU`.
-        provider: String,
+        /// The model that read it, with the execution provider really in use.
+        model: Arc<ModelInfo>,
     },
     /// It is an image, but not one for this model.
     Abstained(Reason),
@@ -96,30 +93,25 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Verifies and loads the model, runs its golden radiographs, warms the session up and readies the sandbox.
-    /// Blocks for a second or more: call it before serving.
+    /// Starts the engine and readies the sandbox. Returns at once; the model loads meanwhile: [`Engine::standing`].
+    ///
+    /// # Errors
+    /// Where the machine has no thread left.
     pub fn open(config: ReaderConfig) -> Result<Self, OpenError> {
-        let loaded = Loaded::open(&config.bundle, &config.onnxruntime, config.engine.session)?;
-        let engine = Engine::start(loaded, &config.engine)?;
+        let engine = Engine::start(config.engine)?;
         Ok(Self { sandbox: Arc::new(Sandbox::new(config.sandbox)), engine })
     }
 
-    /// The model in use, for each result and for the status page.
+    /// The engine, to look at and to give another model.
     #[must_use]
-    pub fn model(&self) -> &ModelInfo {
-        self.engine.model()
+    pub fn engine(&self) -> &Engine {
+        &self.engine
     }
 
     /// Why the decoding processes' system calls are not filtered, where they are not; known from the first image on.
     #[must_use]
     pub fn unconfined(&self) -> Option<&str> {
         self.sandbox.unconfined()
-    }
-
-    /// Requests waiting for the session, for metrics.
-    #[must_use]
-    pub fn queued(&self) -> usize {
-        self.engine.queued()
     }
 
     /// Reads `object`, an open file of plaintext Part 10 bytes: a file or a memfd. `Err` means "not this time": the image
@@ -136,27 +128,29 @@ impl Reader {
         Ok(reading)
     }
 
-    /// Gate, infer and find for an image that is prepared already.
+    /// Gate, infer and find for an image that is prepared already. Waits for a model where none is loaded yet.
     pub async fn conclude(&self, prepared: Prepared, priority: Priority) -> Result<Reading, ReadingError> {
-        let use_ = &self.model().manifest.intended_use;
-        let facts = prepared.about.as_ref().map(|about| &about.facts);
-        let verdict = suitability::gate(facts, prepared.pixels.as_ref(), use_);
-        let mut times = StageTimes { decode_ms: prepared.decode_ms, ..StageTimes::default() };
-        let (preview, outcome) = match (prepared.pixels, verdict.abstain) {
+        let Prepared { about, pixels, decode_ms } = prepared;
+        let model = self.engine.ready().await?;
+        let facts = about.as_ref().map(|about| &about.facts);
+        let verdict = suitability::gate(facts, pixels.as_ref(), &model.manifest.intended_use);
+        let mut times = StageTimes { decode_ms, ..StageTimes::default() };
+        let (preview, outcome) = match (pixels, verdict.abstain) {
             (pixels, Some(reason)) => (pixels.ok().map(|p| p.preview), Outcome::Abstained(reason)),
             (Err(unreadable), None) => (None, Outcome::Unreadable(unreadable.reason())),
             (Ok(pixels), None) => {
                 let inference = self.engine.infer(pixels.input, priority).await?;
-                (times.queue_ms, times.infer_ms) = (inference.queue_ms, inference.infer_ms);
-                (Some(pixels.preview), self.outcome(inference))
+                (times.queue_ms, times.transfer_ms) = (inference.queue_ms, inference.transfer_ms);
+                times.infer_ms = inference.infer_ms;
+                (Some(pixels.preview), outcome(inference))
             }
         };
-        Ok(Reading { about: prepared.about, preview, outcome, caveats: verdict.caveats, times })
+        Ok(Reading { about, preview, outcome, caveats: verdict.caveats, times })
     }
+}
 
-    fn outcome(&self, inference: Inference) -> Outcome {
-        let model = self.model();
-        let finding = Finding::new(inference.logit, &model.manifest.calibration, model.operating_point());
-        Outcome::Read { finding, saliency: inference.saliency, provider: model.provider.to_string() }
-    }
+fn outcome(inference: Inference) -> Outcome {
+    let Inference { logit, saliency, model, .. } = inference;
+    let finding = Finding::new(logit, &model.manifest.calibration, model.operating_point());
+    Outcome::Read { finding, saliency, model }
 }

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use dicom_core::{DataElement, VR};
 use dicom_dictionary_std::tags;
-use reader::inference::{BatchPolicy, Engine, EngineConfig, InferError};
+use reader::inference::{BatchPolicy, Engine, EngineConfig, InferError, WorkerConfig};
 use reader::model::{LoadError, Loaded, Provider, ProviderChoice, SessionConfig};
 use reader::pixels::Limits;
 use reader::pixels::plain::{Plain, Samples};
@@ -48,7 +48,8 @@ fn session() -> SessionConfig {
 
 fn engine_config(max_batch: usize, queue: usize) -> EngineConfig {
     let batch = BatchPolicy { max_batch, max_delay: Duration::from_millis(20) };
-    EngineConfig { session: session(), batch, queue }
+    let worker = WorkerConfig::new(env!("CARGO_BIN_EXE_inference-worker").into(), vec![]);
+    EngineConfig { session: session(), batch, queue, ..EngineConfig::new(tiny(), library(), worker) }
 }
 
 fn open_reader() -> Reader {
@@ -58,8 +59,7 @@ fn open_reader() -> Reader {
         workers: 2,
         limits: Limits::default(),
     };
-    let config = ReaderConfig { bundle: tiny(), onnxruntime: library(), engine: engine_config(4, 64), sandbox };
-    Reader::open(config).unwrap()
+    Reader::open(ReaderConfig { engine: engine_config(4, 64), sandbox }).unwrap()
 }
 
 /// A film of two grey values: dark on the left, `bright` on the right.
@@ -80,15 +80,15 @@ fn child_chest() -> WrapFacts {
 async fn a_chest_film_is_read_and_its_numbers_are_the_models() {
     let folder = tempfile::tempdir().unwrap();
     let reader = open_reader();
-    assert_eq!(reader.model().provider, Provider::Cpu);
+    assert!(reader.engine().model().is_none(), "opened at once, before the model is loaded");
     let path = film(folder.path(), "film.dcm", 255, &child_chest());
     let reading = reader.read(fs::File::open(&path).unwrap(), Priority::Live).await.unwrap();
     assert_eq!(reading.caveats, []);
-    let Outcome::Read { finding, saliency, provider } = &reading.outcome else { panic!("{:?}", reading.outcome) };
+    let Outcome::Read { finding, saliency, model } = &reading.outcome else { panic!("{:?}", reading.outcome) };
     // Half black, half white: mean 0.5, logit 8 · 0.5 − 4 = 0, probability 0.5, at the threshold and so positive.
     assert!(finding.logit.abs() < 1e-3, "{finding:?}");
     assert!((finding.probability - 0.5).abs() < 1e-3);
-    assert_eq!((saliency.rows, saliency.columns, provider.as_str()), (14, 14, "CPU"));
+    assert_eq!((saliency.rows, saliency.columns, model.provider), (14, 14, Provider::Cpu));
     assert_eq!(saliency.values[..14], [0, 0, 0, 0, 0, 0, 0, 255, 255, 255, 255, 255, 255, 255]);
     let times = reading.times;
     assert!(times.decode_ms > 0.0 && times.infer_ms > 0.0 && times.total_ms >= times.decode_ms + times.infer_ms);
@@ -145,8 +145,7 @@ async fn a_damaged_object_is_unreadable_with_its_header() {
 
 #[tokio::test]
 async fn a_batch_answers_each_image_with_its_own_numbers() {
-    let loaded = Loaded::open(&tiny(), &library(), session()).unwrap();
-    let engine = Engine::start(loaded, &engine_config(4, 64)).unwrap();
+    let engine = Engine::start(engine_config(4, 64)).unwrap();
     let asked: Vec<_> = (0..20u8)
         .map(|n| {
             let engine = engine.clone();
@@ -161,8 +160,8 @@ async fn a_batch_answers_each_image_with_its_own_numbers() {
         assert_eq!(inference.embedding.len(), 16);
         assert!(inference.infer_ms > 0.0 && inference.queue_ms >= 0.0);
     }
-    let wrong = engine.infer(vec![0; 3], Priority::Live).await;
-    assert_eq!(wrong, Err(InferError::WrongSize { expected: SIDE * SIDE, found: 3 }));
+    let wrong = engine.infer(vec![0; 3], Priority::Live).await.unwrap_err();
+    assert_eq!(wrong, InferError::WrongSize { expected: SIDE * SIDE, found: 3 });
 }
 
 /// A copy of the tiny bundle whose first golden logit is another.
@@ -203,9 +202,8 @@ fn a_file_that_is_no_library_is_refused_in_words() {
 }
 
 #[tokio::test]
-async fn the_last_handle_stops_the_worker() {
-    let loaded = Loaded::open(&tiny(), &library(), session()).unwrap();
-    let engine = Arc::new(Engine::start(loaded, &engine_config(2, 4)).unwrap());
+async fn the_last_handle_ends_the_process() {
+    let engine = Arc::new(Engine::start(engine_config(2, 4)).unwrap());
     engine.infer(vec![9; SIDE * SIDE], Priority::Urgent).await.unwrap();
     let started = std::time::Instant::now();
     drop(engine);

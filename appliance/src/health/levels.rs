@@ -90,10 +90,18 @@ pub fn describe() {
     describe_gauge!("outbox_rejected", "Messages that the gateway rejected");
     describe_gauge!("journal_images", "Images by state: accepted (unread), concluded (result waits), receipted");
     describe_histogram!("dicom_store_duration_seconds", Unit::Seconds, "From a C-STORE command to its response");
+    describe_counter!(
+        "inference_process_replacements_total",
+        "Inference processes replaced, by reason (died, hung, nonsense, failed, memory, age, another model)"
+    );
+    describe_counter!("shadow_images_dropped_total", "Images that the candidate model was too slow to see");
+    describe_counter!("shadow_pairs_dropped_total", "Answers of the candidate model that nobody counted in time");
+    describe_gauge!("model_in_use", "1 for the model in use, by model, version and execution provider");
+    describe_histogram!("inference_batch_images", "Images in a batch");
     describe_histogram!("model_inference_duration_seconds", Unit::Seconds, "Time of a batch in the model");
     describe_histogram!(
         "stage_duration_seconds",
         Unit::Seconds,
-        "Time of each stage of an image: receive, decode, queue, infer, total"
+        "Time of each stage of an image: receive, decode, queue, transfer, infer, total"
     );
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use metrics::{counter, histogram};
 use outbox::{Instance, OutboxError};
+use reader::inference::InferError;
 use reader::pixels::Unreadable;
 use reader::pixels::sandbox::SandboxError;
 use reader::reading::{ReadingError, StageTimes};
@@ -23,7 +24,7 @@ use crate::spool::SpoolError;
 /// Readings begun for one image before it is given up: a crash may be chance once, and chance twice is rare.
 const MAX_ATTEMPTS: u32 = 3;
 
-/// Times the machine may kill a decoding process or refuse it the file before the image is given up: with the pauses between
+/// Times the machine may kill a decoding process or refuse it the file, or inference processes may fail on it alone, before the image is given up: with the pauses between
 /// them some two minutes. Mostly the machine is at fault and recovers; an image that is, must end as a result.
 const MAX_REFUSALS: u32 = 12;
 
@@ -43,6 +44,10 @@ impl Pipeline {
         if image.attempts >= MAX_ATTEMPTS {
             tracing::error!(attempts = image.attempts, "an image is given up: each reading of it ended the service");
             let _ = self.end(&image, &crashed(), stop).await;
+            return;
+        }
+        // Without a model nothing is begun, so that no number of restarts meanwhile looks like a crash of the image's making.
+        if !matches!(stop.run_until_cancelled(self.reader.engine().ready()).await, Some(Ok(_))) {
             return;
         }
         if self.patiently(stop, || self.journal.begin_reading(image.id)).await.is_none() {
@@ -73,11 +78,10 @@ impl Pipeline {
                 Err(error) => return Err(error),
             };
             match self.reader.read(object, Priority::Live).await {
-                Err(ReadingError::Sandbox(SandboxError::Killed | SandboxError::Machine { .. }))
-                    if given_up(&refusals) =>
-                {
-                    Ok(crashed())
-                }
+                Err(
+                    ReadingError::Sandbox(SandboxError::Killed | SandboxError::Machine { .. })
+                    | ReadingError::Infer(InferError::Fatal { .. }),
+                ) if given_up(&refusals) => Ok(crashed()),
                 other => other.map_err(NotNow::Reading),
             }
         });
@@ -104,7 +108,9 @@ impl Pipeline {
         }
         self.conclude(image, reading, stop).await?;
         self.health.up();
-        measure(image, reading, &self.reader.model().manifest.version, (self.world.now_ms)());
+        let model = self.reader.engine().model();
+        let version = model.as_ref().map_or("none", |model| &model.manifest.version);
+        measure(image, reading, version, (self.world.now_ms)());
         Some(())
     }
 
@@ -113,7 +119,6 @@ impl Pipeline {
         let source = Source {
             image,
             reading,
-            model: self.reader.model(),
             privacy: &self.privacy,
             site: &self.site,
             now_ms,
@@ -228,6 +233,7 @@ fn measure(image: &Instance, reading: &Reading, model_version: &str, now_ms: i64
             counter!("pneumonia_predictions_total", "finding" => finding).increment(1);
             histogram!("model_inference_duration_seconds").record(times.infer_ms / 1e3);
             stage("queue", times.queue_ms);
+            stage("transfer", times.transfer_ms);
             stage("infer", times.infer_ms);
             ("read", finding.to_owned())
         }
@@ -247,6 +253,7 @@ fn measure(image: &Instance, reading: &Reading, model_version: &str, now_ms: i64
         receive_ms = tenths(image.receive_ms),
         decode_ms = tenths(times.decode_ms),
         queue_ms = tenths(times.queue_ms),
+        transfer_ms = tenths(times.transfer_ms),
         infer_ms = tenths(times.infer_ms),
         total_ms,
         "image concluded"

@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use ort::environment::Environment;
 use ort::session::{Session, SessionOutputs};
 use ort::value::TensorRef;
+use serde::{Deserialize, Serialize};
 
 use super::LoadError;
 use super::bundle::Bundle;
@@ -16,7 +17,7 @@ use crate::pixels::{INPUT_SIDE, tensor};
 use crate::saliency::Saliency;
 
 /// Threads and provider.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SessionConfig {
     /// Threads within one operator; 0 lets ONNX Runtime take one per core.
     pub threads: usize,

@@ -1,0 +1,143 @@
+//! The handle by which everybody asks the model. Each request gets exactly one answer: an inference, or an error that
+//! says that it may be asked again. It loads nothing itself: inference processes do.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Instant;
+
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::batcher::Priority;
+use super::line::{Answer, Line, Request};
+use super::runner::{Hire, Runner};
+use super::seat::Seat;
+use super::shadow::{self, Pair};
+use super::shared::{Shared, Standing};
+use super::worker::{Process, Setup};
+use super::{EngineConfig, InferError, OpenError};
+use crate::model::ModelInfo;
+use crate::pixels::INPUT_SIDE;
+
+/// Asks the model. Cheap to clone; when the last clone goes, its processes end.
+#[derive(Clone)]
+pub struct Engine {
+    crew: Arc<Crew>,
+}
+
+struct Crew {
+    shared: Arc<Shared>,
+    seats: Vec<JoinHandle<()>>,
+}
+
+impl Drop for Crew {
+    fn drop(&mut self) {
+        self.shared.stop.ask();
+        self.shared.line.close();
+        for seat in self.seats.drain(..) {
+            // A seat that panicked has told so already.
+            let _ = seat.join();
+        }
+    }
+}
+
+impl Engine {
+    /// Starts the engine and returns at once: the model is loaded and proved in processes of their own, again and again
+    /// until it works; [`Self::standing`] tells how that goes. Requests may be made from the first moment.
+    ///
+    /// # Errors
+    /// Where the machine has no thread left.
+    pub fn start(config: EngineConfig) -> Result<Self, OpenError> {
+        let (worker, library, session) = (config.worker, config.onnxruntime, config.session);
+        let max_batch = config.batch.max_batch.max(1);
+        let hire: Box<Hire> = Box::new(move |order, stop, tell| {
+            let (bundle, library, yielding) = (order.bundle.clone(), library.clone(), order.yielding);
+            let setup = Setup { bundle, library, session, max_batch, yielding };
+            Ok(Box::new(Process::start(&worker, &setup, stop, tell)?) as Box<dyn Runner>)
+        });
+        let line = Line::new(config.batch, config.queue);
+        Self::with(Shared::new(line, config.bundle, config.recycling, hire), config.workers)
+    }
+
+    /// The same around any runner.
+    pub(super) fn with(shared: Shared, workers: usize) -> Result<Self, OpenError> {
+        let shared = Arc::new(shared);
+        let mut crew = Crew { shared: Arc::clone(&shared), seats: Vec::new() };
+        for number in 0..workers.max(1) {
+            let seat = Seat::new(Arc::clone(&shared));
+            let name = format!("inference-{number}");
+            crew.seats.push(thread::Builder::new().name(name).spawn(|| seat.work()).map_err(OpenError::Thread)?);
+        }
+        Ok(Self { crew: Arc::new(crew) })
+    }
+
+    /// The model in use; `None` until one was loaded.
+    #[must_use]
+    pub fn model(&self) -> Option<Arc<ModelInfo>> {
+        self.crew.shared.standing().borrow().model.clone()
+    }
+
+    /// How the engine stands, now and whenever it changes.
+    #[must_use]
+    pub fn standing(&self) -> watch::Receiver<Standing> {
+        self.crew.shared.standing()
+    }
+
+    /// Waits until a model was loaded, and gives it. For ever, where none can be: [`Self::standing`] tells why.
+    pub async fn ready(&self) -> Result<Arc<ModelInfo>, InferError> {
+        let mut standing = self.standing();
+        let ready = standing.wait_for(|standing| standing.model.is_some()).await;
+        ready.ok().and_then(|standing| standing.model.clone()).ok_or(InferError::Stopped)
+    }
+
+    /// Requests waiting.
+    #[must_use]
+    pub fn queued(&self) -> usize {
+        self.crew.shared.line.len()
+    }
+
+    /// Asks for one image of [`INPUT_SIDE`]² grey bytes. Refuses at once when the queue is full.
+    /// Dropping the future gives up the answer.
+    pub async fn infer(&self, image: Vec<u8>, priority: Priority) -> Answer {
+        let expected = INPUT_SIDE * INPUT_SIDE;
+        if image.len() != expected {
+            return Err(InferError::WrongSize { expected, found: image.len() });
+        }
+        let (answer, answered) = oneshot::channel();
+        self.crew.shared.line.push(priority, Request { image, since: Instant::now(), answer })?;
+        answered.await.unwrap_or(Err(InferError::Stopped))
+    }
+
+    /// Loads the model in `bundle` in a process beside the running ones, has it prove itself there, and puts it in force: each
+    /// seat changes over after the batch it is at. `tell` hears each step. Blocks for seconds.
+    ///
+    /// # Errors
+    /// Whatever kept it from being loaded and proved; the model in force stays.
+    pub fn activate(&self, bundle: &Path, tell: &mut dyn FnMut(&str)) -> Result<Arc<ModelInfo>, OpenError> {
+        self.crew.shared.activate(bundle.to_owned(), tell)
+    }
+
+    /// Lets the candidate in the given bundle see every image behind the model in force, or ends that. Blocks for seconds.
+    ///
+    /// # Errors
+    /// Whatever kept it from being loaded and proved; a candidate before it goes on.
+    pub fn shadow(&self, bundle: Option<&Path>) -> Result<Option<Arc<ModelInfo>>, OpenError> {
+        match bundle {
+            Some(bundle) => shadow::begin(&self.crew.shared, bundle.to_owned()).map(Some),
+            None => {
+                self.crew.shared.shadow.end();
+                Ok(None)
+            }
+        }
+    }
+
+    /// What both models said of each image that the candidate saw. Bounded: who does not read loses pairs and nothing else.
+    /// `None` from the second call on.
+    #[must_use]
+    pub fn pairs(&self) -> Option<mpsc::Receiver<Pair>> {
+        self.crew.shared.shadow.pairs()
+    }
+}
+
+#[cfg(test)]
+mod tests;

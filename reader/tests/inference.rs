@@ -1,0 +1,212 @@
+//! The inference process with the real ONNX Runtime and the tiny bundle: killed, frozen, grown old, exchanged. Each image
+//! still gets exactly one answer, and it is the model's.
+//!
+//! Needs ONNX Runtime's library: `HILUM_ONNXRUNTIME`, else target/hilum/onnxruntime/, where `cargo xtask setup` puts it.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test states its expectations by panicking"
+)]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use reader::Priority;
+use reader::inference::{BatchPolicy, Engine, EngineConfig, Recycling, Standing, WorkerConfig};
+use reader::model::{ProviderChoice, SessionConfig};
+
+const SIDE: usize = 224;
+
+fn library() -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let own = root.join("../target/hilum/onnxruntime/libonnxruntime.so");
+    let library = std::env::var_os("HILUM_ONNXRUNTIME").map_or(own, PathBuf::from);
+    assert!(
+        library.is_file(),
+        "{} is not there: run `cargo xtask setup`, or set HILUM_ONNXRUNTIME to libonnxruntime.so (1.24 or newer)",
+        library.display()
+    );
+    library
+}
+
+fn tiny() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/models/tiny")
+}
+
+fn start(bend: impl FnOnce(&mut EngineConfig)) -> Engine {
+    let worker = WorkerConfig::new(env!("CARGO_BIN_EXE_inference-worker").into(), vec![]);
+    let mut config = EngineConfig {
+        session: SessionConfig { threads: 1, provider: ProviderChoice::Cpu },
+        batch: BatchPolicy { max_batch: 4, max_delay: Duration::from_millis(1) },
+        queue: 1000,
+        ..EngineConfig::new(tiny(), library(), worker)
+    };
+    bend(&mut config);
+    Engine::start(config).unwrap()
+}
+
+/// Processes of the engines of this very process: nextest gives each test one of its own.
+fn processes() -> BTreeSet<String> {
+    let threads = fs::read_dir("/proc/self/task").unwrap();
+    let of = |thread: fs::DirEntry| fs::read_to_string(thread.path().join("children")).unwrap_or_default();
+    let all: String = threads.map(|thread| of(thread.unwrap()) + " ").collect();
+    all.split_whitespace().map(str::to_owned).collect()
+}
+
+fn signal(name: &str, processes: &BTreeSet<String>) {
+    for process in processes {
+        // It may have ended by itself meanwhile.
+        let _ = Command::new("kill").args([name, process]).status().unwrap();
+    }
+}
+
+fn expected(grey: u8) -> f32 {
+    8.0 * (f32::from(grey) / 255.0) - 4.0
+}
+
+async fn ask(engine: Engine, grey: u8) {
+    let inference = engine.infer(vec![grey; SIDE * SIDE], Priority::Live).await.unwrap();
+    // A mean of 50,176 f32 values, whose order of summation is the library's.
+    assert!((inference.logit - expected(grey)).abs() < 1e-3, "{grey}: {}", inference.logit);
+}
+
+async fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
+    // Far longer than any of it takes on a busy machine: it only ends a test that would hang.
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !condition() {
+        assert!(Instant::now() < deadline, "not within a minute: {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn processes_killed_in_the_middle_of_their_batches_lose_nothing() {
+    let engine = start(|config| config.workers = 2);
+    engine.ready().await.unwrap();
+    let asked: Vec<_> = (0..=255u8).map(|grey| tokio::spawn(ask(engine.clone(), grey))).collect();
+    let mut killed = BTreeSet::new();
+    while !asked.iter().all(tokio::task::JoinHandle::is_finished) && killed.len() < 8 {
+        let now = processes();
+        signal("-KILL", &now);
+        killed.extend(now);
+        tokio::time::sleep(Duration::from_millis(30)).await;
+    }
+    for one in asked {
+        one.await.unwrap();
+    }
+    assert!(killed.len() >= 2, "only {} were killed: nothing was tested", killed.len());
+    eventually("a process that lives", || engine.standing().borrow().trouble.is_none()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_frozen_process_is_replaced() {
+    let engine = start(|config| config.worker.batch_floor = Duration::from_millis(500));
+    ask(engine.clone(), 10).await;
+    let frozen = processes();
+    assert_eq!(frozen.len(), 1);
+    signal("-STOP", &frozen);
+    ask(engine.clone(), 200).await;
+    assert!(processes().is_disjoint(&frozen), "the frozen one is gone");
+}
+
+/// The old one goes on until the new one is ready: the engine never tells of trouble meanwhile.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_of_a_certain_age_is_replaced_without_a_gap() {
+    let engine = start(|config| config.recycling = Recycling { batches: 3, growth_bytes: u64::MAX });
+    engine.ready().await.unwrap();
+    let (first, mut all) = (processes(), BTreeSet::new());
+    let mut standing = engine.standing();
+    standing.mark_unchanged();
+    let started = Instant::now();
+    while all.len() < 4 {
+        ask(engine.clone(), 77).await;
+        all.extend(processes());
+        let gap = |standing: &Standing| standing.trouble.clone();
+        assert_eq!(gap(&standing.borrow_and_update()), None);
+        assert!(started.elapsed() < Duration::from_secs(60), "{all:?}");
+    }
+    eventually("the first one's end", || processes().is_disjoint(&first)).await;
+}
+
+/// A copy of the tiny bundle under another version, with another golden logit where one is given.
+fn bundle(version: &str, golden: Option<f64>) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("golden")).unwrap();
+    for file in ["manifest.json", "model.onnx", "golden/ramp.png", "golden/corner.png"] {
+        fs::copy(tiny().join(file), folder.path().join(file)).unwrap();
+    }
+    let file = folder.path().join("manifest.json");
+    let mut manifest: serde_json::Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+    manifest["version"] = version.into();
+    if let Some(logit) = golden {
+        manifest["golden"][0]["logit"] = logit.into();
+    }
+    fs::write(file, manifest.to_string()).unwrap();
+    folder
+}
+
+fn version(engine: &Engine) -> String {
+    engine.model().unwrap().manifest.version.clone()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_model_that_fails_its_golden_check_is_not_put_in_force_and_one_that_passes_is() {
+    let engine = start(|_| ());
+    ask(engine.clone(), 3).await;
+    let before = processes();
+    let (bad, good) = (bundle("2.0.0", Some(1.5)), bundle("3.0.0", None));
+    let activate = |bundle: PathBuf| {
+        let engine = engine.clone();
+        tokio::task::spawn_blocking(move || {
+            let mut steps = Vec::new();
+            engine.activate(&bundle, &mut |step| steps.push(step.to_owned())).map(|model| (model, steps))
+        })
+    };
+    let refused = activate(bad.path().to_owned()).await.unwrap().unwrap_err().to_string();
+    assert!(refused.contains("ramp.png") && refused.contains("on CPU instead of 1.5"), "{refused}");
+    ask(engine.clone(), 4).await;
+    assert_eq!((version(&engine), processes()), ("1.0.0".to_owned(), before.clone()));
+    let (model, steps) = activate(good.path().to_owned()).await.unwrap().unwrap();
+    assert_eq!(model.manifest.version, "3.0.0");
+    assert!(steps.iter().any(|step| step.contains("golden")), "{steps:?}");
+    eventually("the new model", || version(&engine) == "3.0.0").await;
+    ask(engine.clone(), 5).await;
+    eventually("the old process's end", || processes().is_disjoint(&before)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_no_inference_process_is_said_so() {
+    let cases = [
+        ("/bin/sh", "echo 'HTTP/1.1 200 OK' >&0", "is not the inference process"),
+        ("/bin/sh", "exit 1", "ended while it loaded the model"),
+        ("/nowhere/program", "", "cannot be started"),
+    ];
+    for (program, script, words) in cases {
+        let args = vec!["-c".to_owned(), script.to_owned()];
+        let engine = start(|config| config.worker = WorkerConfig::new(program.into(), args));
+        let mut standing = engine.standing();
+        let said = |standing: &Standing| standing.trouble.as_ref().is_some_and(|trouble| trouble.contains(words));
+        standing.wait_for(said).await.unwrap();
+        assert!(engine.model().is_none());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_candidate_in_shadow_reads_the_same_images() {
+    let engine = start(|_| ());
+    let mut pairs = engine.pairs().unwrap();
+    let next = bundle("2.0.0", None);
+    let (theirs, path) = (engine.clone(), next.path().to_owned());
+    let candidate = tokio::task::spawn_blocking(move || theirs.shadow(Some(&path))).await.unwrap().unwrap().unwrap();
+    assert_eq!(candidate.manifest.version, "2.0.0");
+    ask(engine.clone(), 120).await;
+    let pair = pairs.recv().await.unwrap();
+    assert_eq!((pair.active, pair.candidate), (pair.candidate, pair.active), "the same model gives the same");
+    assert_eq!(pair.candidate_model.manifest.version, "2.0.0");
+    assert_eq!(version(&engine), "1.0.0");
+}
