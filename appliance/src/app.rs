@@ -1,7 +1,6 @@
 //! `serve`: the only room that knows every other. It opens them in an order in which nothing is promised before it can be
 //! kept, and closes them in the reverse.
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -22,7 +21,7 @@ use vitals::{listen, notify, shutdown};
 
 use crate::at_rest::AtRest;
 use crate::config::Config;
-use crate::dicom::{Listener, Rules, Timeouts};
+use crate::dicom::{self, commitment};
 use crate::health::{self, Status, levels, standing};
 use crate::intake::Intake;
 use crate::journal::{Journal, Levels};
@@ -93,17 +92,16 @@ pub async fn serve(config: Config, program: PathBuf) -> anyhow::Result<()> {
     let key = PseudonymKey::load(&config.device.pseudonym_key)?;
     let at_rest = config.device.at_rest()?;
     // Bound before anything slow, so that a port in use is told at once.
-    let dicom = listen::bind("[dicom] listen", config.dicom.listen).await?;
+    let dicom = dicom::Service::open(&config.dicom).await?;
     let http = listen::bind("[http] listen", config.http.listen).await?;
     let state = open_state(&config.device.state_dir, &at_rest)?;
     let shared = Shared::new(World::real());
-    let status = status(&config, dicom.local_addr().context("cannot tell the DICOM port")?, &shared);
+    let status = status(&config, dicom.port(), &shared);
     let watch = Watch::start(http, status, metrics, &state, &shared);
     let reader = open_reader(&config, program)?;
     watch.follow(&reader, &shared);
     let pipeline = pipeline(&config, reader, Privacy::new(key), &state, &shared);
-    let listener = listener(&config, &state, &shared);
-    work(pipeline, listener, dicom, &shared.dicom, &stop).await;
+    work(pipeline, dicom, Arc::new(intake(&state, &shared)), &shared.dicom, &stop).await;
     watch.end().await;
     Ok(())
 }
@@ -145,30 +143,31 @@ impl Watch {
 }
 
 /// Receives and reads until `stop`, then finishes what was begun within [`GRACE`].
-async fn work(pipeline: Pipeline, listener: Listener, socket: TcpListener, dicom: &Part, stop: &CancellationToken) {
-    let ae_title = listener.rules.ae_title.clone();
-    let listen = socket.local_addr().ok();
+async fn work(pipeline: Pipeline, dicom: dicom::Service, intake: Arc<Intake>, health: &Part, stop: &CancellationToken) {
+    let port = dicom.port();
+    // Nobody here asks a PACS to commit to anything yet, so whoever reports is told to come again.
+    let (notices, _) = commitment::notices();
     let tasks = TaskTracker::new();
     tasks.spawn(retention::run(pipeline.journal.clone(), pipeline.spool.clone(), stop.clone()));
     tasks.spawn(pipeline.run(stop.clone()));
-    tasks.spawn(listener.serve(socket, stop.clone()));
+    tasks.spawn(dicom.serve(intake, notices, stop.clone()));
     tasks.close();
-    dicom.up();
+    health.up();
     notify::ready();
-    tracing::info!(listen = listen.map(tracing::field::display), %ae_title, "ready for scanners");
+    tracing::info!(port, "ready for scanners");
     stop.cancelled().await;
     notify::stopping();
-    dicom.down("the service is stopping");
+    health.down("the service is stopping");
     if tokio::time::timeout(GRACE, tasks.wait()).await.is_err() {
         tracing::warn!(grace_s = GRACE.as_secs(), "left with work unfinished; it is done at the next start");
     }
 }
 
-fn status(config: &Config, dicom: SocketAddr, shared: &Shared) -> Status {
+fn status(config: &Config, dicom_port: u16, shared: &Shared) -> Status {
     Status {
         health: shared.health.clone(),
         ae_title: config.dicom.ae_title.clone(),
-        dicom_port: dicom.port(),
+        dicom_port,
         name: format!("{}, {}", config.device.id, config.device.site),
         refusals: shared.refusals.clone(),
         levels: shared.levels.subscribe(),
@@ -194,8 +193,8 @@ fn pipeline(config: &Config, reader: Reader, privacy: Privacy, state: &State, sh
     }
 }
 
-fn listener(config: &Config, state: &State, shared: &Shared) -> Listener {
-    let intake = Intake {
+fn intake(state: &State, shared: &Shared) -> Intake {
+    Intake {
         spool: state.spool.clone(),
         journal: state.journal.clone(),
         arrived: Arc::clone(&shared.arrived),
@@ -203,12 +202,6 @@ fn listener(config: &Config, state: &State, shared: &Shared) -> Listener {
         world: shared.world,
         // What the reader would refuse is not taken in the first place.
         longest_object: Limits::default().file_bytes,
-    };
-    Listener {
-        rules: Rules { ae_title: config.dicom.ae_title.clone(), allow: config.dicom.allow.clone() },
-        intake: Arc::new(intake),
-        max_associations: config.dicom.max_associations,
-        timeouts: Timeouts::default(),
     }
 }
 

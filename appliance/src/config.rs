@@ -132,7 +132,8 @@ impl Checked for Config {
         self.dicom.mistakes(&mut mistakes.table("dicom"));
         self.model.mistakes(&mut mistakes.table("model"));
         let mut http = mistakes.table("http");
-        http.require(self.dicom.listen != self.http.listen, "listen", "use another port than [dicom] listen");
+        let taken = self.dicom.listens().any(|dicom| dicom == self.http.listen);
+        http.require(!taken, "listen", "use another port than [dicom] listen and [dicom.tls] listen");
         if self.http.listen.ip().is_unspecified() {
             http.warning("listen", "every network of this machine sees the status page; name the technicians' network");
         }
@@ -223,6 +224,8 @@ listen = "127.0.0.1:9464"
             ("ae_title = \"HILUM\"", "ae_title = \"HILUM\"\nmax_associations = 0", "[dicom] max_associations"),
             ("[[dicom.allow]]\nae_title = \"XR-ROOM-1\"\naddress = \"10.1.2.3\"", "", "[[dicom.allow]]"),
             ("address = \"10.1.2.3\"", "address = \"scanner\"", "address"),
+            ("address = \"10.1.2.3\"", "port = 104", "[[dicom.allow]] port"),
+            ("address = \"10.1.2.3\"", "certificate = \"xr-1\"", "[[dicom.allow]] certificate"),
             ("listen = \"127.0.0.1:9464\"", "listen = \"127.0.0.1:11112\"", "[http] listen"),
             ("bundle = \"bundle\"", "bundle = \"bundle\"\nprovider = \"gpu\"", "provider"),
             ("bundle = \"bundle\"", "bundle = \"bundle\"\nmax_batch = 65", "[model] max_batch"),

@@ -11,13 +11,18 @@ mod ae_title;
 mod association;
 pub mod commitment;
 pub mod dimse;
+mod door;
+mod element;
 pub mod identity;
 mod listener;
 mod pdu_stream;
 pub mod scu;
+mod service;
 pub mod status;
 mod store;
 pub mod syntax;
+pub mod tls;
+mod transport;
 mod uid;
 
 use std::net::SocketAddr;
@@ -28,8 +33,11 @@ use vitals::config::Mistakes;
 
 pub use acceptance::{AllowedScanner, Rules};
 pub use ae_title::{AeTitle, InvalidAeTitle};
-pub use listener::Listener;
+pub use door::LONGEST_DATA;
+pub use listener::{Listener, Ports};
+pub use service::Service;
 pub use status::Status;
+pub use tls::TlsConfig;
 pub use uid::{InvalidUid, Uid};
 
 /// `[dicom]` of the configuration.
@@ -46,6 +54,8 @@ pub struct DicomConfig {
     /// The scanners that may send. Nobody else is answered.
     #[serde(default)]
     pub allow: Vec<AllowedScanner>,
+    /// DICOM over TLS, on a port of its own.
+    pub tls: Option<TlsConfig>,
 }
 
 impl DicomConfig {
@@ -56,20 +66,32 @@ impl DicomConfig {
         mistakes.require(!self.allow.is_empty(), "allow", remedy);
         for (index, scanner) in self.allow.iter().enumerate() {
             let same = |other: &AllowedScanner| {
-                other.ae_title == scanner.ae_title && (other.address.is_none() || other.address == scanner.address)
+                other.ae_title == scanner.ae_title
+                    && other.certificate == scanner.certificate
+                    && (other.address.is_none() || other.address == scanner.address)
             };
             let twice = self.allow[..index].iter().any(same);
-            mistakes.item("allow", index).require(
-                !twice,
-                "ae_title",
-                "this scanner is listed above already; remove one",
-            );
+            let mut entry = mistakes.item("allow", index);
+            entry.require(!twice, "ae_title", "this scanner is listed above already; remove one");
+            let reachable = scanner.port.is_none() || scanner.address.is_some();
+            entry.require(reachable, "port", "name the scanner's address, too: reports of storage commitment go there");
+            let secured = scanner.certificate.is_none() || self.tls.is_some();
+            entry.require(secured, "certificate", "add [dicom.tls]: a certificate is shown over TLS only");
+        }
+        if let Some(tls) = &self.tls {
+            let advice = "use another port than [dicom] listen; 2762 is the registered one";
+            mistakes.table("tls").require(tls.listen != self.listen, "listen", advice);
         }
         if self.listen.ip().is_unspecified() {
             let advice =
                 "images come unencrypted, and every network of this machine may send; name the scanners' network";
             mistakes.warning("listen", advice);
         }
+    }
+
+    /// Every address that scanners send to.
+    pub(crate) fn listens(&self) -> impl Iterator<Item = SocketAddr> {
+        [Some(self.listen), self.tls.as_ref().map(|tls| tls.listen)].into_iter().flatten()
     }
 
     /// A department has a handful of scanners; each opens one or two associations.

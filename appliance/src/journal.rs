@@ -5,7 +5,8 @@
 use std::thread;
 
 use outbox::{
-    Accepted, Depth, Instance, InstanceId, JournalCounts, NewInstance, NewMessage, Outbox, OutboxError, Spooled,
+    Accepted, Commitment, CommitmentId, Depth, Holding, Instance, InstanceId, JournalCounts, NewInstance, NewMessage,
+    Outbox, OutboxError, OwedReport, Spooled,
 };
 use tokio::sync::{mpsc, oneshot};
 use wire::ids::MessageId;
@@ -147,6 +148,36 @@ impl Journal {
     /// See [`Outbox::forget_file`].
     pub async fn forget_file(&self, id: InstanceId) -> Result<(), JournalError> {
         self.ask(move |outbox| outbox.forget_file(id)).await
+    }
+
+    /// See [`Outbox::ask_commitment`].
+    pub async fn ask_commitment(&self, new: Commitment) -> Result<CommitmentId, JournalError> {
+        self.ask(move |outbox| outbox.ask_commitment(&new)).await
+    }
+
+    /// See [`Outbox::owed_reports`].
+    pub async fn owed_reports(&self, now_ms: i64, limit: u32) -> Result<Vec<OwedReport>, JournalError> {
+        self.ask(move |outbox| outbox.owed_reports(now_ms, limit)).await
+    }
+
+    /// See [`Outbox::owed_report_count`].
+    pub async fn owed_report_count(&self) -> Result<u64, JournalError> {
+        self.ask(|outbox| outbox.owed_report_count()).await
+    }
+
+    /// See [`Outbox::postpone_report`].
+    pub async fn postpone_report(&self, id: CommitmentId, due_ms: i64) -> Result<(), JournalError> {
+        self.ask(move |outbox| outbox.postpone_report(id, due_ms)).await
+    }
+
+    /// See [`Outbox::settle_report`].
+    pub async fn settle_report(&self, id: CommitmentId) -> Result<(), JournalError> {
+        self.ask(move |outbox| outbox.settle_report(id)).await
+    }
+
+    /// See [`Outbox::holdings`]; one list for each SOP Instance UID.
+    pub async fn holdings(&self, sop_instances: Vec<String>) -> Result<Vec<Vec<Holding>>, JournalError> {
+        self.ask(move |outbox| sop_instances.iter().map(|one| outbox.holdings(one)).collect()).await
     }
 
     /// How much waits.

@@ -11,9 +11,10 @@ use std::time::{Duration, Instant};
 
 use appliance::at_rest::AtRest;
 use appliance::dicom::acceptance::APPLICATION_CONTEXT;
+use appliance::dicom::commitment::{self, Desk, Notice, Provider, Report, Reporter};
 use appliance::dicom::dimse::Response;
 use appliance::dicom::scu::{Sent, send_all};
-use appliance::dicom::{AllowedScanner, Listener, Rules, Timeouts};
+use appliance::dicom::{AeTitle, AllowedScanner, Listener, Ports, Rules, Timeouts};
 use appliance::intake::Intake;
 use appliance::journal::Journal;
 use appliance::refusals::Refusals;
@@ -24,14 +25,17 @@ use reader::pixels::plain::{Plain, Samples};
 use reader::pixels::wrap::{WrapFacts, to_dicom};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) struct Scp {
     runtime: Runtime,
-    state: TempDir,
+    state: Arc<TempDir>,
     address: SocketAddr,
     refusals: Refusals,
     spool: Spool,
+    provider: Arc<Provider>,
+    reported: mpsc::Receiver<Notice>,
     stop: CancellationToken,
 }
 
@@ -41,9 +45,13 @@ impl Scp {
     }
 
     pub(crate) fn with(change: impl FnOnce(&mut Listener, &mut Intake)) -> Self {
-        let state = tempfile::tempdir().unwrap();
+        Self::over(Arc::new(tempfile::tempdir().unwrap()), change)
+    }
+
+    /// Over a state directory that may have been another's before.
+    pub(crate) fn over(state: Arc<TempDir>, change: impl FnOnce(&mut Listener, &mut Intake)) -> Self {
         let refusals = Refusals::default();
-        let intake = || Intake {
+        let mut intake = Intake {
             spool: Spool::open(&state.path().join("spool"), &AtRest::new(&[7; 32], rand::random)).unwrap(),
             journal: Journal::start(Outbox::open(&state.path().join("outbox.sqlite")).unwrap()).unwrap(),
             arrived: Arc::default(),
@@ -51,22 +59,48 @@ impl Scp {
             world: World::real(),
             longest_object: 64 << 20,
         };
-        let allow = vec![AllowedScanner { ae_title: "XR-ROOM-1".parse().unwrap(), address: None }];
-        let mut listener = Listener {
-            rules: Rules { ae_title: "HILUM".parse().unwrap(), allow },
-            intake: Arc::new(intake()),
-            max_associations: 4,
-            timeouts: Timeouts::default(),
-        };
-        let mut changed = intake();
-        change(&mut listener, &mut changed);
-        let spool = changed.spool.clone();
-        listener.intake = Arc::new(changed);
+        let (notices, reported) = commitment::notices();
+        let mut listener = listener(Arc::new(copy(&intake)), notices);
+        change(&mut listener, &mut intake);
+        let (spool, intake) = (intake.spool.clone(), Arc::new(intake));
+        let provider = Arc::new(Provider::new(Arc::clone(&intake)));
+        (listener.intake, listener.desk.provider) = (intake, Arc::clone(&provider));
         let runtime = Runtime::new().unwrap();
         let socket = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
         let (address, stop) = (socket.local_addr().unwrap(), CancellationToken::new());
-        runtime.spawn(listener.serve(socket, stop.clone()));
-        Self { runtime, state, address, refusals, spool, stop }
+        runtime.spawn(listener.serve(Ports { plain: socket, secured: None }, stop.clone()));
+        Self { runtime, state, address, refusals, spool, provider, reported, stop }
+    }
+
+    /// Brings reports of storage commitment to these scanners from now on.
+    pub(crate) fn report_to(&self, scanners: Vec<AllowedScanner>) {
+        let reporter = Reporter { provider: Arc::clone(&self.provider), scanners, tls: None };
+        self.runtime.spawn(reporter.run(self.stop.clone()));
+    }
+
+    /// The next report that came in, recorded.
+    pub(crate) fn noticed(&mut self) -> (AeTitle, Report) {
+        let waited = async { tokio::time::timeout(Duration::from_secs(10), self.reported.recv()).await };
+        let notice = self.runtime.block_on(waited).unwrap().unwrap();
+        notice.recorded.send(()).unwrap();
+        (notice.from, notice.report)
+    }
+
+    pub(crate) fn block_on<T>(&self, work: impl Future<Output = T>) -> T {
+        self.runtime.block_on(work)
+    }
+
+    pub(crate) fn state(&self) -> Arc<TempDir> {
+        Arc::clone(&self.state)
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Reports of storage commitment that are owed.
+    pub(crate) fn owed(&self) -> u64 {
+        Outbox::open(&self.state.path().join("outbox.sqlite")).unwrap().owed_report_count().unwrap()
     }
 
     pub(crate) fn ask_to_stop(&self) {
@@ -123,7 +157,7 @@ impl Scp {
     pub(crate) fn send_all(&self, files: &[PathBuf]) -> Vec<Sent> {
         let target = format!("HILUM@{}", self.address).parse().unwrap();
         let mut sent = Vec::new();
-        self.runtime.block_on(send_all(&target, &"XR-ROOM-1".parse().unwrap(), files, |one| sent.push(one)));
+        self.runtime.block_on(send_all(&target, &"XR-ROOM-1".parse().unwrap(), None, files, |one| sent.push(one)));
         sent
     }
 
@@ -168,6 +202,33 @@ impl Drop for Scp {
     fn drop(&mut self) {
         self.stop.cancel();
     }
+}
+
+fn listener(intake: Arc<Intake>, notices: mpsc::Sender<Notice>) -> Listener {
+    let provider = Arc::new(Provider::new(Arc::clone(&intake)));
+    Listener {
+        rules: Rules { ae_title: "HILUM".parse().unwrap(), allow: vec![scanner("XR-ROOM-1")] },
+        intake,
+        desk: Desk { provider, notices },
+        max_associations: 4,
+        timeouts: Timeouts::default(),
+    }
+}
+
+fn copy(intake: &Intake) -> Intake {
+    Intake {
+        spool: intake.spool.clone(),
+        journal: intake.journal.clone(),
+        arrived: Arc::clone(&intake.arrived),
+        refusals: intake.refusals.clone(),
+        world: intake.world,
+        longest_object: intake.longest_object,
+    }
+}
+
+/// One that may send from anywhere.
+pub(crate) fn scanner(title: &str) -> AllowedScanner {
+    AllowedScanner { ae_title: title.parse().unwrap(), address: None, port: None, certificate: None }
 }
 
 pub(crate) fn eventually(condition: impl Fn() -> bool) {

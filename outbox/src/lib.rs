@@ -21,6 +21,7 @@
 //! The appliance writes instances and messages; the sync-agent leases and settles. `SQLite` serialises the two, each
 //! waiting for the other at most [`BUSY_WAIT`].
 
+mod commitment;
 mod error;
 mod group;
 mod journal;
@@ -32,6 +33,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
+pub use commitment::{Commitment, CommitmentId, Holding, OwedReport};
 pub use error::OutboxError;
 pub use journal::{Accepted, Instance, InstanceId, JournalCounts, NewInstance, Spooled};
 pub use queue::{Depth, Leased, NewMessage, Priority, Rejected, Settlement};

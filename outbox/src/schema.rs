@@ -7,7 +7,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use crate::OutboxError;
 
 /// Step n brings `user_version` from n to n + 1.
-const STEPS: [&str; 3] = [
+const STEPS: [&str; 4] = [
     "
     CREATE TABLE instance (
         id            INTEGER PRIMARY KEY,
@@ -54,6 +54,20 @@ const STEPS: [&str; 3] = [
     // Rows from before this step don't say it.
     "
     ALTER TABLE instance ADD COLUMN sop_class TEXT;
+",
+    "
+    CREATE TABLE commitment (
+        id              INTEGER PRIMARY KEY AUTOINCREMENT,
+        transaction_uid TEXT    NOT NULL,
+        scanner         TEXT    NOT NULL,
+        called          TEXT    NOT NULL,
+        asked           TEXT    NOT NULL,
+        asked_ms        INTEGER NOT NULL,
+        due_ms          INTEGER NOT NULL,
+        attempts        INTEGER NOT NULL DEFAULT 0,
+        UNIQUE (scanner, transaction_uid)
+    ) STRICT;
+    CREATE INDEX commitment_due ON commitment (due_ms);
 ",
 ];
 

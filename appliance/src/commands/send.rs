@@ -6,9 +6,11 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
+use rustls_pki_types::ServerName;
 
 use crate::dicom::AeTitle;
 use crate::dicom::scu::{Target, send_all};
+use crate::dicom::tls::Connector;
 
 /// Exit status where a file was not stored.
 const NOT_ALL: u8 = 1;
@@ -21,9 +23,31 @@ pub(super) struct Arguments {
     /// The sender's own AE title.
     #[arg(long, value_name = "AE")]
     from: AeTitle,
+    /// Send over TLS: the authority that signed for the receiver, PEM.
+    #[arg(long, value_name = "FILE")]
+    tls_ca: Option<PathBuf>,
+    /// Our certificate, PEM, for receivers that ask for one.
+    #[arg(long, value_name = "FILE", requires_all = ["tls_ca", "tls_key"])]
+    tls_certificate: Option<PathBuf>,
+    /// The certificate's private key, PEM.
+    #[arg(long, value_name = "FILE", requires = "tls_certificate")]
+    tls_key: Option<PathBuf>,
+    /// The name in the receiver's certificate, where it is another than its host's.
+    #[arg(long, value_name = "NAME", requires = "tls_ca")]
+    tls_name: Option<String>,
     /// DICOM files, or folders of them.
     #[arg(required = true)]
     paths: Vec<PathBuf>,
+}
+
+impl Arguments {
+    fn connector(&self) -> anyhow::Result<Option<Connector>> {
+        let Some(ca) = &self.tls_ca else { return Ok(None) };
+        let own = self.tls_certificate.as_deref().zip(self.tls_key.as_deref());
+        let name = self.tls_name.clone().map(ServerName::try_from).transpose();
+        let name = name.context("--tls-name is neither a host's name nor an address")?;
+        Ok(Some(Connector::load(own, ca, name)?))
+    }
 }
 
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
@@ -31,9 +55,10 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     if files.is_empty() {
         bail!("there is no file in what was named");
     }
+    let tls = arguments.connector()?;
     let bar = progress(files.len() as u64, "sent");
     let mut missing = 0u32;
-    send_all(&arguments.to, &arguments.from, &files, |sent| {
+    send_all(&arguments.to, &arguments.from, tls.as_ref(), &files, |sent| {
         // A folder of films often holds a list or a licence, too: told of, and no failure unless it was named itself.
         let passed_over = sent.is_no_dicom() && !arguments.paths.contains(&sent.file);
         missing += u32::from(!sent.is_stored() && !passed_over);

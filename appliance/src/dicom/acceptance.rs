@@ -6,14 +6,21 @@ use dicom_ul::pdu::{
     AssociationRJ, AssociationRJResult, AssociationRJServiceProviderASCEReason as Acse,
     AssociationRJServiceProviderPresentationReason as Presentation, AssociationRJServiceUserReason as User,
     AssociationRJSource, AssociationRQ, PresentationContextProposed, PresentationContextResult,
-    PresentationContextResultReason as ContextReason,
+    PresentationContextResultReason as ContextReason, RequestorRoles, UserVariableItem,
 };
 use serde::Deserialize;
 
+use super::commitment::PUSH_MODEL;
+use super::tls::Identity;
 use super::{AeTitle, syntax};
 
 /// The DICOM application context, PS3.7 A.2.1.
 pub const APPLICATION_CONTEXT: &str = "1.2.840.10008.3.1.1.1";
+
+/// Asynchronous Operations Window sub-item, PS3.7 D.3.3.3.
+const ASYNCHRONOUS_OPERATIONS: u8 = 0x53;
+/// One operation invoked and one performed at a time: each store is durable before the next begins.
+const ONE_AT_A_TIME: [u8; 4] = [0, 1, 0, 1];
 
 /// A scanner that may send.
 #[derive(Clone, Debug, Deserialize)]
@@ -23,6 +30,19 @@ pub struct AllowedScanner {
     pub ae_title: AeTitle,
     /// Where it must call from; anywhere if absent.
     pub address: Option<IpAddr>,
+    /// Where it listens at that address for reports of storage commitment.
+    pub port: Option<u16>,
+    /// A name in the certificate that it must show: common name or alternative name. It is then taken over TLS only.
+    pub certificate: Option<String>,
+}
+
+/// Whence a request comes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// Its address.
+    pub address: IpAddr,
+    /// What its certificate says of it; `None` where it came without TLS.
+    pub identity: Option<Identity>,
 }
 
 /// Who we are and who may call.
@@ -47,6 +67,8 @@ pub enum Rejection {
     Calling(Option<AeTitle>),
     /// It is on the list, with another address.
     Address(AeTitle, IpAddr),
+    /// It is on the list, bound to a certificate that it did not show.
+    Certificate(AeTitle, Option<Identity>),
     /// As many associations as configured are open.
     Full(AeTitle, usize),
 }
@@ -57,7 +79,7 @@ impl Rules {
     ///
     /// # Errors
     /// [`Rejection`].
-    pub fn judge(&self, request: &AssociationRQ, from: IpAddr) -> Result<AeTitle, Rejection> {
+    pub fn judge(&self, request: &AssociationRQ, from: &Peer) -> Result<AeTitle, Rejection> {
         if request.protocol_version & 1 == 0 {
             return Err(Rejection::Protocol);
         }
@@ -71,14 +93,23 @@ impl Rules {
         let Ok(calling) = request.calling_ae_title.parse::<AeTitle>() else {
             return Err(Rejection::Calling(None));
         };
-        let mut known = self.allow.iter().filter(|scanner| scanner.ae_title == calling).peekable();
-        if known.peek().is_none() {
+        let known: Vec<_> = self.allow.iter().filter(|scanner| scanner.ae_title == calling).collect();
+        if known.is_empty() {
             return Err(Rejection::Calling(Some(calling)));
         }
         // An IPv4 caller on a dual-stack socket comes as ::ffff:a.b.c.d.
-        let from = from.to_canonical();
-        let fits = |scanner: &AllowedScanner| scanner.address.is_none_or(|address| address.to_canonical() == from);
-        if known.any(fits) { Ok(calling) } else { Err(Rejection::Address(calling, from)) }
+        let address = from.address.to_canonical();
+        let here = |scanner: &&AllowedScanner| scanner.address.is_none_or(|listed| listed.to_canonical() == address);
+        let mut here = known.into_iter().filter(here).peekable();
+        if here.peek().is_none() {
+            return Err(Rejection::Address(calling, address));
+        }
+        let bears = |name: &String| from.identity.as_ref().is_some_and(|identity| identity.bears(name));
+        if here.any(|scanner| scanner.certificate.as_ref().is_none_or(bears)) {
+            Ok(calling)
+        } else {
+            Err(Rejection::Certificate(calling, from.identity.clone()))
+        }
     }
 }
 
@@ -92,7 +123,9 @@ impl Rejection {
             Self::Protocol => (Permanent, ServiceProviderASCE(Acse::ProtocolVersionNotSupported)),
             Self::ApplicationContext => (Permanent, ServiceUser(User::ApplicationContextNameNotSupported)),
             Self::Called(_) => (Permanent, ServiceUser(User::CalledAETitleNotRecognized)),
-            Self::Calling(_) | Self::Address(..) => (Permanent, ServiceUser(User::CallingAETitleNotRecognized)),
+            Self::Calling(_) | Self::Address(..) | Self::Certificate(..) => {
+                (Permanent, ServiceUser(User::CallingAETitleNotRecognized))
+            }
             Self::Full(..) => (Transient, ServiceProviderPresentation(Presentation::LocalLimitExceeded)),
         };
         AssociationRJ { result, source }
@@ -107,6 +140,7 @@ impl Rejection {
             Self::Called(_) => "rejected_called_ae_title",
             Self::Calling(_) => "rejected_calling_ae_title",
             Self::Address(..) => "rejected_address",
+            Self::Certificate(..) => "rejected_certificate",
             Self::Full(..) => "rejected_limit",
         }
     }
@@ -136,6 +170,15 @@ impl Rejection {
             Self::Address(calling, _) => format!(
                 "{calling} is on the list of allowed scanners with another address than {from}; if it moved, change \
                  address in its [[dicom.allow]]."
+            ),
+            Self::Certificate(calling, None) => format!(
+                "{calling} at {from} came without TLS, but its [[dicom.allow]] binds it to a certificate; switch DICOM \
+                 TLS on at the scanner and let it send to the port of [dicom.tls] listen."
+            ),
+            Self::Certificate(calling, Some(shown)) => format!(
+                "{calling} at {from} showed the certificate of \"{}\", but its [[dicom.allow]] binds it to another; look \
+                 at who it is, and change certificate there if it is right.",
+                shown.0.join("\", \"")
             ),
             Self::Full(calling, limit) => format!(
                 "{calling} was told to try again later: {limit} associations are open; raise [dicom] max_associations \
@@ -191,6 +234,27 @@ fn choose(proposed: &PresentationContextProposed) -> Result<Context, ContextReas
 
 fn refused(id: u8, reason: ContextReason) -> PresentationContextResult {
     PresentationContextResult { id, reason, transfer_syntax: syntax::IMPLICIT_LE.to_owned() }
+}
+
+/// What is answered to the further items of a request (PS3.7 annex D.3.3): roles, and no more than one operation at a time
+/// where more are wished. A user's identity and extended negotiation are not looked at, which the standard tells a peer
+/// by their absence here.
+#[must_use]
+pub fn further_items(request: &AssociationRQ, contexts: &[Context]) -> Vec<UserVariableItem> {
+    let answer = |item: &UserVariableItem| match item {
+        UserVariableItem::ScuScpRoleSelectionSubItem(class, wished) => {
+            let class = trimmed(class);
+            // A PACS that reports acts as the provider of storage commitment; nothing else is wanted that way round.
+            let roles = RequestorRoles { scu: wished.scu, scp: wished.scp && class == PUSH_MODEL };
+            let negotiated = contexts.iter().any(|context| context.abstract_syntax == class);
+            negotiated.then(|| UserVariableItem::ScuScpRoleSelectionSubItem(class.to_owned(), roles))
+        }
+        UserVariableItem::Unknown(ASYNCHRONOUS_OPERATIONS, _) => {
+            Some(UserVariableItem::Unknown(ASYNCHRONOUS_OPERATIONS, ONE_AT_A_TIME.to_vec()))
+        }
+        _ => None,
+    };
+    request.user_variables.iter().filter_map(answer).collect()
 }
 
 fn trimmed(uid: &str) -> &str {

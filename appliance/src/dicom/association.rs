@@ -7,17 +7,23 @@ use std::time::Duration;
 use dicom_ul::Pdu;
 use dicom_ul::pdu::{AbortRQServiceProviderReason as Provider, AbortRQSource, PDataValue, PDataValueType};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::acceptance::Context;
-use super::dimse::{self, DimseError, Kind, Request};
+use super::commitment::{self, Desk, Matter, Owed, event_command};
+use super::dimse::{self, DimseError, Kind, Message, Request, Response};
 use super::pdu_stream::{PduError, PduStream};
 use super::store::{Caller, Storing, report};
+use super::syntax::IMPLICIT_LE;
 use super::{Status, Timeouts};
 use crate::intake::Intake;
 
 /// Time for a peer to close after the last word.
 const FAREWELL: Duration = Duration::from_secs(2);
+
+/// What ends an association whose peer answers what was not asked.
+const STRAY_RESPONSE: &str = "a response that nobody asked for";
 
 /// An association that was accepted.
 pub(super) struct Association<S> {
@@ -27,6 +33,10 @@ pub(super) struct Association<S> {
     pub(super) peer_limit: u32,
     pub(super) caller: Caller,
     pub(super) intake: Arc<Intake>,
+    /// Where storage commitment is asked and reported.
+    pub(super) desk: Desk,
+    /// Reports of storage commitment that this peer is owed.
+    pub(super) owed: Owed,
     pub(super) timeouts: Timeouts,
 }
 
@@ -72,6 +82,11 @@ enum Phase {
 /// Where a dataset goes.
 enum Sink {
     Store(Box<Storing>),
+    /// A request for storage commitment, or a report of it.
+    Commitment {
+        matter: Matter,
+        gathered: Vec<u8>,
+    },
     /// It belongs to something that is refused; this is said after its last fragment.
     Nowhere(Status),
 }
@@ -93,7 +108,7 @@ impl From<DimseError> for Break {
         let words = match error {
             DimseError::Damaged => "a damaged command set",
             DimseError::Incomplete => "an incomplete command set",
-            DimseError::Response => "a response that nobody asked for",
+            DimseError::Response => STRAY_RESPONSE,
         };
         Self::Violation(words, Provider::InvalidPduParameter)
     }
@@ -108,6 +123,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Association<S> {
             let pdu = tokio::select! {
                 biased;
                 () = stop.cancelled(), if between => return self.abort(AbortRQSource::ServiceUser, End::Stopped).await,
+                () = self.owed.due(), if between => {
+                    if let Err(why) = self.report().await {
+                        return self.broken(why).await;
+                    }
+                    continue;
+                }
                 read = tokio::time::timeout(self.timeouts.idle, self.stream.read()) => match read {
                     Err(_) => {
                         tracing::info!(idle_s = self.timeouts.idle.as_secs(), "association ended: the scanner was silent");
@@ -151,22 +172,28 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Association<S> {
                 }
                 gathered.extend(value.data);
                 if value.is_last {
-                    self.command(id, Request::parse(&gathered)?).await
+                    self.message(id, Message::parse(&gathered)?).await
                 } else {
                     Ok(Phase::Command { context: Some(id), gathered })
                 }
             }
             (Phase::Dataset { context, request, mut sink }, Data) if context == id => {
-                if let Sink::Store(storing) = &mut sink {
-                    storing.take(&value.data).await;
-                }
+                sink = sink.take(&value.data).await;
                 if value.is_last {
-                    self.stored(context, &request, sink).await
+                    self.taken(context, &request, sink).await
                 } else {
                     Ok(Phase::Dataset { context, request, sink })
                 }
             }
             _ => Err(Break::Violation("a fragment out of turn", Provider::UnexpectedPduParameter)),
+        }
+    }
+
+    /// A whole command set: the peer asks, or answers the one report that is out.
+    async fn message(&mut self, id: u8, message: Message) -> Result<Phase, Break> {
+        match message {
+            Message::Request(request) => self.command(id, request).await,
+            Message::Response(response) => self.answered(&response).await,
         }
     }
 
@@ -185,22 +212,64 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Association<S> {
                 report(&self.intake, &self.caller, Status::NO_DATASET);
                 return self.answer(id, &request, Status::NO_DATASET).await;
             }
-            (Kind::Other(_), false) => return self.answer(id, &request, Status::UNRECOGNIZED_OPERATION).await,
+            (_, false) => return self.answer(id, &request, Status::UNRECOGNIZED_OPERATION).await,
             (Kind::Store, true) => {
                 let storing = Storing::begin(&self.intake, &self.caller, &request, context).await;
                 Sink::Store(Box::new(storing))
             }
+            (Kind::Action | Kind::EventReport, true) => match Matter::of(&request, context) {
+                Ok(matter) => Sink::Commitment { matter, gathered: Vec::new() },
+                Err(status) => Sink::Nowhere(status),
+            },
             (Kind::Echo | Kind::Other(_), true) => Sink::Nowhere(Status::UNRECOGNIZED_OPERATION),
         };
         Ok(Phase::Dataset { context: id, request, sink })
     }
 
-    async fn stored(&mut self, id: u8, request: &Request, sink: Sink) -> Result<Phase, Break> {
+    /// A whole dataset: what is said of it.
+    async fn taken(&mut self, id: u8, request: &Request, sink: Sink) -> Result<Phase, Break> {
         let status = match sink {
             Sink::Store(storing) => storing.finish(&self.intake, &self.caller).await,
             Sink::Nowhere(status) => status,
+            Sink::Commitment { matter: Matter::Reported, gathered } => {
+                self.desk.reported(&self.caller.title, &gathered, self.syntax(id)).await
+            }
+            Sink::Commitment { matter: Matter::Asked, gathered } => {
+                match self.desk.asked(&self.caller, &gathered, self.syntax(id)).await {
+                    Err(status) => status,
+                    Ok(claim) => {
+                        let phase = self.answer(id, request, Status::SUCCESS).await?;
+                        self.owed.add(id, claim, Instant::now());
+                        return Ok(phase);
+                    }
+                }
+            }
         };
         self.answer(id, request, status).await
+    }
+
+    /// Sends the report that is due.
+    async fn report(&mut self) -> Result<(), Break> {
+        let Some((id, message, claim)) = self.owed.begin() else { return Ok(()) };
+        // Where the journal does not answer, the claim goes with the association and the report is sent another time.
+        let Some(report) = self.desk.judge(claim).await else { return Ok(()) };
+        let syntax = self.syntax(id);
+        let limit = self.peer_limit;
+        self.stream.write_command(id, &event_command(message, &report), limit).await?;
+        Ok(self.stream.write_dataset(id, &report.encode(syntax), limit).await?)
+    }
+
+    /// The peer has the report, or could not use it; then it is brought to it another way.
+    async fn answered(&mut self, response: &Response) -> Result<Phase, Break> {
+        let Some(claim) = self.owed.answered(response.responded_to) else {
+            return Err(Break::Violation(STRAY_RESPONSE, Provider::InvalidPduParameter));
+        };
+        self.desk.delivered(claim, response.status).await;
+        Ok(Phase::awaiting())
+    }
+
+    fn syntax(&self, id: u8) -> &'static str {
+        self.contexts.iter().find(|context| context.id == id).map_or(IMPLICIT_LE, |context| context.transfer_syntax)
     }
 
     async fn answer(&mut self, id: u8, request: &Request, status: Status) -> Result<Phase, Break> {
@@ -220,14 +289,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Association<S> {
         match why {
             Break::Violation(what, reason) => {
                 tracing::warn!(what, "association aborted: the peer sent what has no place here");
+                self.note(what);
                 self.abort(provider(reason), End::Violated).await
             }
             Break::Pdu(PduError::Socket(_)) => End::Closed,
             Break::Pdu(error) => {
                 tracing::warn!(error = %error, "association aborted");
+                self.note(&error.to_string());
                 self.abort(provider(Provider::InvalidPduParameter), End::Violated).await
             }
         }
+    }
+
+    fn note(&self, what: &str) {
+        let (title, address) = (&self.caller.title, self.caller.address.to_canonical());
+        let words =
+            format!("{title} at {address} did not keep to the DICOM protocol: {what}. What it had stored is kept.");
+        self.intake.refusals.note((self.intake.world.now_ms)(), words);
     }
 
     async fn abort(mut self, source: AbortRQSource, end: End) -> End {
@@ -241,6 +319,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Association<S> {
     async fn farewell(&mut self) {
         let _ = tokio::time::timeout(FAREWELL, self.stream.drain()).await;
         self.stream.close().await;
+    }
+}
+
+impl Sink {
+    async fn take(mut self, fragment: &[u8]) -> Self {
+        match &mut self {
+            Self::Store(storing) => storing.take(fragment).await,
+            Self::Commitment { gathered, .. } if gathered.len() + fragment.len() > commitment::LONGEST => {
+                return Self::Nowhere(Status::TOO_MANY_REFERENCES);
+            }
+            Self::Commitment { gathered, .. } => gathered.extend_from_slice(fragment),
+            Self::Nowhere(_) => {}
+        }
+        self
     }
 }
 

@@ -1,6 +1,19 @@
 //! Storage commitment (PS3.4 annex J) in types: what is asked for, and what a report says of it. It never touches a socket.
 
+mod dataset;
+mod desk;
+mod owed;
+pub mod provider;
+pub mod reporter;
+
 use tokio::sync::{mpsc, oneshot};
+
+pub use dataset::InvalidDataset;
+pub use desk::Desk;
+pub(super) use desk::{Matter, event_command};
+pub(super) use owed::Owed;
+pub use provider::Provider;
+pub use reporter::Reporter;
 
 use super::{AeTitle, Uid};
 
@@ -8,6 +21,9 @@ use super::{AeTitle, Uid};
 pub const PUSH_MODEL: &str = "1.2.840.10008.1.20.1";
 /// See [`PUSH_MODEL`].
 pub const PUSH_MODEL_INSTANCE: &str = "1.2.840.10008.1.20.1.1";
+
+/// Longest dataset of a request or a report, bytes: some 8,000 objects, many times a study.
+pub(super) const LONGEST: usize = 1 << 20;
 
 /// Reports of PACSs that may wait to be recorded: a PACS sends one for each delivery, and one more is told to come again.
 const WAITING: usize = 64;
@@ -19,6 +35,15 @@ pub struct Reference {
     pub class: Uid,
     /// Referenced SOP Instance UID (0008,1155).
     pub instance: Uid,
+}
+
+/// What an N-ACTION asks (action type 1, Request Storage Commitment).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ask {
+    /// Transaction UID (0008,1195), of the asker's making.
+    pub transaction: Uid,
+    /// Referenced SOP Sequence (0008,1199), at least one.
+    pub references: Vec<Reference>,
 }
 
 /// What an N-EVENT-REPORT says: event type 1 where nothing failed, 2 otherwise (PS3.4 table J.3-4).

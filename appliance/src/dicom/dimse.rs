@@ -1,7 +1,10 @@
 //! DIMSE commands (PS3.7): command sets to types and back. Implicit VR Little Endian always (PS3.7 6.3.1). It never touches
 //! a socket.
 
+mod set;
+
 use super::Uid;
+use set::{CommandSet, Writer};
 
 /// Longest command set that is collected, bytes. A C-STORE-RQ with every optional element stays below 500.
 pub const LONGEST: usize = 4096;
@@ -10,6 +13,8 @@ pub const LONGEST: usize = 4096;
 mod field {
     pub(super) const STORE_RQ: u16 = 0x0001;
     pub(super) const ECHO_RQ: u16 = 0x0030;
+    pub(super) const EVENT_REPORT_RQ: u16 = 0x0100;
+    pub(super) const ACTION_RQ: u16 = 0x0130;
     pub(super) const CANCEL_RQ: u16 = 0x0FFF;
     /// Set in every response.
     pub(super) const RESPONSE: u16 = 0x8000;
@@ -19,6 +24,8 @@ mod field {
 mod element {
     pub(super) const GROUP_LENGTH: u16 = 0x0000;
     pub(super) const SOP_CLASS: u16 = 0x0002;
+    /// Requested SOP Class UID, in N-ACTION and the like.
+    pub(super) const REQUESTED_CLASS: u16 = 0x0003;
     pub(super) const COMMAND: u16 = 0x0100;
     pub(super) const MESSAGE_ID: u16 = 0x0110;
     pub(super) const RESPONDED_TO: u16 = 0x0120;
@@ -27,10 +34,16 @@ mod element {
     pub(super) const STATUS: u16 = 0x0900;
     pub(super) const COMMENT: u16 = 0x0902;
     pub(super) const SOP_INSTANCE: u16 = 0x1000;
+    /// Requested SOP Instance UID, in N-ACTION and the like.
+    pub(super) const REQUESTED_INSTANCE: u16 = 0x1001;
+    pub(super) const EVENT_TYPE: u16 = 0x1002;
+    pub(super) const ACTION_TYPE: u16 = 0x1008;
 }
 
 /// Command Data Set Type (0000,0800) where no dataset follows; any other value means that one does.
 const NO_DATASET: u16 = 0x0101;
+/// See [`NO_DATASET`].
+const A_DATASET: u16 = 0x0001;
 
 /// A request, as far as anything here depends on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,10 +52,12 @@ pub struct Request {
     pub kind: Kind,
     /// Message ID (0000,0110), to be echoed.
     pub message_id: u16,
-    /// Affected SOP Class UID (0000,0002).
+    /// Affected SOP Class UID (0000,0002), or the requested one (0000,0003) of an N-ACTION.
     pub sop_class: Option<Uid>,
-    /// Affected SOP Instance UID (0000,1000).
+    /// Affected SOP Instance UID (0000,1000), or the requested one (0000,1001) of an N-ACTION.
     pub sop_instance: Option<Uid>,
+    /// Action Type ID (0000,1008) or Event Type ID (0000,1002), where it is of such a kind.
+    pub type_id: Option<u16>,
     /// A dataset follows.
     pub has_dataset: bool,
 }
@@ -56,6 +71,10 @@ pub enum Kind {
     Store,
     /// C-CANCEL-RQ, which has no answer.
     Cancel,
+    /// N-ACTION-RQ.
+    Action,
+    /// N-EVENT-REPORT-RQ.
+    EventReport,
     /// Any other request, by its Command Field.
     Other(u16),
 }
@@ -86,16 +105,24 @@ impl Request {
             field::ECHO_RQ => Kind::Echo,
             field::STORE_RQ => Kind::Store,
             field::CANCEL_RQ => Kind::Cancel,
+            field::ACTION_RQ => Kind::Action,
+            field::EVENT_REPORT_RQ => Kind::EventReport,
             other if other & field::RESPONSE != 0 => return Err(DimseError::Response),
             other => Kind::Other(other),
         };
         // A C-CANCEL-RQ has only the id of what it cancels (PS3.7 table 9.3-3).
         let id = if kind == Kind::Cancel { element::RESPONDED_TO } else { element::MESSAGE_ID };
+        // PS3.7 10.3.1 and 10.3.4: what an N-ACTION is about is requested, what everything else here is about, affected.
+        let (class, instance) = match kind {
+            Kind::Action => (element::REQUESTED_CLASS, element::REQUESTED_INSTANCE),
+            _ => (element::SOP_CLASS, element::SOP_INSTANCE),
+        };
         Ok(Self {
             kind,
             message_id: set.number(id).ok_or(DimseError::Incomplete)?,
-            sop_class: set.uid(element::SOP_CLASS),
-            sop_instance: set.uid(element::SOP_INSTANCE),
+            sop_class: set.uid(class),
+            sop_instance: set.uid(instance),
+            type_id: kind.type_element().and_then(|element| set.number(element)),
             has_dataset: set.number(element::DATASET).is_some_and(|kind| kind != NO_DATASET),
         })
     }
@@ -107,6 +134,8 @@ impl Request {
             Kind::Echo => field::ECHO_RQ,
             Kind::Store => field::STORE_RQ,
             Kind::Cancel => field::CANCEL_RQ,
+            Kind::Action => field::ACTION_RQ,
+            Kind::EventReport => field::EVENT_REPORT_RQ,
             Kind::Other(command) => command,
         };
         let mut set = Writer::default();
@@ -119,7 +148,42 @@ impl Request {
             set.text(element::COMMENT, comment, b' ');
         }
         set.uid(element::SOP_INSTANCE, self.sop_instance.as_ref());
+        if let (Some(element), Some(id)) = (self.kind.type_element(), self.type_id) {
+            set.number(element, id);
+        }
         set.finish()
+    }
+}
+
+impl Kind {
+    fn type_element(self) -> Option<u16> {
+        match self {
+            Self::Action => Some(element::ACTION_TYPE),
+            Self::EventReport => Some(element::EVENT_TYPE),
+            _ => None,
+        }
+    }
+}
+
+/// What a peer says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Message {
+    /// It asks.
+    Request(Request),
+    /// It answers.
+    Response(Response),
+}
+
+impl Message {
+    /// Reads a whole command set.
+    ///
+    /// # Errors
+    /// [`DimseError`]: the association is then aborted, since there is no message to answer.
+    pub fn parse(bytes: &[u8]) -> Result<Self, DimseError> {
+        match Request::parse(bytes) {
+            Err(DimseError::Response) => Response::parse(bytes).map(Self::Response),
+            parsed => parsed.map(Self::Request),
+        }
     }
 }
 
@@ -131,9 +195,34 @@ pub fn store_request(message_id: u16, sop_class: &Uid, sop_instance: &Uid) -> Ve
     set.number(element::COMMAND, field::STORE_RQ);
     set.number(element::MESSAGE_ID, message_id);
     set.number(element::PRIORITY, 0);
-    // Any value but NO_DATASET.
-    set.number(element::DATASET, 0x0001);
+    set.number(element::DATASET, A_DATASET);
     set.uid(element::SOP_INSTANCE, Some(sop_instance));
+    set.finish()
+}
+
+/// An N-ACTION-RQ with a dataset.
+#[must_use]
+pub fn action_request(message_id: u16, sop_class: &Uid, sop_instance: &Uid, action_type: u16) -> Vec<u8> {
+    let mut set = Writer::default();
+    set.uid(element::REQUESTED_CLASS, Some(sop_class));
+    set.number(element::COMMAND, field::ACTION_RQ);
+    set.number(element::MESSAGE_ID, message_id);
+    set.number(element::DATASET, A_DATASET);
+    set.uid(element::REQUESTED_INSTANCE, Some(sop_instance));
+    set.number(element::ACTION_TYPE, action_type);
+    set.finish()
+}
+
+/// An N-EVENT-REPORT-RQ with a dataset.
+#[must_use]
+pub fn event_report_request(message_id: u16, sop_class: &Uid, sop_instance: &Uid, event_type: u16) -> Vec<u8> {
+    let mut set = Writer::default();
+    set.uid(element::SOP_CLASS, Some(sop_class));
+    set.number(element::COMMAND, field::EVENT_REPORT_RQ);
+    set.number(element::MESSAGE_ID, message_id);
+    set.number(element::DATASET, A_DATASET);
+    set.uid(element::SOP_INSTANCE, Some(sop_instance));
+    set.number(element::EVENT_TYPE, event_type);
     set.finish()
 }
 
@@ -162,78 +251,6 @@ impl Response {
             status: number(element::STATUS)?,
             comment: comment.unwrap_or_default(),
         })
-    }
-}
-
-/// Element numbers of group 0000 with their values.
-struct CommandSet<'a>(Vec<(u16, &'a [u8])>);
-
-impl<'a> CommandSet<'a> {
-    fn parse(mut bytes: &'a [u8]) -> Result<Self, DimseError> {
-        let mut elements = Vec::new();
-        while !bytes.is_empty() {
-            let (head, rest) = bytes.split_first_chunk::<8>().ok_or(DimseError::Damaged)?;
-            let [g0, g1, e0, e1, length @ ..] = *head;
-            let length = u32::from_le_bytes(length) as usize;
-            if [g0, g1] != [0, 0] || length > rest.len() {
-                return Err(DimseError::Damaged);
-            }
-            let (value, rest) = rest.split_at(length);
-            elements.push((u16::from_le_bytes([e0, e1]), value));
-            bytes = rest;
-        }
-        Ok(Self(elements))
-    }
-
-    fn find(&self, element: u16) -> Option<&'a [u8]> {
-        self.0.iter().find(|(number, _)| *number == element).map(|(_, value)| *value)
-    }
-
-    fn number(&self, element: u16) -> Option<u16> {
-        self.find(element)?.first_chunk().map(|bytes| u16::from_le_bytes(*bytes))
-    }
-
-    fn uid(&self, element: u16) -> Option<Uid> {
-        std::str::from_utf8(self.find(element)?).ok()?.parse().ok()
-    }
-}
-
-#[derive(Default)]
-struct Writer(Vec<u8>);
-
-impl Writer {
-    fn element(&mut self, element: u16, value: &[u8]) {
-        // A value is at most a UID of 64 or a comment of 64 bytes, so its length fits.
-        self.0.extend([0, 0]);
-        self.0.extend(element.to_le_bytes());
-        self.0.extend((value.len() as u32).to_le_bytes());
-        self.0.extend(value);
-    }
-
-    fn number(&mut self, element: u16, value: u16) {
-        self.element(element, &value.to_le_bytes());
-    }
-
-    fn text(&mut self, element: u16, value: &str, pad: u8) {
-        let mut bytes = value.as_bytes().to_vec();
-        if bytes.len() % 2 == 1 {
-            bytes.push(pad);
-        }
-        self.element(element, &bytes);
-    }
-
-    fn uid(&mut self, element: u16, value: Option<&Uid>) {
-        if let Some(uid) = value {
-            self.text(element, uid.as_str(), 0);
-        }
-    }
-
-    /// The set with its group length in front (PS3.7 6.3.1 makes it mandatory).
-    fn finish(self) -> Vec<u8> {
-        let mut whole = Self::default();
-        whole.element(element::GROUP_LENGTH, &(self.0.len() as u32).to_le_bytes());
-        whole.0.extend(self.0);
-        whole.0
     }
 }
 
@@ -281,6 +298,27 @@ mod tests {
     }
 
     #[test]
+    fn requests_about_a_well_known_instance_say_what_is_done_with_it() {
+        let (class, instance) = (uid("1.2.840.10008.1.20.1"), uid("1.2.840.10008.1.20.1.1"));
+        for (bytes, kind, answer) in [
+            (action_request(3, &class, &instance, 1), Kind::Action, 0x8130),
+            (event_report_request(3, &class, &instance, 2), Kind::EventReport, 0x8100),
+        ] {
+            let Message::Request(request) = Message::parse(&bytes).unwrap() else { panic!("a request") };
+            assert_eq!((request.kind, request.message_id, request.has_dataset), (kind, 3, true));
+            assert_eq!((request.sop_class.as_ref(), request.sop_instance.as_ref()), (Some(&class), Some(&instance)));
+            let type_id = request.type_id;
+            assert_eq!(type_id, Some(if kind == Kind::Action { 1 } else { 2 }));
+            let bytes = request.response(0, "");
+            let set = CommandSet::parse(&bytes).unwrap();
+            assert_eq!(set.number(element::COMMAND), Some(answer));
+            // PS3.7 10.3.1 and 10.3.4: answers name what they are about as affected.
+            assert_eq!(set.uid(element::SOP_INSTANCE), Some(instance.clone()));
+            assert!(matches!(Message::parse(&bytes).unwrap(), Message::Response(Response { responded_to: 3, .. })));
+        }
+    }
+
+    #[test]
     fn a_response_or_an_empty_set_is_no_request() {
         let request = Request::parse(&store_request(1, &uid("1.2"), &uid("1.3"))).unwrap();
         assert_eq!(Request::parse(&request.response(0, "")), Err(DimseError::Response));
@@ -292,7 +330,7 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn any_bytes_are_answered_without_a_panic(bytes: Vec<u8>) {
-            let _ = Request::parse(&bytes);
+            let _ = Message::parse(&bytes);
             let _ = Response::parse(&bytes);
         }
     }

@@ -3,6 +3,7 @@
 
 use std::io::Read;
 
+use super::element::{Element, Encoding, element};
 use super::syntax;
 
 /// SOP Class UID (0008,0016) and SOP Instance UID (0008,0018).
@@ -19,26 +20,9 @@ pub fn stated(head: &[u8], transfer_syntax: &str) -> [Option<String>; 2] {
         let mut inflated = Vec::new();
         // The beginning of a stream ends in the middle of a block: what came out before that counts.
         let _ = flate2::read::DeflateDecoder::new(head).take(LONGEST_HEAD).read_to_end(&mut inflated);
-        return walk(&inflated, Encoding { explicit: true, big: false });
+        return walk(&inflated, Encoding::of(transfer_syntax));
     }
-    let explicit = transfer_syntax != syntax::IMPLICIT_LE;
-    walk(head, Encoding { explicit, big: transfer_syntax == syntax::EXPLICIT_BE })
-}
-
-#[derive(Clone, Copy)]
-struct Encoding {
-    explicit: bool,
-    big: bool,
-}
-
-impl Encoding {
-    fn u16(self, bytes: [u8; 2]) -> u16 {
-        if self.big { u16::from_be_bytes(bytes) } else { u16::from_le_bytes(bytes) }
-    }
-
-    fn u32(self, bytes: [u8; 4]) -> u32 {
-        if self.big { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) }
-    }
+    walk(head, Encoding::of(transfer_syntax))
 }
 
 fn walk(bytes: &[u8], encoding: Encoding) -> [Option<String>; 2] {
@@ -55,36 +39,6 @@ fn walk(bytes: &[u8], encoding: Encoding) -> [Option<String>; 2] {
         rest = next;
     }
     found
-}
-
-/// One element at the beginning of some bytes.
-struct Element<'a> {
-    tag: (u16, u16),
-    value: &'a [u8],
-    rest: &'a [u8],
-}
-
-/// The first element; `None` at the end, over it, and at a sequence of undefined length.
-fn element(bytes: &[u8], encoding: Encoding) -> Option<Element<'_>> {
-    let (head, rest) = bytes.split_first_chunk::<8>()?;
-    let [g0, g1, e0, e1, a, b, c, d] = *head;
-    let tag = (encoding.u16([g0, g1]), encoding.u16([e0, e1]));
-    // Explicit VRs of four-byte length, PS3.5 table 7.1-1.
-    let long = matches!(
-        &[a, b],
-        b"OB" | b"OD" | b"OF" | b"OL" | b"OV" | b"OW" | b"SQ" | b"SV" | b"UC" | b"UN" | b"UR" | b"UT" | b"UV"
-    );
-    let (length, rest) = if !encoding.explicit {
-        (encoding.u32([a, b, c, d]), rest)
-    } else if long {
-        let (length, rest) = rest.split_first_chunk::<4>()?;
-        (encoding.u32(*length), rest)
-    } else {
-        (u32::from(encoding.u16([c, d])), rest)
-    };
-    let length = usize::try_from(length).ok().filter(|length| *length <= rest.len())?;
-    let (value, rest) = rest.split_at(length);
-    Some(Element { tag, value, rest })
 }
 
 #[cfg(test)]

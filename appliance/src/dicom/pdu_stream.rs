@@ -58,30 +58,44 @@ impl<S: AsyncRead + AsyncWrite + Unpin> PduStream<S> {
         Self { socket, longest_data, patience, frame: Vec::new() }
     }
 
-    /// The next PDU; `None` where the peer closed the connection between two.
+    /// The next PDU; `None` where the peer closed the connection between two. It may be given up while it waits: what came
+    /// stays for the next call.
     pub(crate) async fn read(&mut self) -> Result<Option<Pdu>, PduError> {
-        let mut header = [0; HEADER];
-        if self.socket.read(&mut header[..1]).await? == 0 {
-            return Ok(None);
+        loop {
+            let missing = self.missing()?;
+            if missing == 0 {
+                break;
+            }
+            // Grows as bytes arrive: an announced length alone costs nothing.
+            if (&mut self.socket).take(missing).read_buf(&mut self.frame).await? == 0 {
+                let between = self.frame.is_empty();
+                return if between {
+                    Ok(None)
+                } else {
+                    Err(PduError::Socket(std::io::ErrorKind::UnexpectedEof.into()))
+                };
+            }
         }
-        let kind = header[0];
+        let longest = LONGEST_NEGOTIATION.max(self.longest_data);
+        let pdu = read_pdu(self.frame.as_slice(), longest, true).ok().flatten();
+        let pdu = pdu.ok_or(PduError::Malformed(self.frame[0]));
+        self.frame.clear();
+        pdu.map(Some)
+    }
+
+    /// Bytes that a whole PDU still lacks; first of all, those of its header.
+    fn missing(&self) -> Result<u64, PduError> {
+        let Some(kind) = self.frame.first().copied() else { return Ok(HEADER as u64) };
         // Judged by the first byte: plain HTTP or TLS on this port gets no further.
         let limit = self.limit(kind).ok_or(PduError::NotDicom(kind))?;
-        self.socket.read_exact(&mut header[1..]).await?;
-        let [_, _, length @ ..] = header;
-        let length = u32::from_be_bytes(length);
+        let Some([_, _, length @ ..]) = self.frame.first_chunk::<HEADER>() else {
+            return Ok((HEADER - self.frame.len()) as u64);
+        };
+        let length = u32::from_be_bytes(*length);
         if length > limit {
             return Err(PduError::TooLong { kind, length, limit });
         }
-        self.frame.clear();
-        self.frame.extend(header);
-        // Grows as bytes arrive: an announced length alone costs nothing.
-        let body = (&mut self.socket).take(u64::from(length)).read_to_end(&mut self.frame).await?;
-        if body as u64 != u64::from(length) {
-            return Err(PduError::Socket(std::io::ErrorKind::UnexpectedEof.into()));
-        }
-        let longest = LONGEST_NEGOTIATION.max(self.longest_data);
-        read_pdu(self.frame.as_slice(), longest, true).ok().flatten().ok_or(PduError::Malformed(kind)).map(Some)
+        Ok(u64::from(length) + HEADER as u64 - self.frame.len() as u64)
     }
 
     pub(crate) async fn write(&mut self, pdu: &Pdu) -> Result<(), PduError> {
@@ -115,6 +129,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> PduStream<S> {
         while let Some(fragment) = fragments.next() {
             let last = fragments.peek().is_none();
             self.write_fragment(context, PDataValueType::Command, last, fragment.to_vec()).await?;
+        }
+        Ok(())
+    }
+
+    /// Sends a whole dataset that is in memory in as many fragments as the peer's limit asks for.
+    pub(crate) async fn write_dataset(&mut self, context: u8, data: &[u8], peer_limit: u32) -> Result<(), PduError> {
+        let mut fragments = data.chunks(fragment_size(peer_limit)).peekable();
+        while let Some(fragment) = fragments.next() {
+            let last = fragments.peek().is_none();
+            self.write_fragment(context, PDataValueType::Data, last, fragment.to_vec()).await?;
         }
         Ok(())
     }

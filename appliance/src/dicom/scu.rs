@@ -11,10 +11,11 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+use super::tls::Connector;
+use super::transport::Connection;
 use super::{AeTitle, InvalidAeTitle, status};
 use crate::spool::part10::{self, NotSendable, Sendable};
-use link::Link;
-pub use link::LinkError;
+pub use link::{Heard, Link, LinkError, Proposal};
 
 /// Whom to send to: `AE@host:port`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,7 +93,13 @@ impl Sent {
 
 /// Sends all files, telling of each as it is done; goes on with the rest where one fails. A connection that cannot be made
 /// at all ends it, with each remaining file told of.
-pub async fn send_all(target: &Target, from: &AeTitle, files: &[PathBuf], mut tell: impl FnMut(Sent)) {
+pub async fn send_all(
+    target: &Target,
+    from: &AeTitle,
+    tls: Option<&Connector>,
+    files: &[PathBuf],
+    mut tell: impl FnMut(Sent),
+) {
     let inspected: Vec<_> = files.iter().map(|file| open(file)).collect();
     let kinds = kinds(&inspected);
     let mut link: Option<Link> = None;
@@ -106,7 +113,7 @@ pub async fn send_all(target: &Target, from: &AeTitle, files: &[PathBuf], mut te
             }
         };
         if link.is_none() && unreachable.is_none() {
-            match Link::open(target, from, &kinds).await {
+            match Link::open(target, from, &kinds, tls).await {
                 Ok(opened) => link = Some(opened),
                 Err(error) => unreachable = Some(vitals::exit::chain(&error)),
             }
@@ -145,10 +152,10 @@ fn open(path: &Path) -> Result<(File, Sendable), NotSendable> {
 }
 
 /// The distinct pairs of SOP class and transfer syntax, in order of appearance.
-fn kinds(inspected: &[Result<(File, Sendable), NotSendable>]) -> Vec<(String, String)> {
+fn kinds(inspected: &[Result<(File, Sendable), NotSendable>]) -> Vec<Proposal> {
     let mut kinds = Vec::new();
     for (_, what) in inspected.iter().flatten() {
-        let kind = (what.sop_class.clone(), what.transfer_syntax.clone());
+        let kind = Proposal::store(&what.sop_class, &what.transfer_syntax);
         if !kinds.contains(&kind) {
             kinds.push(kind);
         }
@@ -168,15 +175,20 @@ fn elapsed_ms(since: Instant) -> f64 {
 /// Time to connect and to negotiate.
 const CONNECT: Duration = Duration::from_secs(10);
 
-/// The first address of a name that answers.
-async fn connect(host: &str) -> Result<tokio::net::TcpStream, LinkError> {
+/// The first address of a name that answers, spoken to within TLS where `tls` is given.
+async fn connect(host: &str, tls: Option<&Connector>) -> Result<Connection, LinkError> {
     let failed = |source| LinkError::Connect { host: host.to_owned(), source };
     let addresses: Vec<SocketAddr> = tokio::net::lookup_host(host).await.map_err(failed)?.collect();
     let attempt = tokio::net::TcpStream::connect(addresses.as_slice());
-    match tokio::time::timeout(CONNECT, attempt).await {
-        Ok(connected) => connected.map_err(failed),
-        Err(_) => Err(failed(std::io::ErrorKind::TimedOut.into())),
-    }
+    let socket = match tokio::time::timeout(CONNECT, attempt).await {
+        Ok(connected) => connected.map_err(failed)?,
+        Err(_) => return Err(failed(std::io::ErrorKind::TimedOut.into())),
+    };
+    // Each message is small or followed by an answer that is waited for.
+    let _ = socket.set_nodelay(true);
+    let Some(tls) = tls else { return Ok(Box::new(socket)) };
+    let shaken = tokio::time::timeout(CONNECT, tls.connect(host, socket)).await.map_err(std::io::Error::from).flatten();
+    shaken.map_err(|source| LinkError::Tls { host: host.to_owned(), source })
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ impl Status {
     pub const SUCCESS: Self = Self { code: 0x0000, label: "success", comment: "" };
     /// Nothing here does that.
     pub const UNRECOGNIZED_OPERATION: Self = Self { code: 0x0211, label: "unrecognized_operation",
-        comment: "Only C-ECHO and C-STORE are served here" };
+        comment: "Only C-ECHO, C-STORE and storage commitment are served here" };
     /// The command's SOP class is not the presentation context's.
     pub const CLASS_NOT_SUPPORTED: Self = Self { code: 0x0122, label: "class_not_supported",
         comment: "SOP class differs from its presentation context" };
@@ -39,6 +39,47 @@ impl Status {
     /// It could not be made durable for another reason.
     pub const FAILED: Self = Self { code: 0x0110, label: "failed",
         comment: "Appliance could not store the object; see its status page" };
+    /// Storage commitment was asked of, or reported about, another instance than its well-known one.
+    pub const NO_SUCH_INSTANCE: Self = Self { code: 0x0112, label: "no_such_instance",
+        comment: "Storage commitment has one instance, 1.2.840.10008.1.20.1.1" };
+    /// An N-EVENT-REPORT of another type than 1 and 2.
+    pub const NO_SUCH_EVENT: Self = Self { code: 0x0113, label: "no_such_event",
+        comment: "Storage commitment has event types 1 and 2" };
+    /// The dataset of an N-ACTION or N-EVENT-REPORT lacks what it must have.
+    pub const INVALID_ARGUMENT: Self = Self { code: 0x0115, label: "invalid_argument",
+        comment: "Transaction UID or Referenced SOP Sequence missing or not valid" };
+    /// An N-ACTION of another type than 1.
+    pub const NO_SUCH_ACTION: Self = Self { code: 0x0123, label: "no_such_action",
+        comment: "Storage commitment has action type 1 only" };
+    /// The dataset of an N-ACTION or N-EVENT-REPORT is over the limit.
+    pub const TOO_MANY_REFERENCES: Self = Self { code: 0x0213, label: "too_many_references",
+        comment: "Too many objects in one request; ask for fewer at a time" };
+    /// As many reports as can be are owed.
+    pub const TOO_MANY_REPORTS: Self = Self { code: 0x0213, label: "too_many_reports",
+        comment: "Too many commitment reports wait; see the status page" };
+    /// A request or a report could not be noted.
+    pub const COMMITMENT_FAILED: Self = Self { code: 0x0110, label: "commitment_failed",
+        comment: "Appliance could not note this; ask or report again later" };
+
+    /// Every status that is given here.
+    pub const ALL: [Self; 16] = [
+        Self::SUCCESS,
+        Self::UNRECOGNIZED_OPERATION,
+        Self::CLASS_NOT_SUPPORTED,
+        Self::INVALID_INSTANCE,
+        Self::DATASET_MISMATCH,
+        Self::NO_DATASET,
+        Self::DISK_FULL,
+        Self::TOO_LARGE,
+        Self::FAILED,
+        Self::NO_SUCH_INSTANCE,
+        Self::NO_SUCH_EVENT,
+        Self::INVALID_ARGUMENT,
+        Self::NO_SUCH_ACTION,
+        Self::TOO_MANY_REFERENCES,
+        Self::TOO_MANY_REPORTS,
+        Self::COMMITMENT_FAILED,
+    ];
 }
 
 impl Status {
@@ -75,18 +116,7 @@ mod tests {
 
     #[test]
     fn comments_fit_their_value_representation() {
-        let all = [
-            Status::SUCCESS,
-            Status::UNRECOGNIZED_OPERATION,
-            Status::CLASS_NOT_SUPPORTED,
-            Status::INVALID_INSTANCE,
-            Status::DATASET_MISMATCH,
-            Status::NO_DATASET,
-            Status::DISK_FULL,
-            Status::TOO_LARGE,
-            Status::FAILED,
-        ];
-        for status in all {
+        for status in Status::ALL {
             assert!(status.comment.len() <= 64 && status.comment.is_ascii(), "{}", status.comment);
             assert_eq!(status.is_success(), status.comment.is_empty());
         }

@@ -9,7 +9,7 @@ use metrics::{counter, histogram};
 
 use super::acceptance::Context;
 use super::dimse::Request;
-use super::{AeTitle, Status};
+use super::{AeTitle, Status, syntax};
 use crate::intake::{Announced, Incoming, Intake, Origin, Refusal};
 
 /// Who is storing.
@@ -17,6 +17,8 @@ use crate::intake::{Announced, Incoming, Intake, Origin, Refusal};
 pub(super) struct Caller {
     /// Its AE title.
     pub(super) title: AeTitle,
+    /// The title that it called: ours.
+    pub(super) called: AeTitle,
     /// Its address.
     pub(super) address: IpAddr,
     /// The association's trace.
@@ -78,7 +80,7 @@ impl From<Refusal> for Status {
 
 fn announced(request: &Request, context: &Context) -> Result<Announced, Status> {
     let class = request.sop_class.clone().ok_or(Status::CLASS_NOT_SUPPORTED)?;
-    if class.as_str() != context.abstract_syntax {
+    if class.as_str() != context.abstract_syntax || syntax::storage_name(class.as_str()).is_none() {
         return Err(Status::CLASS_NOT_SUPPORTED);
     }
     let instance = request.sop_instance.clone().ok_or(Status::INVALID_INSTANCE)?;

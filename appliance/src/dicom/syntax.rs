@@ -1,6 +1,8 @@
 //! What this application entity takes: kinds of objects and their encodings, as one table each. Whatever is not listed is
 //! refused in the scanner's own words when it asks.
 
+use super::commitment::PUSH_MODEL;
+
 /// Verification, answered with C-ECHO (PS3.4 annex A).
 pub const VERIFICATION: &str = "1.2.840.10008.1.1";
 
@@ -23,7 +25,7 @@ pub struct StorageClass {
 
 /// The storage classes (PS3.4 B.5) that may hold a chest radiograph.
 #[rustfmt::skip]
-pub const STORAGE: [StorageClass; 4] = [
+pub const STORAGE: [StorageClass; 7] = [
     // Imaging plates.
     StorageClass { uid: "1.2.840.10008.5.1.4.1.1.1", name: "Computed Radiography" },
     // Flat panels; what the radiologist sees.
@@ -32,6 +34,10 @@ pub const STORAGE: [StorageClass; 4] = [
     StorageClass { uid: "1.2.840.10008.5.1.4.1.1.1.1.1", name: "Digital X-Ray, for processing" },
     // Digitised films, and PNG or JPEG files that `hilum-appliance wrap` made into DICOM objects.
     StorageClass { uid: "1.2.840.10008.5.1.4.1.1.7", name: "Secondary Capture" },
+    // The same of newer digitisers and frame grabbers, where they hold one frame; more are answered as not readable.
+    StorageClass { uid: "1.2.840.10008.5.1.4.1.1.7.2", name: "Multi-frame Grayscale Byte Secondary Capture" },
+    StorageClass { uid: "1.2.840.10008.5.1.4.1.1.7.3", name: "Multi-frame Grayscale Word Secondary Capture" },
+    StorageClass { uid: "1.2.840.10008.5.1.4.1.1.7.4", name: "Multi-frame True Color Secondary Capture" },
 ];
 
 /// The transfer syntaxes that the reader decodes, each tested against it.
@@ -59,6 +65,16 @@ pub const TRANSFER_SYNTAXES: [&str; 20] = [
     "1.2.840.10008.1.2.4.112", // JPEG XL
 ];
 
+/// The name of anything that is negotiated here, or `None`.
+#[must_use]
+pub fn name(uid: &str) -> Option<&'static str> {
+    match uid {
+        VERIFICATION => Some("Verification"),
+        PUSH_MODEL => Some("Storage Commitment Push Model"),
+        storage => storage_name(storage),
+    }
+}
+
 /// The name of a kind of object that is taken, or `None`.
 #[must_use]
 pub fn storage_name(uid: &str) -> Option<&'static str> {
@@ -68,8 +84,8 @@ pub fn storage_name(uid: &str) -> Option<&'static str> {
 /// The transfer syntaxes in which this kind of object is taken; empty where it is not.
 #[must_use]
 pub fn accepted_for(abstract_syntax: &str) -> &'static [&'static str] {
-    if abstract_syntax == VERIFICATION {
-        // Explicit and Implicit VR Little Endian: a C-ECHO has no dataset.
+    if [VERIFICATION, PUSH_MODEL].contains(&abstract_syntax) {
+        // Explicit and Implicit VR Little Endian: a C-ECHO has no dataset, and storage commitment a small one.
         &TRANSFER_SYNTAXES[..2]
     } else if storage_name(abstract_syntax).is_some() {
         &TRANSFER_SYNTAXES
@@ -91,8 +107,10 @@ mod tests {
     }
 
     #[test]
-    fn verification_needs_no_more_than_the_two_defaults() {
-        assert_eq!(accepted_for(VERIFICATION), [EXPLICIT_LE, IMPLICIT_LE]);
+    fn services_need_no_more_than_the_two_defaults() {
+        for service in [VERIFICATION, PUSH_MODEL] {
+            assert_eq!(accepted_for(service), [EXPLICIT_LE, IMPLICIT_LE]);
+        }
         assert!(accepted_for("1.2.840.10008.5.1.4.1.1.2").is_empty(), "CT is not taken");
     }
 }

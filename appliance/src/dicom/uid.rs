@@ -1,5 +1,6 @@
 //! DICOM unique identifiers as they arrive: checked once, never used as a file name.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -8,9 +9,15 @@ const LONGEST: usize = 64;
 
 /// 1 to 64 digits and dots, no empty component. Leading zeros, which PS3.5 9.1 forbids, are let through: scanners send them.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Uid(String);
+pub struct Uid(Cow<'static, str>);
 
 impl Uid {
+    /// One that the standard itself defines.
+    #[must_use]
+    pub(crate) const fn well_known(uid: &'static str) -> Self {
+        Self(Cow::Borrowed(uid))
+    }
+
     /// The identifier without padding.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -25,7 +32,11 @@ impl FromStr for Uid {
         // Padded to even length with NUL by the standard, with a space by many senders.
         let uid = text.trim_end_matches(['\0', ' ']);
         let component = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
-        if uid.len() <= LONGEST && uid.split('.').all(component) { Ok(Self(uid.to_owned())) } else { Err(InvalidUid) }
+        if uid.len() <= LONGEST && uid.split('.').all(component) {
+            Ok(Self(Cow::Owned(uid.to_owned())))
+        } else {
+            Err(InvalidUid)
+        }
     }
 }
 

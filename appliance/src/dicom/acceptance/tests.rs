@@ -10,15 +10,24 @@ fn rules() -> Rules {
     let scanner = |name: &str, address: Option<&str>| AllowedScanner {
         ae_title: title(name),
         address: address.map(|text| text.parse().unwrap()),
+        port: None,
+        certificate: None,
     };
+    let bound = |name: &str| AllowedScanner { certificate: Some(name.to_owned()), ..scanner("XR-TLS", None) };
     Rules {
         ae_title: title("HILUM"),
         allow: vec![
             scanner("XR-ROOM-1", None),
             scanner("XR-ROOM-2", Some("10.1.2.3")),
             scanner("XR-ROOM-2", Some("::1")),
+            bound("xr-1.hospital.example"),
+            bound("xr-2.hospital.example"),
         ],
     }
+}
+
+fn from(address: &str) -> Peer {
+    Peer { address: address.parse().unwrap(), identity: None }
 }
 
 fn request(called: &str, calling: &str) -> AssociationRQ {
@@ -39,8 +48,7 @@ fn proposed(id: u8, class: &str, syntaxes: &[&str]) -> PresentationContextPropos
 
 #[test]
 fn only_listed_scanners_that_call_us_come_in() {
-    let judge =
-        |called: &str, calling: &str, from: &str| rules().judge(&request(called, calling), from.parse().unwrap());
+    let judge = |called: &str, calling: &str, address: &str| rules().judge(&request(called, calling), &from(address));
     assert_eq!(judge("HILUM", "XR-ROOM-1", "192.0.2.9"), Ok(title("XR-ROOM-1")));
     assert_eq!(judge("HILUM", "XR-ROOM-2", "10.1.2.3"), Ok(title("XR-ROOM-2")));
     assert_eq!(judge("HILUM", "XR-ROOM-2", "::ffff:10.1.2.3"), Ok(title("XR-ROOM-2")));
@@ -55,14 +63,52 @@ fn only_listed_scanners_that_call_us_come_in() {
 }
 
 #[test]
+fn a_title_that_is_bound_to_a_certificate_comes_with_that_one_or_not_at_all() {
+    let judge = |calling: &str, names: Option<&[&str]>| {
+        let identity = names.map(|names| Identity(names.iter().map(|name| (*name).to_owned()).collect()));
+        rules().judge(&request("HILUM", calling), &Peer { identity, ..from("192.0.2.9") })
+    };
+    assert_eq!(judge("XR-TLS", Some(&["A scanner", "XR-1.hospital.example"])), Ok(title("XR-TLS")));
+    assert_eq!(judge("XR-TLS", Some(&["xr-2.hospital.example"])), Ok(title("XR-TLS")));
+    let other = Identity(vec!["xr-3.hospital.example".into()]);
+    assert_eq!(
+        judge("XR-TLS", Some(&["xr-3.hospital.example"])),
+        Err(Rejection::Certificate(title("XR-TLS"), Some(other)))
+    );
+    assert_eq!(judge("XR-TLS", None), Err(Rejection::Certificate(title("XR-TLS"), None)));
+    // One that is bound to none may come with any.
+    assert_eq!(judge("XR-ROOM-1", Some(&["xr-3.hospital.example"])), Ok(title("XR-ROOM-1")));
+}
+
+#[test]
+fn wishes_beyond_storage_are_answered_with_what_is_done_here() {
+    let mut wishful = request("HILUM", "XR-ROOM-1");
+    let role = |class: &str| {
+        UserVariableItem::ScuScpRoleSelectionSubItem(class.into(), RequestorRoles { scu: true, scp: true })
+    };
+    let window = |size: u8| UserVariableItem::Unknown(0x53, vec![0, size, 0, size]);
+    wishful.user_variables = vec![window(8), role(syntax::VERIFICATION), role(PUSH_MODEL), role("1.2.3")];
+    let (_, contexts) = negotiate(&[
+        proposed(1, syntax::VERIFICATION, &[syntax::IMPLICIT_LE]),
+        proposed(3, PUSH_MODEL, &[syntax::IMPLICIT_LE]),
+    ]);
+    let answered = |class: &str, scp| {
+        UserVariableItem::ScuScpRoleSelectionSubItem(class.into(), RequestorRoles { scu: true, scp })
+    };
+    let expected = [window(1), answered(syntax::VERIFICATION, false), answered(PUSH_MODEL, true)];
+    assert_eq!(further_items(&wishful, &contexts), expected);
+    assert_eq!(further_items(&request("HILUM", "XR-ROOM-1"), &contexts), []);
+}
+
+#[test]
 fn another_protocol_is_refused_before_titles_count() {
-    let from = "::1".parse().unwrap();
+    let from = from("::1");
     let mut future = request("X", "Y");
     future.protocol_version = 2;
-    assert_eq!(rules().judge(&future, from), Err(Rejection::Protocol));
+    assert_eq!(rules().judge(&future, &from), Err(Rejection::Protocol));
     let mut other = request("X", "Y");
     other.application_context_name = "1.2.3".into();
-    assert_eq!(rules().judge(&other, from), Err(Rejection::ApplicationContext));
+    assert_eq!(rules().judge(&other, &from), Err(Rejection::ApplicationContext));
 }
 
 #[test]
