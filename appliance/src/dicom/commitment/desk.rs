@@ -92,7 +92,7 @@ impl Desk {
         let judged = self.provider.judge(&claim.ask).await;
         judged
             .inspect_err(|error| {
-                tracing::error!(error = vitals::exit::chain(error), "a report of storage commitment waits")
+                tracing::error!(error = vitals::exit::chain(error), "a report of storage commitment waits");
             })
             .ok()
     }
