@@ -14,6 +14,7 @@ use appliance::dicom::acceptance::APPLICATION_CONTEXT;
 use appliance::dicom::commitment::{self, Desk, Notice, Provider, Report, Reporter};
 use appliance::dicom::dimse::Response;
 use appliance::dicom::scu::{Sent, send_all};
+use appliance::dicom::tls::Acceptor;
 use appliance::dicom::{AeTitle, AllowedScanner, Listener, Ports, Rules, Timeouts};
 use appliance::intake::Intake;
 use appliance::journal::Journal;
@@ -32,6 +33,8 @@ pub(crate) struct Scp {
     runtime: Runtime,
     state: Arc<TempDir>,
     address: SocketAddr,
+    /// The port that speaks TLS.
+    pub(crate) secured: Option<SocketAddr>,
     refusals: Refusals,
     spool: Spool,
     provider: Arc<Provider>,
@@ -50,6 +53,15 @@ impl Scp {
 
     /// Over a state directory that may have been another's before.
     pub(crate) fn over(state: Arc<TempDir>, change: impl FnOnce(&mut Listener, &mut Intake)) -> Self {
+        Self::open(state, None, change)
+    }
+
+    /// With a second port that speaks TLS.
+    pub(crate) fn secured(tls: &Acceptor, change: impl FnOnce(&mut Listener, &mut Intake)) -> Self {
+        Self::open(Arc::new(tempfile::tempdir().unwrap()), Some(tls), change)
+    }
+
+    fn open(state: Arc<TempDir>, tls: Option<&Acceptor>, change: impl FnOnce(&mut Listener, &mut Intake)) -> Self {
         let refusals = Refusals::default();
         let mut intake = Intake {
             spool: Spool::open(&state.path().join("spool"), &AtRest::new(&[7; 32], rand::random)).unwrap(),
@@ -66,10 +78,12 @@ impl Scp {
         let provider = Arc::new(Provider::new(Arc::clone(&intake)));
         (listener.intake, listener.desk.provider) = (intake, Arc::clone(&provider));
         let runtime = Runtime::new().unwrap();
-        let socket = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
-        let (address, stop) = (socket.local_addr().unwrap(), CancellationToken::new());
-        runtime.spawn(listener.serve(Ports { plain: socket, secured: None }, stop.clone()));
-        Self { runtime, state, address, refusals, spool, provider, reported, stop }
+        let bind = || runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
+        let ports = Ports { plain: bind(), secured: tls.map(|tls| (bind(), tls.clone())) };
+        let (address, stop) = (ports.plain.local_addr().unwrap(), CancellationToken::new());
+        let secured = ports.secured.as_ref().map(|(socket, _)| socket.local_addr().unwrap());
+        runtime.spawn(listener.serve(ports, stop.clone()));
+        Self { secured, runtime, state, address, refusals, spool, provider, reported, stop }
     }
 
     /// Brings reports of storage commitment to these scanners from now on.

@@ -13,6 +13,7 @@ pub mod hospital;
 pub mod house;
 pub mod journal;
 pub mod modality;
+pub mod orthanc;
 pub mod patience;
 pub mod place;
 pub mod ports;
