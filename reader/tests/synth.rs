@@ -12,7 +12,7 @@ use dicom_object::{DefaultDicomObject, from_reader};
 use proptest::prelude::*;
 use reader::pixels::tensor::resize_area_u8;
 use reader::pixels::{Limits, prepare};
-use reader::synth::exposure::{Photometric, Receptor};
+use reader::synth::exposure::{Detector, Photometric, Receptor};
 use reader::synth::series::{Choice, objects, seed_of, write_series};
 use reader::synth::{Class, Drawn, Geometry, SynthError, Synthesiser, dicom};
 
@@ -173,6 +173,26 @@ fn objects_are_complete_and_can_be_read_back() {
     assert!(
         kinds.iter().any(|k| k.1 == Photometric::Monochrome1) && kinds.iter().any(|k| k.1 == Photometric::Monochrome2)
     );
+}
+
+/// Load tests send films of one size; eight bits are one byte each (PS3.5 8.2).
+#[test]
+fn a_film_has_the_size_and_depth_asked_for() {
+    for (bits, allocated) in [(8, "8"), (12, "16")] {
+        let photometric = Photometric::Monochrome2;
+        let detector = Detector { receptor: Receptor::Panel, columns: 96, pitch_um: 3000, bits, photometric };
+        let film = model().expose_on(Class::Normal, 4, detector, 128).expect("a film");
+        let object = dicom::object(&film, 1, date()).expect("an object");
+        let mut bytes = Vec::new();
+        object.write_all(&mut bytes).expect("it can be encoded");
+        let object = from_reader(Cursor::new(&bytes)).expect("it can be read back");
+        let shape = [tags::COLUMNS, tags::ROWS, tags::BITS_STORED, tags::BITS_ALLOCATED].map(|tag| text(&object, tag));
+        assert_eq!(shape, ["96", "128", &bits.to_string(), allocated]);
+        let pixels = object.element(tags::PIXEL_DATA).expect("pixels").to_multi_int::<u16>().expect("numbers");
+        assert_eq!(pixels, film.samples);
+        let most = *film.samples.iter().max().expect("samples");
+        assert!(most < 1 << bits && most > 1 << (bits - 1), "{most} in {bits} bits");
+    }
 }
 
 /// The drawn film, its exposure, DICOM, decoding, window and resize: at the end stands what was drawn, plus grain, marker

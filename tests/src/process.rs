@@ -68,6 +68,12 @@ impl Process {
         &self.name
     }
 
+    /// Its number, for whoever wants to look at it in /proc.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Where it logs.
     #[must_use]
     pub fn log(&self) -> &Path {

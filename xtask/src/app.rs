@@ -5,9 +5,10 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::bench::Bench;
 use crate::setup::For;
 use crate::step::Steps;
-use crate::{demo, setup, test};
+use crate::{bench, demo, setup, test};
 
 /// Hilum's developer commands.
 #[derive(Parser)]
@@ -27,6 +28,11 @@ pub(crate) enum Command {
         /// Run only some of the Rust tests, with the services they need: arguments for nextest, such as `-p e2e review`
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "NEXTEST ARGUMENTS")]
         only: Vec<String>,
+    },
+    /// Measure the product beside what people build today
+    Bench {
+        #[command(subcommand)]
+        what: Bench,
     },
     /// Install what is missing, and nothing else
     Setup {
@@ -70,6 +76,7 @@ pub(crate) fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Test { only } => test::run(&only),
+        Command::Bench { what } => bench::run(&what),
         Command::Setup { demo } => {
             let purpose = if demo { For::Demo } else { For::Test };
             setup::run(&mut Steps::default(), purpose)?;

@@ -1,10 +1,11 @@
-//! The developer's commands: `cargo xtask demo`, `test`, `setup`.
+//! The developer's commands: `cargo xtask demo`, `test`, `bench`, `setup`.
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
 mod app;
+mod bench;
 mod demo;
 mod quality;
 mod setup;

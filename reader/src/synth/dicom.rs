@@ -207,7 +207,7 @@ impl Header {
             (tags::SAMPLES_PER_PIXEL, 1),
             (tags::ROWS, side(film.geometry.rows)?),
             (tags::COLUMNS, side(film.geometry.columns)?),
-            (tags::BITS_ALLOCATED, 16),
+            (tags::BITS_ALLOCATED, if bits > 8 { 16 } else { 8 }),
             (tags::BITS_STORED, bits),
             (tags::HIGH_BIT, bits - 1),
             (tags::PIXEL_REPRESENTATION, 0),
@@ -219,7 +219,13 @@ impl Header {
             Photometric::Monochrome2 => "MONOCHROME2",
         };
         self.put(tags::PHOTOMETRIC_INTERPRETATION, VR::CS, photometric);
-        self.put(tags::PIXEL_DATA, VR::OW, PrimitiveValue::U16(film.samples.as_slice().into()));
+        if bits > 8 {
+            self.put(tags::PIXEL_DATA, VR::OW, PrimitiveValue::U16(film.samples.as_slice().into()));
+        } else {
+            // PS3.5 A.2: one byte per sample is OB; `store` keeps samples below 2^bits.
+            let samples: Vec<u8> = film.samples.iter().map(|sample| *sample as u8).collect();
+            self.put(tags::PIXEL_DATA, VR::OB, PrimitiveValue::U8(samples.into()));
+        }
         Ok(())
     }
 }

@@ -33,7 +33,7 @@ pub struct Detector {
     pub columns: u32,
     /// Distance of two pixels' centres at the detector, in micrometres.
     pub pitch_um: u16,
-    /// Bits stored, 10 to 16.
+    /// Bits stored, 8 to 16.
     pub bits: u16,
     /// Which end is white.
     pub photometric: Photometric,
@@ -91,11 +91,30 @@ impl Synthesiser {
         let mut field = Normal::stream(seed, FIELD_STREAM);
         let detector = DETECTORS[field.below(DETECTORS.len())];
         let rows = (detector.columns as f32 / self.aspect(class, &mut field)) as u32;
+        self.expose_at(class, seed, (detector, rows), &mut field)
+    }
+
+    /// Draws one film and stores it as the given detector would, collimated to the given rows: for load tests, whose films
+    /// are all of one size.
+    ///
+    /// # Errors
+    /// [`SynthError::Geometry`] if a side is outside 32..=4300.
+    pub fn expose_on(&self, class: Class, seed: u64, detector: Detector, rows: u32) -> Result<Film, SynthError> {
+        self.expose_at(class, seed, (detector, rows), &mut Normal::stream(seed, FIELD_STREAM))
+    }
+
+    fn expose_at(
+        &self,
+        class: Class,
+        seed: u64,
+        (detector, rows): (Detector, u32),
+        field: &mut Normal,
+    ) -> Result<Film, SynthError> {
         let geometry = Geometry { rows, columns: detector.columns };
         let mut drawn = self.draw(class, seed, geometry)?;
-        marks::collimate(&mut drawn, &mut field);
+        marks::collimate(&mut drawn, field);
         add_grain(&mut drawn.grey, detector.columns as usize, &mut Normal::stream(seed, GRAIN_STREAM));
-        marks::side_marker(&mut drawn, &mut field);
+        marks::side_marker(&mut drawn, field);
         let (samples, window) = store(&drawn.grey, detector);
         Ok(Film { class, seed, geometry, detector, samples, window })
     }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use dicom_core::value::DicomDate;
 use dicom_object::DefaultDicomObject;
 
+use super::exposure::Film;
 use super::random::Normal;
 use super::{Class, SynthError, Synthesiser};
 
@@ -48,9 +49,20 @@ pub fn objects(
     choice: Choice,
     date: DicomDate,
 ) -> impl Iterator<Item = Result<(Class, DefaultDicomObject), SynthError>> {
+    objects_of(count, seed, choice, date, |class, seed| model.expose(class, seed))
+}
+
+/// The same for films exposed in another way, such as [`Synthesiser::expose_on`].
+pub fn objects_of(
+    count: u32,
+    seed: u64,
+    choice: Choice,
+    date: DicomDate,
+    mut expose: impl FnMut(Class, u64) -> Result<Film, SynthError>,
+) -> impl Iterator<Item = Result<(Class, DefaultDicomObject), SynthError>> {
     (1..=count).map(move |number| {
         let class = choice.of(number);
-        let film = model.expose(class, seed_of(seed, number))?;
+        let film = expose(class, seed_of(seed, number))?;
         Ok((class, super::dicom::object(&film, number, date)?))
     })
 }
