@@ -233,7 +233,7 @@ fn open_reader(config: &Config, program: PathBuf) -> anyhow::Result<Reader> {
             limits: Limits::default(),
         },
     };
-    Ok(Reader::open(reader)?)
+    Ok(Reader::open(reader)?.outside_age(config.model.outside_age))
 }
 
 fn decoders() -> usize {

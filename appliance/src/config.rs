@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use reader::inference::{BatchPolicy, EngineConfig, WorkerConfig};
 use reader::model::{ProviderChoice, SessionConfig};
+use reader::pixels::suitability::OutsideAge;
 use serde::Deserialize;
 use vitals::config::{Checked, Mistakes};
 use vitals::logging::{LogConfig, LogFormat};
@@ -82,6 +83,9 @@ pub struct ModelConfig {
     /// `auto`, `cuda` or `cpu`.
     #[serde(default)]
     pub provider: ProviderChoice,
+    /// `abstain`, or `caveat` for a site that has measured the model on such patients.
+    #[serde(default)]
+    pub outside_age: OutsideAge,
 }
 
 /// Where the status page is.

@@ -60,11 +60,12 @@ impl Privacy {
         }
     }
 
-    /// The picture that may be shown: none where the header says that text is burned into its pixels.
+    /// The picture that may be shown: none where the header says that text is burned into its pixels, or they look like it.
     #[must_use]
     pub fn picture(&self, reading: &Reading) -> Option<PreviewV1> {
         let burned_in = reading.about.as_ref().is_some_and(|about| about.facts.burned_in_annotation);
-        if burned_in { None } else { reading.preview.as_ref().map(preview) }
+        let written = reading.caveats.iter().any(|caveat| caveat.code == "text_in_image");
+        if burned_in || written { None } else { reading.preview.as_ref().map(preview) }
     }
 
     /// The evidence map, which holds nothing of the image's own pixels.

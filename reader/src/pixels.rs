@@ -12,6 +12,7 @@ pub mod preview;
 pub mod sandbox;
 pub mod suitability;
 pub mod tensor;
+mod text;
 pub mod unreadable;
 pub mod wrap;
 
@@ -45,6 +46,8 @@ pub struct Pixels {
     pub input: Vec<u8>,
     /// What a reviewer sees, under the same grey-scale transform.
     pub preview: Preview,
+    /// Lines of the preview that run through what looks like text.
+    pub text_lines: u32,
 }
 
 /// One file, prepared as far as it could be.
@@ -79,6 +82,8 @@ impl Pixels {
     pub fn from_frame(frame: &grayscale::Frame<'_>) -> Self {
         let display = frame.display();
         let input = tensor::resize_area_u8(&display, frame.rows, frame.columns, INPUT_SIDE, INPUT_SIDE);
-        Self { input, preview: Preview::from_frame(frame, &display) }
+        let preview = Preview::from_frame(frame, &display);
+        let text_lines = text::lines(&preview.display(), preview.columns.into()) as u32;
+        Self { input, preview, text_lines }
     }
 }

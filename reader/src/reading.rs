@@ -8,7 +8,8 @@ use crate::finding::Finding;
 use crate::inference::{Engine, EngineConfig, InferError, Inference, OpenError, Priority};
 use crate::model::ModelInfo;
 use crate::pixels::sandbox::{Sandbox, SandboxConfig, SandboxError};
-use crate::pixels::{About, Prepared, Preview, suitability};
+use crate::pixels::suitability::{self, OutsideAge};
+use crate::pixels::{About, Prepared, Preview};
 use crate::reason::Reason;
 use crate::saliency::Saliency;
 
@@ -90,6 +91,7 @@ pub struct Reading {
 pub struct Reader {
     sandbox: Arc<Sandbox>,
     engine: Engine,
+    outside_age: OutsideAge,
 }
 
 impl Reader {
@@ -99,13 +101,19 @@ impl Reader {
     /// Where the machine has no thread left.
     pub fn open(config: ReaderConfig) -> Result<Self, OpenError> {
         let engine = Engine::start(config.engine)?;
-        Ok(Self { sandbox: Arc::new(Sandbox::new(config.sandbox)), engine })
+        Ok(Self { sandbox: Arc::new(Sandbox::new(config.sandbox)), engine, outside_age: OutsideAge::default() })
     }
 
     /// The engine, to look at and to give another model.
     #[must_use]
     pub fn engine(&self) -> &Engine {
         &self.engine
+    }
+
+    /// With another rule for patients outside the intended ages than abstaining.
+    #[must_use]
+    pub fn outside_age(self, outside_age: OutsideAge) -> Self {
+        Self { outside_age, ..self }
     }
 
     /// Why the decoding processes' system calls are not filtered, where they are not; known from the first image on.
@@ -133,7 +141,7 @@ impl Reader {
         let Prepared { about, pixels, decode_ms } = prepared;
         let model = self.engine.ready().await?;
         let facts = about.as_ref().map(|about| &about.facts);
-        let verdict = suitability::gate(facts, pixels.as_ref(), &model.manifest.intended_use);
+        let verdict = suitability::gate(facts, pixels.as_ref(), &model.manifest.intended_use, self.outside_age);
         let mut times = StageTimes { decode_ms, ..StageTimes::default() };
         let (preview, outcome) = match (pixels, verdict.abstain) {
             (pixels, Some(reason)) => (pixels.ok().map(|p| p.preview), Outcome::Abstained(reason)),

@@ -11,6 +11,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use reader::model::manifest::IntendedUse;
+use reader::pixels::suitability::{OutsideAge, gate};
 use reader::pixels::{Limits, Unreadable, prepare};
 use sha2::{Digest, Sha256};
 
@@ -87,6 +89,28 @@ fn each_real_film_is_prepared_or_refused_for_its_reason() {
     let without: Vec<_> = codes.keys().filter(|name| !name.starts_with("chr")).copied().collect();
     assert_eq!(without, ["RG2_JPLY", "RG3_JPLY"]);
     assert!(prepared_count >= 16);
+}
+
+/// The two adult chest films that there are, from two makers, are not refused for their pixels.
+#[test]
+fn chest_films_of_other_makers_pass_the_gate() {
+    let Some(folder) = shared() else { return };
+    for name in
+        ["derived_chest_transcodes/mono2_12_expl.dcm", "derived_chest_transcodes/mono1_10_expl.dcm", "RG1_J2KI.dcm"]
+    {
+        let prepared = prepare(&std::fs::read(folder.join(name)).unwrap(), &Limits::default(), |_| ());
+        let made_for = IntendedUse {
+            population: String::new(),
+            age_years: [0.0, 150.0],
+            views: vec!["PA".into(), "AP".into()],
+            body_parts: vec!["CHEST".into()],
+            not_for: vec![],
+        };
+        let facts = prepared.about.map(|about| about.facts);
+        let verdict = gate(facts.as_ref(), prepared.pixels.as_ref(), &made_for, OutsideAge::Abstain);
+        assert_eq!(verdict.abstain, None, "{name}");
+        assert!(verdict.caveats.iter().all(|caveat| caveat.code != "text_in_image"), "{name}: {:?}", verdict.caveats);
+    }
 }
 
 /// Lossless compressions of one film agree with its uncompressed or run-length form to the bit.

@@ -83,13 +83,17 @@ const UNKNOWN: (&str, &str) = ("unreadable", "The image could not be read; look 
 
 /// Reasons by their code, as a reviewer reads them.
 #[rustfmt::skip]
-const REASONS: [(&str, &str); 24] = [
+const REASONS: [(&str, &str); 29] = [
     // Not read, because the model was not made for it.
     ("not_a_radiograph", "The modality is not projection radiography; the model reads chest radiographs only."),
     ("not_a_chest", "The header says that this is not a chest. If it is one, correct Body Part Examined at the scanner and send it again."),
     ("view_not_frontal", "This is a lateral or oblique view; the model reads frontal views (PA or AP) only."),
     ("multi_frame", "The object holds several frames; only single radiographs are read."),
     ("too_small", "The image is too small for a radiograph; send the original instead of a thumbnail."),
+    ("orientation_not_standard", "The header says that the image is mirrored, upside down or on its side; send it as it is looked at."),
+    ("age_not_intended", "The patient is outside the ages that the model was made for, so it was not asked."),
+    ("clipped_exposure", "Most of the image is all black or all white; look at the exposure and the window, and send it again."),
+    ("inverted", "The image looks like a negative, or is no chest; look at Photometric Interpretation and send it again."),
     ("no_contrast", "The image is blank or almost so; look at the exposure and send it again."),
     // Read, with a reservation.
     ("body_part_unknown", "The header does not say which body part this is; it was read as a chest."),
@@ -97,6 +101,7 @@ const REASONS: [(&str, &str); 24] = [
     ("age_unknown", "The patient's age is not stated; whether the model was made for this patient is unknown."),
     ("age_outside_intended_use", "The patient is outside the ages that the model was made for; its answer is less reliable than measured."),
     ("burned_in_annotation", "The header says that text is burned into the image; the picture is not shown here for that reason."),
+    ("text_in_image", "The image seems to have lines of text in its pixels; the picture is not shown here for that reason."),
     // Not readable.
     ("file_not_found", "The stored file was lost on the appliance; send the image again and look at the appliance's disk."),
     ("file_damaged", "The stored file was damaged on the appliance; send the image again and look at the appliance's disk."),
@@ -133,7 +138,10 @@ mod tests {
 
     #[test]
     fn every_code_of_the_reader_has_its_words() {
-        use reader::pixels::Unreadable;
+        use reader::pixels::{Unreadable, suitability};
+        for code in suitability::codes() {
+            assert_eq!(words(code).0, code);
+        }
         let text = String::new;
         for unreadable in [
             Unreadable::NotFound,

@@ -75,6 +75,9 @@ fn a_picture_with_text_burned_in_stays_here() {
     let outcome = || Outcome::Abstained(Reason { code: "not_a_chest".into(), words: String::new() });
     assert!(privacy().picture(&reading(about(false), outcome())).is_some());
     assert!(privacy().picture(&reading(about(true), outcome())).is_none());
+    let mut written = reading(about(false), outcome());
+    written.caveats = vec![Reason { code: "text_in_image".into(), words: String::new() }];
+    assert!(privacy().picture(&written).is_none());
 }
 
 #[test]

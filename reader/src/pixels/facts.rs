@@ -17,6 +17,8 @@ pub struct ImageFacts {
     pub view: Option<String>,
     /// Image Laterality (0020,0062), else Laterality (0020,0060).
     pub laterality: Option<String>,
+    /// Patient Orientation (0020,0020): where rows run to and where columns run to, `L\\F` as a film is looked at.
+    pub orientation: Option<String>,
     /// Patient's Sex (0010,0040).
     pub sex: Option<String>,
     /// Patient's Age (0010,1010), else from birth and study date; years, 0 to 150.

@@ -89,6 +89,34 @@ impl Preview {
     }
 }
 
+impl Preview {
+    /// 8-bit grey, row-major, 0 black: what the viewer shows first.
+    #[must_use]
+    pub fn display(&self) -> Vec<u8> {
+        let samples = self.samples.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]]));
+        let most = samples.clone().max().unwrap_or(0);
+        let voi = Voi::from(&self.voi);
+        let shade = voi.shade((0, 0), self.invert);
+        let table: Vec<u8> = (0..=i32::from(most)).map(|sample| shade(sample.saturating_add(self.offset))).collect();
+        samples.map(|sample| table[usize::from(sample)]).collect()
+    }
+}
+
+impl From<&PreviewVoi> for Voi {
+    fn from(voi: &PreviewVoi) -> Self {
+        match voi {
+            PreviewVoi::Linear { center, width } => Self::Linear { center: *center, width: *width },
+            PreviewVoi::LinearExact { center, width } => Self::LinearExact { center: *center, width: *width },
+            PreviewVoi::Sigmoid { center, width } => Self::Sigmoid { center: *center, width: *width },
+            PreviewVoi::Lut { first, bits, data } => {
+                let entries = data.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect();
+                // A table that is none shows nothing in particular; `FullRange` over (0, 0) is black.
+                super::grayscale::Lut::new(*first, *bits, entries).map_or(Self::FullRange, Self::Lut)
+            }
+        }
+    }
+}
+
 impl From<Voi> for PreviewVoi {
     fn from(voi: Voi) -> Self {
         match voi {
@@ -169,6 +197,7 @@ mod tests {
         let values: Vec<u16> = preview.samples.chunks(2).map(|b| u16::from_le_bytes([b[0], b[1]])).collect();
         assert_eq!(values, [0, 1000, 65535]);
         assert_eq!(preview.voi, PreviewVoi::LinearExact { center: 31767.5, width: 65535.0 });
+        assert_eq!(preview.display(), frame.display());
     }
 
     #[test]

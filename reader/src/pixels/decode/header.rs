@@ -18,6 +18,7 @@ pub(super) fn about(object: &DefaultDicomObject) -> About {
         body_part: code(tags::BODY_PART_EXAMINED),
         view: code(tags::VIEW_POSITION),
         laterality: code(tags::IMAGE_LATERALITY).or_else(|| code(tags::LATERALITY)),
+        orientation: orientation(object),
         sex: code(tags::PATIENT_SEX),
         age_years: age(object),
         transfer_syntax: object.meta().transfer_syntax().trim_end_matches([' ', '\0']).to_owned(),
@@ -46,6 +47,15 @@ pub(super) fn text(object: &DefaultDicomObject, tag: Tag) -> Option<String> {
     let clean: String = first.chars().filter(|c| !c.is_control()).collect();
     let clean: String = clean.trim().chars().take(LONGEST).collect();
     (!clean.is_empty()).then_some(clean)
+}
+
+/// Both directions, `None` unless there are two.
+fn orientation(object: &DefaultDicomObject) -> Option<String> {
+    let element = object.element_opt(tags::PATIENT_ORIENTATION).ok().flatten()?;
+    let text: String = element.to_str().ok()?.trim().to_ascii_uppercase();
+    // Two code strings of at most 16 characters each, PS3.3 C.7.6.1.1.1.
+    let plain = text.len() <= 33 && text.bytes().all(|b| b.is_ascii_uppercase() || b == b'\\');
+    (plain && text.split('\\').filter(|way| !way.is_empty()).count() == 2).then_some(text)
 }
 
 /// The first value as a number, whatever its representation: some writers give Rows as UL or as text.
