@@ -5,6 +5,7 @@
 pub mod decode;
 pub mod facts;
 pub mod grayscale;
+pub mod identity;
 pub mod limits;
 mod object;
 pub mod plain;
@@ -20,7 +21,8 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
-pub use facts::{Identity, ImageFacts};
+pub use facts::ImageFacts;
+pub use identity::Identity;
 pub use limits::Limits;
 pub use object::{Unavailable, load};
 pub use preview::Preview;
@@ -34,7 +36,7 @@ pub const INPUT_SIDE: usize = 224;
 pub struct About {
     /// What may be told, and what the gate decides by.
     pub facts: ImageFacts,
-    /// What must not be told: for pseudonyms only.
+    /// What must not be told outside the hospital: for pseudonyms, and for reports to its own systems.
     pub identity: Identity,
 }
 

@@ -109,6 +109,9 @@ proptest! {
                 study_instance_uid: Some(study.clone()),
                 series_instance_uid: Some(series.clone()),
                 sop_instance_uid: Some(instance.clone()),
+                patient_name: Some(patient.clone()),
+                accession_number: Some(study.clone()),
+                ..Identity::default()
             },
             facts: ImageFacts {
                 sop_class: Some(class.clone()),

@@ -4,6 +4,7 @@
 
 mod codec;
 mod header;
+mod identity;
 mod recipe;
 mod samples;
 pub mod syntax;

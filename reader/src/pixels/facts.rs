@@ -1,6 +1,4 @@
-//! What a header says, parsed once: facts that may be told, and the identity that may not.
-
-use std::fmt;
+//! What a header says of the image, parsed once: facts that may be told. Whose image it is, is the [`super::identity`].
 
 use serde::{Deserialize, Serialize};
 
@@ -37,23 +35,4 @@ pub struct ImageFacts {
     pub bits_stored: Option<u16>,
     /// Burned In Annotation (0028,0301) says YES.
     pub burned_in_annotation: bool,
-}
-
-/// Who and which: nothing of it may be logged or leave the device; it is what pseudonyms are made from.
-#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Identity {
-    /// Patient ID (0010,0020).
-    pub patient_id: Option<String>,
-    /// Study Instance UID (0020,000D).
-    pub study_instance_uid: Option<String>,
-    /// Series Instance UID (0020,000E).
-    pub series_instance_uid: Option<String>,
-    /// SOP Instance UID (0008,0018).
-    pub sop_instance_uid: Option<String>,
-}
-
-impl fmt::Debug for Identity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Identity(withheld)")
-    }
 }

@@ -4,7 +4,8 @@ use dicom_core::Tag;
 use dicom_dictionary_std::tags;
 use dicom_object::DefaultDicomObject;
 
-use crate::pixels::{About, Identity, ImageFacts};
+use super::identity;
+use crate::pixels::{About, ImageFacts};
 
 /// Longest text taken from a header: the longest value representation used here (LO, UI) has 64 characters, PS3.5 6.2.
 const LONGEST: usize = 64;
@@ -29,23 +30,22 @@ pub(super) fn about(object: &DefaultDicomObject) -> About {
         bits_stored: number(tags::BITS_STORED).and_then(|n| u16::try_from(n).ok()),
         burned_in_annotation: code(tags::BURNED_IN_ANNOTATION).as_deref() == Some("YES"),
     };
-    let identity = Identity {
-        patient_id: text(object, tags::PATIENT_ID),
-        study_instance_uid: text(object, tags::STUDY_INSTANCE_UID),
-        series_instance_uid: text(object, tags::SERIES_INSTANCE_UID),
-        sop_instance_uid: text(object, tags::SOP_INSTANCE_UID),
-    };
-    About { facts, identity }
+    About { facts, identity: identity::of(object) }
 }
 
 /// Trimmed, without control characters, `None` where empty.
 pub(super) fn text(object: &DefaultDicomObject, tag: Tag) -> Option<String> {
+    bounded(object, tag, LONGEST)
+}
+
+/// [`text`] of at most `longest` characters.
+pub(super) fn bounded(object: &DefaultDicomObject, tag: Tag, longest: usize) -> Option<String> {
     let element = object.element_opt(tag).ok().flatten()?;
     let text = element.to_str().ok()?;
     // Several values are parted by a backslash; the first is the one that counts.
     let first = text.split('\\').next().unwrap_or_default();
     let clean: String = first.chars().filter(|c| !c.is_control()).collect();
-    let clean: String = clean.trim().chars().take(LONGEST).collect();
+    let clean: String = clean.trim().chars().take(longest).collect();
     (!clean.is_empty()).then_some(clean)
 }
 

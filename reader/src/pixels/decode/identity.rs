@@ -1,0 +1,155 @@
+//! Header attributes to the identity that reports repeat. What is malformed is absent: an object of ours that repeated it would
+//! be malformed, too.
+
+use dicom_core::Tag;
+use dicom_dictionary_std::tags;
+use dicom_object::DefaultDicomObject;
+
+use super::header::{bounded, text};
+use crate::pixels::Identity;
+
+/// A Person Name has up to three component groups of 64 characters, parted by `=` (PS3.5 6.2.1).
+const LONGEST_NAME: usize = 3 * 64 + 2;
+
+/// Longest Short String (PS3.5 6.2).
+const LONGEST_SHORT: usize = 16;
+
+pub(super) fn of(object: &DefaultDicomObject) -> Identity {
+    let long = |tag| text(object, tag);
+    let short = |tag| bounded(object, tag, LONGEST_SHORT);
+    let shaped = |tag: Tag, is: fn(&str) -> bool| text(object, tag).filter(|text| is(text));
+    Identity {
+        patient_id: long(tags::PATIENT_ID),
+        patient_id_issuer: long(tags::ISSUER_OF_PATIENT_ID),
+        patient_name: bounded(object, tags::PATIENT_NAME, LONGEST_NAME),
+        birth_date: shaped(tags::PATIENT_BIRTH_DATE, is_date),
+        sex: text(object, tags::PATIENT_SEX)
+            .map(|sex| sex.to_ascii_uppercase())
+            .filter(|sex| ["M", "F", "O"].contains(&sex.as_str())),
+        study_instance_uid: long(tags::STUDY_INSTANCE_UID),
+        study_date: shaped(tags::STUDY_DATE, is_date),
+        study_time: shaped(tags::STUDY_TIME, is_time),
+        study_id: short(tags::STUDY_ID),
+        study_description: long(tags::STUDY_DESCRIPTION),
+        accession_number: short(tags::ACCESSION_NUMBER),
+        referring_physician: bounded(object, tags::REFERRING_PHYSICIAN_NAME, LONGEST_NAME),
+        series_instance_uid: long(tags::SERIES_INSTANCE_UID),
+        sop_instance_uid: long(tags::SOP_INSTANCE_UID),
+        utc_offset: shaped(tags::TIMEZONE_OFFSET_FROM_UTC, is_offset),
+    }
+}
+
+/// Date: YYYYMMDD with a month and a day that exist in some year (PS3.5 6.2).
+fn is_date(text: &str) -> bool {
+    let part = |range: std::ops::Range<usize>| text.get(range).and_then(|part| part.parse::<u8>().ok()).unwrap_or(0);
+    text.len() == 8 && digits(text) && (1..=12).contains(&part(4..6)) && (1..=31).contains(&part(6..8))
+}
+
+/// Time: HH, HHMM or HHMMSS, the last with up to six digits of a fraction (PS3.5 6.2). Second 60 is a leap second.
+fn is_time(text: &str) -> bool {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    let fraction_fits = digits(fraction) && (1..=6).contains(&fraction.len()) && (whole.len() == 6 || whole == text);
+    let within =
+        |at: usize, most: u8| whole.get(at..at + 2).is_none_or(|part| part.parse::<u8>().is_ok_and(|n| n <= most));
+    matches!(whole.len(), 2 | 4 | 6)
+        && digits(whole)
+        && fraction_fits
+        && within(0, 23)
+        && within(2, 59)
+        && within(4, 60)
+}
+
+/// Offset: a sign and HHMM, from -1200 to +1400 (PS3.3 C.12.1.1.8).
+fn is_offset(text: &str) -> bool {
+    let Some((sign, number)) = text.split_at_checked(1) else { return false };
+    let (hours, minutes) =
+        (number.get(..2).and_then(|h| h.parse::<u8>().ok()), number.get(2..).and_then(|m| m.parse::<u8>().ok()));
+    let most = match sign {
+        "+" => 14,
+        "-" => 12,
+        _ => return false,
+    };
+    number.len() == 4
+        && digits(number)
+        && hours.is_some_and(|h| h <= most)
+        && minutes.is_some_and(|m| m < 60)
+        && text != "-0000"
+}
+
+fn digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dicom_core::{DataElement, PrimitiveValue, VR};
+    use dicom_dictionary_std::uids;
+    use dicom_object::meta::FileMetaTableBuilder;
+    use dicom_object::{InMemDicomObject, from_reader};
+
+    #[test]
+    fn only_well_formed_dates_times_and_offsets_are_repeated() {
+        for good in ["20240229", "19000131"] {
+            assert!(is_date(good), "{good}");
+        }
+        for bad in ["", "2024", "20241301", "20240100", "2024-1-1", "20240132", "2024010\u{661}"] {
+            assert!(!is_date(bad), "{bad}");
+        }
+        for good in ["07", "0730", "073059", "073060.5", "235959.123456"] {
+            assert!(is_time(good), "{good}");
+        }
+        for bad in ["", "7", "24", "0760", "07305", "07:30", "073059.", "0730.5", "073059.1234567"] {
+            assert!(!is_time(bad), "{bad}");
+        }
+        for (text, is) in [
+            ("+0100", true),
+            ("-1200", true),
+            ("+1400", true),
+            ("-0000", false),
+            ("0100", false),
+            ("+1500", false),
+            ("+01", false),
+        ] {
+            assert_eq!(is_offset(text), is, "{text}");
+        }
+    }
+
+    /// A file as another product would write it: Latin-1 bytes in the header.
+    fn written(character_set: &str, name: &[u8], accession: &str) -> DefaultDicomObject {
+        let text = |tag, vr, value: &str| DataElement::new(tag, vr, PrimitiveValue::from(value));
+        let object = InMemDicomObject::from_element_iter([
+            text(tags::SPECIFIC_CHARACTER_SET, VR::CS, character_set),
+            text(tags::SOP_CLASS_UID, VR::UI, uids::COMPUTED_RADIOGRAPHY_IMAGE_STORAGE),
+            text(tags::SOP_INSTANCE_UID, VR::UI, "2.25.42"),
+            text(tags::ACCESSION_NUMBER, VR::SH, accession),
+            text(tags::PATIENT_NAME, VR::PN, &"#".repeat(name.len())),
+            text(tags::PATIENT_SEX, VR::CS, "x"),
+            text(tags::STUDY_DATE, VR::DA, "20240301"),
+            text(tags::STUDY_TIME, VR::TM, "ten past"),
+        ]);
+        let meta = FileMetaTableBuilder::new().transfer_syntax(uids::EXPLICIT_VR_LITTLE_ENDIAN);
+        let mut bytes = Vec::new();
+        object.with_meta(meta).unwrap().write_all(&mut bytes).unwrap();
+        let at = bytes.windows(name.len()).position(|window| window.iter().all(|byte| *byte == b'#')).unwrap();
+        bytes[at..at + name.len()].copy_from_slice(name);
+        from_reader(&*bytes).unwrap()
+    }
+
+    #[test]
+    fn names_are_decoded_from_the_headers_character_set() {
+        let identity = of(&written("ISO_IR 100", b"M\xfcller^J\xf6rg ", "A1"));
+        assert_eq!(identity.patient_name.as_deref(), Some("M\u{fc}ller^J\u{f6}rg"));
+        let identity = of(&written("ISO_IR 192", "\u{5c71}\u{7530}^\u{592a}\u{90ce} ".as_bytes(), "A1"));
+        assert_eq!(identity.patient_name.as_deref(), Some("\u{5c71}\u{7530}^\u{592a}\u{90ce}"));
+    }
+
+    #[test]
+    fn what_is_malformed_is_absent_and_what_is_long_is_cut() {
+        let identity = of(&written("ISO_IR 100", b"A^B ", &"7".repeat(40)));
+        assert_eq!(identity.accession_number.as_deref(), Some("7".repeat(16).as_str()));
+        assert_eq!((identity.sex, identity.study_time), (None, None));
+        assert_eq!(identity.study_date.as_deref(), Some("20240301"));
+        assert_eq!(format!("{:?}", of(&written("ISO_IR 100", b"A^B ", "A1"))), "Identity(withheld)");
+    }
+}
