@@ -4,6 +4,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 use wire::ids::MessageId;
 
+use crate::delivery::{self, NewReport};
 use crate::queue::{NewMessage, append};
 use crate::{Outbox, OutboxError};
 
@@ -50,6 +51,8 @@ pub struct Instance {
     pub id: InstanceId,
     /// SOP Instance UID.
     pub sop_instance: String,
+    /// See [`NewInstance::digest`].
+    pub digest: [u8; 32],
     /// File name inside the spool.
     pub file: String,
     /// Calling AE title of the scanner.
@@ -135,7 +138,7 @@ impl Outbox {
         let mut rows = self
             .connection
             .prepare_cached(
-                "SELECT id, sop_instance, coalesce(file, ''), source, received_ms, receive_ms, traceparent, attempts
+                "SELECT id, sop_instance, coalesce(file, ''), source, received_ms, receive_ms, traceparent, attempts, digest
                  FROM instance WHERE state = 'accepted' AND id > ?1 ORDER BY id LIMIT ?2",
             )
             .map_err(&sql)?;
@@ -182,6 +185,20 @@ impl Outbox {
         result: MessageId,
         messages: &[NewMessage<'_>],
     ) -> Result<(), OutboxError> {
+        self.conclude_with(id, result, messages, None)
+    }
+
+    /// [`Outbox::conclude`] with what is owed to the hospital's own systems, in the same transaction.
+    ///
+    /// # Errors
+    /// As [`Outbox::conclude`].
+    pub fn conclude_with(
+        &mut self,
+        id: InstanceId,
+        result: MessageId,
+        messages: &[NewMessage<'_>],
+        report: Option<&NewReport<'_>>,
+    ) -> Result<(), OutboxError> {
         let sql = OutboxError::statement("commit a result");
         let transaction = self.unit().map_err(&sql)?;
         let concluded = transaction
@@ -193,6 +210,9 @@ impl Outbox {
         }
         for message in messages {
             append(&transaction, message).map_err(&sql)?;
+        }
+        if let Some(report) = report {
+            delivery::append(&transaction, id, report).map_err(&sql)?;
         }
         transaction.commit().map_err(&sql)
     }
@@ -288,6 +308,7 @@ fn instance(row: &Row<'_>) -> rusqlite::Result<Instance> {
         receive_ms: row.get(5)?,
         traceparent: row.get(6)?,
         attempts: row.get(7)?,
+        digest: row.get(8)?,
     })
 }
 

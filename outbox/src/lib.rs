@@ -13,7 +13,8 @@
 //! # Invariants
 //! 1. The file is opened in WAL mode with `synchronous = FULL`, checked after it was set: a committed row survives a
 //!    power cut. (`NORMAL` may lose the last commits of a WAL.)
-//! 2. A finding and its messages are written in one transaction: [`Outbox::conclude`].
+//! 2. A finding, its messages and what the hospital's own systems are owed of it are written in one transaction:
+//!    [`Outbox::conclude_with`].
 //! 3. A message row is deleted in one place, [`Outbox::settle`], and only for a receipt.
 //!    Several of them may share one commit ([`Outbox::begin_group`]); nobody is answered before it.
 //! 4. One image acknowledged is one `instance` row; its result is one `message`, whose id never changes.
@@ -22,6 +23,7 @@
 //! waiting for the other at most [`BUSY_WAIT`].
 
 mod commitment;
+mod delivery;
 mod error;
 mod group;
 mod journal;
@@ -34,6 +36,10 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 
 pub use commitment::{Commitment, CommitmentId, Holding, OwedReport};
+pub use delivery::{
+    Delivery, DeliveryCount, DeliveryEvent, DeliveryId, DeliveryState, DeliveryTrouble, NewDelivery, NewReport,
+    ReportId,
+};
 pub use error::OutboxError;
 pub use journal::{Accepted, Instance, InstanceId, JournalCounts, NewInstance, Spooled};
 pub use queue::{Depth, Leased, NewMessage, Priority, Rejected, Settlement};

@@ -7,7 +7,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use crate::OutboxError;
 
 /// Step n brings `user_version` from n to n + 1.
-const STEPS: [&str; 4] = [
+const STEPS: [&str; 5] = [
     "
     CREATE TABLE instance (
         id            INTEGER PRIMARY KEY,
@@ -68,6 +68,35 @@ const STEPS: [&str; 4] = [
         UNIQUE (scanner, transaction_uid)
     ) STRICT;
     CREATE INDEX commitment_due ON commitment (due_ms);
+",
+    // Payloads of megabytes lie apart from the states that change.
+    "
+    CREATE TABLE report (
+        id        INTEGER PRIMARY KEY,
+        instance  INTEGER NOT NULL REFERENCES instance (id),
+        payload   BLOB    NOT NULL
+    ) STRICT;
+    CREATE TABLE delivery (
+        id               INTEGER PRIMARY KEY,
+        report           INTEGER NOT NULL REFERENCES report (id),
+        destination      TEXT    NOT NULL,
+        object           TEXT    NOT NULL,
+        sop_instance     TEXT,
+        priority         INTEGER NOT NULL CHECK (priority IN (0, 1, 2)),
+        state            TEXT    NOT NULL DEFAULT 'waiting'
+            CHECK (state IN ('waiting', 'sent', 'delivered', 'committed', 'refused', 'unconfirmed')),
+        created_ms       INTEGER NOT NULL,
+        changed_ms       INTEGER NOT NULL,
+        due_ms           INTEGER NOT NULL DEFAULT 0,
+        attempts         INTEGER NOT NULL DEFAULT 0,
+        asks             INTEGER NOT NULL DEFAULT 0,
+        transaction_uid  TEXT,
+        reason           TEXT,
+        UNIQUE (report, destination, object)
+    ) STRICT;
+    CREATE INDEX delivery_due     ON delivery (destination, state, priority, id);
+    CREATE INDEX delivery_asked   ON delivery (transaction_uid) WHERE transaction_uid IS NOT NULL;
+    CREATE INDEX delivery_trouble ON delivery (state, changed_ms) WHERE reason IS NOT NULL;
 ",
 ];
 
