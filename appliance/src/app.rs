@@ -21,11 +21,13 @@ use vitals::{listen, notify, shutdown};
 
 use crate::at_rest::AtRest;
 use crate::config::Config;
+use crate::dicom::tls::Connector;
 use crate::dicom::{self, commitment};
 use crate::health::{self, Status, levels, standing};
 use crate::intake::Intake;
-use crate::journal::{Journal, Levels};
+use crate::journal::{DeliveryLevels, Journal, Levels};
 use crate::lock::StateLock;
+use crate::output::{self, Dispatch};
 use crate::pipeline::Pipeline;
 use crate::privacy::{Privacy, PseudonymKey};
 use crate::quarantine::Quarantine;
@@ -60,6 +62,7 @@ struct Shared {
     refusals: Refusals,
     arrived: Arc<Notify>,
     levels: watch::Sender<Levels>,
+    deliveries: watch::Sender<DeliveryLevels>,
     model: watch::Sender<Option<Arc<ModelInfo>>>,
     world: World,
 }
@@ -74,6 +77,7 @@ impl Shared {
             refusals: Refusals::default(),
             arrived: Arc::new(Notify::new()),
             levels: watch::Sender::default(),
+            deliveries: watch::Sender::default(),
             model: watch::Sender::default(),
             world,
         }
@@ -89,6 +93,7 @@ pub async fn serve(config: Config, program: PathBuf) -> anyhow::Result<()> {
     let stop = shutdown::on_signal().context("cannot listen for SIGTERM")?;
     let metrics = vitals::metrics::install().context("cannot start the metrics")?;
     levels::describe();
+    output::service::describe();
     let key = PseudonymKey::load(&config.device.pseudonym_key)?;
     let at_rest = config.device.at_rest()?;
     // Bound before anything slow, so that a port in use is told at once.
@@ -100,8 +105,10 @@ pub async fn serve(config: Config, program: PathBuf) -> anyhow::Result<()> {
     let watch = Watch::start(http, status, metrics, &state, &shared);
     let reader = open_reader(&config, program)?;
     watch.follow(&reader, &shared);
-    let pipeline = pipeline(&config, reader, Privacy::new(key), &state, &shared);
-    work(pipeline, dicom, Arc::new(intake(&state, &shared)), &shared.dicom, &stop).await;
+    let dispatch = Dispatch::new(&config, at_rest);
+    let output = output(&config, dispatch.clone(), dicom.connector(), &state, &shared);
+    let pipeline = pipeline(&config, reader, Privacy::new(key), dispatch, &state, &shared);
+    work(pipeline, dicom, output, Arc::new(intake(&state, &shared)), &shared.dicom, &stop).await;
     watch.end().await;
     Ok(())
 }
@@ -143,14 +150,21 @@ impl Watch {
 }
 
 /// Receives and reads until `stop`, then finishes what was begun within [`GRACE`].
-async fn work(pipeline: Pipeline, dicom: dicom::Service, intake: Arc<Intake>, health: &Part, stop: &CancellationToken) {
+async fn work(
+    pipeline: Pipeline,
+    dicom: dicom::Service,
+    output: output::Service,
+    intake: Arc<Intake>,
+    health: &Part,
+    stop: &CancellationToken,
+) {
     let port = dicom.port();
-    // Nobody here asks a PACS to commit to anything yet, so whoever reports is told to come again.
-    let (notices, _) = commitment::notices();
+    let (notices, noticed) = commitment::notices();
     let tasks = TaskTracker::new();
     tasks.spawn(retention::run(pipeline.journal.clone(), pipeline.spool.clone(), stop.clone()));
     tasks.spawn(pipeline.run(stop.clone()));
     tasks.spawn(dicom.serve(intake, notices, stop.clone()));
+    tasks.spawn(output.run(noticed, stop.clone()));
     tasks.close();
     health.up();
     notify::ready();
@@ -171,15 +185,41 @@ fn status(config: &Config, dicom_port: u16, shared: &Shared) -> Status {
         name: format!("{}, {}", config.device.id, config.device.site),
         refusals: shared.refusals.clone(),
         levels: shared.levels.subscribe(),
+        deliveries: shared.deliveries.subscribe(),
         model: shared.model.subscribe(),
         world: shared.world,
         began: Instant::now(),
     }
 }
 
-fn pipeline(config: &Config, reader: Reader, privacy: Privacy, state: &State, shared: &Shared) -> Pipeline {
+fn output(
+    config: &Config,
+    dispatch: Dispatch,
+    tls: Option<Connector>,
+    state: &State,
+    shared: &Shared,
+) -> output::Service {
+    output::Service {
+        dispatch,
+        journal: state.journal.clone(),
+        world: shared.world,
+        title: config.dicom.ae_title.clone(),
+        tls,
+        levels: shared.deliveries.clone(),
+    }
+}
+
+fn pipeline(
+    config: &Config,
+    reader: Reader,
+    privacy: Privacy,
+    dispatch: Dispatch,
+    state: &State,
+    shared: &Shared,
+) -> Pipeline {
     Pipeline {
         reader,
+        dispatch,
         journal: state.journal.clone(),
         spool: state.spool.clone(),
         quarantine: state.quarantine.clone(),

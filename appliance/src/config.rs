@@ -14,6 +14,7 @@ use wire::ids::DeviceId;
 
 use crate::at_rest::{AtRest, AtRestError};
 use crate::dicom::DicomConfig;
+use crate::output::config::{DestinationConfig, OutputConfig, RouteConfig};
 
 /// The whole file.
 #[derive(Clone, Debug, Deserialize)]
@@ -30,6 +31,20 @@ pub struct Config {
     /// `[log]`.
     #[serde(default)]
     pub log: LogConfig,
+    /// `[[destination]]`: the hospital's own systems.
+    #[serde(default)]
+    pub destination: Vec<DestinationConfig>,
+    /// `[[route]]`: which of them is given what.
+    #[serde(default)]
+    pub route: Vec<RouteConfig>,
+}
+
+impl Config {
+    /// What goes back to the hospital's own systems.
+    #[must_use]
+    pub fn output(&self) -> OutputConfig {
+        OutputConfig { destination: self.destination.clone(), route: self.route.clone() }
+    }
 }
 
 /// Which appliance this is.
@@ -135,6 +150,7 @@ impl Checked for Config {
         self.device.mistakes(&mut mistakes.table("device"));
         self.dicom.mistakes(&mut mistakes.table("dicom"));
         self.model.mistakes(&mut mistakes.table("model"));
+        self.output().mistakes(self.dicom.tls.is_some(), mistakes);
         let mut http = mistakes.table("http");
         let taken = self.dicom.listens().any(|dicom| dicom == self.http.listen);
         http.require(!taken, "listen", "use another port than [dicom] listen and [dicom.tls] listen");

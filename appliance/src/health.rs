@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use vitals::health::Health;
 
 use crate::dicom::AeTitle;
-use crate::journal::Levels;
+use crate::journal::{DeliveryLevels, Levels};
 use crate::refusals::Refusals;
 use crate::world::World;
 
@@ -39,6 +39,8 @@ pub struct Status {
     pub refusals: Refusals,
     /// Queue depths, as measured last.
     pub levels: watch::Receiver<Levels>,
+    /// How the deliveries to the hospital's own systems stand.
+    pub deliveries: watch::Receiver<DeliveryLevels>,
     /// The model, once it is loaded.
     pub model: watch::Receiver<Option<Arc<ModelInfo>>>,
     /// Clock.

@@ -2,14 +2,20 @@
 //! one commit, and one sync of the disk, serves all who came meanwhile. Nobody is answered before it. Everybody else holds a
 //! [`Journal`]. It decides nothing.
 
+mod deliveries;
+
 use std::thread;
 
 use outbox::{
-    Accepted, Commitment, CommitmentId, Depth, Holding, Instance, InstanceId, JournalCounts, NewInstance, NewMessage,
-    Outbox, OutboxError, OwedReport, Spooled,
+    Accepted, Commitment, CommitmentId, Depth, Holding, Instance, InstanceId, JournalCounts, NewDelivery, NewInstance,
+    NewMessage, NewReport, Outbox, OutboxError, OwedReport, Spooled,
 };
 use tokio::sync::{mpsc, oneshot};
 use wire::ids::MessageId;
+
+use crate::output::dispatch::Owed;
+
+pub use deliveries::DeliveryLevels;
 
 /// Requests that may wait; one more waits at its sender. A commit takes some milliseconds, so this is under a second.
 const WAITING: usize = 64;
@@ -121,13 +127,14 @@ impl Journal {
         self.ask(move |outbox| outbox.begin_reading(id)).await
     }
 
-    /// See [`Outbox::conclude`]. The messages come back where it failed, to be tried again.
+    /// See [`Outbox::conclude_with`]. The messages come back where it failed, to be tried again.
     pub async fn conclude(
         &self,
         id: InstanceId,
         created_ms: i64,
         traceparent: Option<String>,
         messages: std::sync::Arc<[Message]>,
+        owed: Option<std::sync::Arc<Owed>>,
     ) -> Result<(), JournalError> {
         self.ask(move |outbox| {
             let new = |message| NewMessage { created_ms, traceparent: traceparent.as_deref(), ..borrowed(message) };
@@ -135,7 +142,10 @@ impl Journal {
             // The result is the first of them: see `result_record`.
             let result = new.first().map(|message| message.id);
             let result = result.ok_or(OutboxError::Refused { doing: "commit a result without a message" })?;
-            outbox.conclude(id, result, &new)
+            let deliveries: Vec<NewDelivery<'_>> = owed.iter().flat_map(|owed| owed.rows()).collect();
+            let report =
+                owed.as_ref().map(|owed| NewReport { payload: &owed.payload, created_ms, deliveries: &deliveries });
+            outbox.conclude_with(id, result, &new, report.as_ref())
         })
         .await
     }

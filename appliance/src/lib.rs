@@ -17,6 +17,7 @@ pub mod health;
 pub mod intake;
 pub mod journal;
 pub mod lock;
+pub mod output;
 pub mod pipeline;
 pub mod privacy;
 pub mod quarantine;

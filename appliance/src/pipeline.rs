@@ -16,6 +16,7 @@ use tokio_util::task::TaskTracker;
 use vitals::health::Part;
 
 use crate::journal::Journal;
+use crate::output::Dispatch;
 use crate::privacy::Privacy;
 use crate::quarantine::Quarantine;
 use crate::spool::Spool;
@@ -36,6 +37,8 @@ pub struct Pipeline {
     pub quarantine: Quarantine,
     /// What may be told.
     pub privacy: Privacy,
+    /// What the hospital's own systems are owed.
+    pub dispatch: Dispatch,
     /// The site as configured.
     pub site: String,
     /// Clock and dice.

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use wire::codec::{self, CodecError};
 use wire::ids::MessageId;
 use wire::topics::Up;
-use wire::v1::result::{ModelV1, OperatingPointV1, OutcomeV1, ReadV1, StagesV1};
+use wire::v1::result::{ModelV1, OperatingPointV1, OutcomeV1, ReadV1, ReasonV1, StagesV1};
 use wire::v1::{ImageV1, ResultV1};
 
 use crate::journal::Message;
@@ -48,6 +48,12 @@ pub fn messages(source: &Source<'_>) -> Result<Arc<[Message]>, CodecError> {
         messages.push(Message { id: image_id, kind: Up::Image, priority: Priority::Backlog, payload });
     }
     Ok(messages.into())
+}
+
+/// What may be told of an image's outcome and its caveats, in words of ours.
+#[must_use]
+pub fn told(source: &Source<'_>) -> (OutcomeV1, Vec<ReasonV1>) {
+    (outcome(source), source.reading.caveats.iter().map(privacy::reason).collect())
 }
 
 /// A positive finding overtakes what waits; nothing else does.

@@ -9,7 +9,7 @@
 //!    └──┴─not this time, or not kept──────────────┘
 //! ```
 
-use rusqlite::{OptionalExtension, Row, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::queue::Priority;
 use crate::{InstanceId, Outbox, OutboxError};
@@ -249,7 +249,7 @@ impl Outbox {
         now_ms: i64,
     ) -> Result<usize, OutboxError> {
         let sql = OutboxError::statement("note what became of deliveries");
-        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(&sql)?;
+        let transaction = self.unit().map_err(&sql)?;
         let mut moved = 0;
         for (id, event) in events {
             let state: Option<String> = transaction
@@ -319,7 +319,7 @@ impl Outbox {
     /// [`OutboxError::Statement`] if the database does not answer.
     pub fn forget_reports(&mut self, before_ms: i64, limit: u32) -> Result<usize, OutboxError> {
         let sql = OutboxError::statement("forget old reports");
-        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(&sql)?;
+        let transaction = self.unit().map_err(&sql)?;
         let old = "SELECT id FROM report WHERE NOT EXISTS (
                        SELECT 1 FROM delivery AS mine WHERE mine.report = report.id
                        AND (mine.state IN ('waiting', 'sent') OR mine.changed_ms >= ?1)) ORDER BY id LIMIT ?2";
@@ -338,11 +338,7 @@ impl Outbox {
 }
 
 /// Writes a report with its deliveries, within the transaction of its result.
-pub(crate) fn append(
-    transaction: &Transaction<'_>,
-    instance: InstanceId,
-    report: &NewReport<'_>,
-) -> rusqlite::Result<()> {
+pub(crate) fn append(transaction: &Connection, instance: InstanceId, report: &NewReport<'_>) -> rusqlite::Result<()> {
     transaction
         .prepare_cached("INSERT INTO report (instance, payload) VALUES (?1, ?2)")?
         .execute(params![instance.0, report.payload])?;
@@ -360,7 +356,7 @@ pub(crate) fn append(
 
 /// Writes the next state with what the event says.
 fn advance(
-    transaction: &Transaction<'_>,
+    transaction: &Connection,
     id: DeliveryId,
     next: DeliveryState,
     event: &DeliveryEvent,

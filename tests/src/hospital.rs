@@ -36,6 +36,8 @@ pub struct HospitalPlan {
     pub bundle: PathBuf,
     /// ONNX Runtime's library.
     pub onnxruntime: PathBuf,
+    /// More tables for the appliance's configuration, such as `[[destination]]`.
+    pub more: String,
 }
 
 /// A device whose two programs run or not.
@@ -63,6 +65,7 @@ impl HospitalPlan {
             broker_port,
             bundle: place::bundle(),
             onnxruntime: place::onnxruntime(),
+            more: String::new(),
         })
     }
 }
@@ -235,7 +238,8 @@ listen = "127.0.0.1:{http}"
 [log]
 format = "json"
 level = "info"
-"#,
+
+{more}"#,
             device = self.plan.device,
             site = self.plan.site,
             state = self.at("state").display(),
@@ -245,6 +249,7 @@ level = "info"
             bundle = self.plan.bundle.display(),
             onnxruntime = self.plan.onnxruntime.display(),
             http = self.plan.appliance_port,
+            more = self.plan.more,
         )
     }
 

@@ -68,6 +68,29 @@ pub fn waiting(outbox: &Path) -> anyhow::Result<Waiting> {
     Ok(ask(outbox, sql)?.pop().unwrap_or_default())
 }
 
+/// One object for one of the hospital's systems.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Delivery {
+    /// The destination's name.
+    pub destination: String,
+    /// What kind of object.
+    pub object: String,
+    /// SOP Instance UID, where it has one.
+    pub sop_instance: Option<String>,
+    /// Where it stands.
+    pub state: String,
+    /// Why it waits or failed.
+    pub reason: Option<String>,
+}
+
+/// Every delivery, oldest first; none where the device has not started yet.
+///
+/// # Errors
+/// Where the file can't be read.
+pub fn deliveries(outbox: &Path) -> anyhow::Result<Vec<Delivery>> {
+    ask(outbox, "SELECT destination, object, sop_instance, state, reason FROM delivery ORDER BY id")
+}
+
 fn ask<T: for<'a> Deserialize<'a>>(outbox: &Path, sql: &str) -> anyhow::Result<Vec<T>> {
     if !outbox.exists() {
         return Ok(Vec::new());

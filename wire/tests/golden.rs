@@ -141,11 +141,8 @@ fn telemetry_is_frozen() {
 
 #[test]
 fn a_shadow_window_is_frozen() {
-    let model = |version: &str| ShadowModelV1 {
-        id: "pneumonia-cxr".into(),
-        version: version.into(),
-        digest: "00".repeat(32),
-    };
+    let model =
+        |version: &str| ShadowModelV1 { id: "pneumonia-cxr".into(), version: version.into(), digest: "00".repeat(32) };
     let mut differences = vec![0; DIFFERENCE_BINS];
     (differences[9], differences[10]) = (3, 1);
     frozen(

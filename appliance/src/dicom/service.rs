@@ -49,6 +49,12 @@ impl Service {
         Ok(Self { config: config.clone(), ports: Ports { plain, secured }, tls })
     }
 
+    /// For associations of our own over TLS, where there are papers for it.
+    #[must_use]
+    pub fn connector(&self) -> Option<Connector> {
+        self.tls.clone()
+    }
+
     /// Answers scanners until `stop`; reports of PACSs go to `notices`.
     pub async fn serve(self, intake: Arc<Intake>, notices: mpsc::Sender<Notice>, stop: CancellationToken) {
         let provider = Arc::new(Provider::new(Arc::clone(&intake)));

@@ -3,6 +3,7 @@
 
 use std::fmt::Write;
 
+use outbox::DeliveryState;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -28,6 +29,7 @@ pub(super) fn render(status: &Status) -> String {
     line(&mut page, &format!("<p class=\"{class}\">{words}</p>"));
     parts(&mut page, status);
     queues(&mut page, status);
+    deliveries(&mut page, status);
     refusals(&mut page, status);
     about(&mut page, status);
     page.push_str(
@@ -66,6 +68,43 @@ fn queues(page: &mut String, status: &Status) {
             ("Messages that the cloud rejected".to_owned(), levels.depth.rejected.to_string()),
         ],
     );
+}
+
+/// What the hospital's own systems were given, and what stops the rest. Nothing where none is configured.
+fn deliveries(page: &mut String, status: &Status) {
+    let levels = status.deliveries.borrow();
+    if levels.counts.is_empty() {
+        return;
+    }
+    heading(page, "h2", "Reports to the hospital's systems");
+    table(
+        page,
+        levels.counts.iter().map(|one| (format!("{}: {}", one.destination, meaning(one.state)), one.count.to_string())),
+    );
+    if levels.troubles.is_empty() {
+        return;
+    }
+    heading(page, "h2", "What stops reports");
+    table(
+        page,
+        levels.troubles.iter().map(|one| {
+            let times = if one.count > 1 { format!(" ({} reports)", one.count) } else { String::new() };
+            let words = format!("{}, {}: {}{times}", one.destination, meaning(one.state), one.reason);
+            (moment(one.last_ms), escaped(&words))
+        }),
+    );
+}
+
+/// A delivery's state as people say it.
+fn meaning(state: DeliveryState) -> &'static str {
+    match state {
+        DeliveryState::Waiting => "waiting",
+        DeliveryState::Sent => "stored, commitment awaited",
+        DeliveryState::Delivered => "delivered",
+        DeliveryState::Committed => "stored and committed",
+        DeliveryState::Refused => "refused",
+        DeliveryState::Unconfirmed => "stored, never confirmed",
+    }
 }
 
 fn refusals(page: &mut String, status: &Status) {
@@ -165,7 +204,7 @@ mod tests {
     use vitals::health::Health;
 
     use super::*;
-    use crate::journal::Levels;
+    use crate::journal::{DeliveryLevels, Levels};
     use crate::refusals::Refusals;
     use crate::world::World;
 
@@ -182,6 +221,7 @@ mod tests {
             name: "demo-1, St Mary & St John".into(),
             refusals,
             levels: watch::channel(Levels::default()).1,
+            deliveries: watch::channel(DeliveryLevels::default()).1,
             model: watch::channel(None).1,
             world: World::real(),
             began: Instant::now(),

@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::future::Future;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -134,15 +135,27 @@ impl Pipeline {
                 return None;
             }
         };
-        self.patiently(stop, || async {
+        let when = (now_ms, source.with_picture);
+        let owed = match self.dispatch.owed(image, reading, result_record::told(&source), when) {
+            Ok(owed) => owed.map(Arc::new),
+            Err(error) => {
+                self.health.down(&vitals::exit::chain(&error));
+                return None;
+            }
+        };
+        let concluded = self.patiently(stop, || async {
             let trace = image.traceparent.clone();
-            match self.journal.conclude(image.id, now_ms, trace, messages.clone()).await {
+            match self.journal.conclude(image.id, now_ms, trace, messages.clone(), owed.clone()).await {
                 // It has its one result already.
                 Err(JournalError::Outbox(OutboxError::Refused { .. })) => Ok(()),
                 other => other,
             }
-        })
-        .await
+        });
+        concluded.await?;
+        if owed.is_some() {
+            self.dispatch.arrived.notify_waiters();
+        }
+        Some(())
     }
 
     async fn keep_aside(&self, image: &Instance, reason: &Reason) {

@@ -20,7 +20,9 @@ use crate::objects::{Objects, ObjectsError, Part};
 use crate::store::images::ImageRow;
 use crate::store::refusals::RefusedRow;
 use crate::store::results::NewResult;
-use crate::store::{Connection, Store, StoreError, audit, commit, devices, images, messages, refusals, results, shadow};
+use crate::store::{
+    Connection, Store, StoreError, audit, commit, devices, images, messages, refusals, results, shadow,
+};
 
 /// What it works with.
 pub struct Desk {
