@@ -1,6 +1,7 @@
 //! The command line: what may be typed, and the short commands. `serve` lives in [`crate::app`].
 
 mod check;
+mod quarantine;
 mod send;
 mod synth;
 mod wrap;
@@ -45,6 +46,9 @@ enum Command {
     Send(send::Arguments),
     /// Make DICOM files of PNG or JPEG files.
     Wrap(wrap::Arguments),
+    /// Look into what could not be read.
+    #[command(subcommand)]
+    Quarantine(quarantine::Arguments),
     /// Decode images for a running service; started by it.
     #[command(hide = true)]
     DecodeWorker,
@@ -75,6 +79,7 @@ impl Arguments {
             }
             Command::CheckConfig { config } => check::run(&config),
             Command::Synth(arguments) => synth::run(&arguments),
+            Command::Quarantine(arguments) => quarantine::run(arguments),
             Command::Wrap(arguments) => wrap::run(&arguments),
             Command::Send(arguments) => runtime()?.block_on(send::run(arguments)),
             Command::Serve { config } => {

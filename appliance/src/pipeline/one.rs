@@ -127,7 +127,8 @@ impl Pipeline {
             // A file system that does not say is tried: the commit tells, and is tried again.
             with_picture: self.spool.has_room_for_pictures().unwrap_or(true),
         };
-        let messages = match result_record::messages(&source) {
+        // Compressing a picture takes some 10 ms, in which associations want to be served.
+        let messages = match tokio::task::block_in_place(|| result_record::messages(&source)) {
             Ok(messages) => messages,
             Err(error) => {
                 self.health
@@ -163,10 +164,10 @@ impl Pipeline {
         let (reason, kept_at_ms) = (reason.clone(), (self.world.now_ms)());
         let kept = tokio::task::spawn_blocking(move || {
             let note = Note {
-                code: &reason.code,
-                words: &reason.words,
+                code: reason.code,
+                words: reason.words,
                 kept_at_ms,
-                appliance_version: env!("CARGO_PKG_VERSION"),
+                appliance_version: env!("CARGO_PKG_VERSION").to_owned(),
             };
             quarantine.keep(&spool, &file, &note)
         });

@@ -3,6 +3,11 @@
 //!
 //! Measured on the reference machine (ext4, virtual disk), 40 files of 10 MB one after another: 0.42 and 0.15 s of system time
 //! and a sync of up to 20 ms each through the cache; 0.06 and 0.07 s past it, and the sync finds nothing to do.
+//!
+//! Nothing is compressed on the way. Differences of neighbours in two byte planes, the upper one through LZ4, halve a 12-bit
+//! radiograph of 10 MB (1.99 drawn, 1.99 a real film) for 4 to 6 ms of processor time, and save 2 ms of sealing and writing: it
+//! would pay on a disk that takes less than 500 MB/s from all associations together. This machine's takes 1,500, and its two
+//! processors, not its disk, decide how many images are read.
 
 use std::fs::File;
 use std::io::{self, Write};
