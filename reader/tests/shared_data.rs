@@ -10,6 +10,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use reader::model::manifest::IntendedUse;
 use reader::pixels::suitability::{OutsideAge, gate};
@@ -89,6 +90,34 @@ fn each_real_film_is_prepared_or_refused_for_its_reason() {
     let without: Vec<_> = codes.keys().filter(|name| !name.starts_with("chr")).copied().collect();
     assert_eq!(without, ["RG2_JPLY", "RG3_JPLY"]);
     assert!(prepared_count >= 16);
+}
+
+/// pydicom's pixels and window in floats, averaged to the model's size (`tests/dicom/real_films.py`). At most one grey level
+/// of 255 lies between: ours is rounded twice, once for the displayed pixel and once for the mean, by half a level each.
+#[test]
+fn each_real_film_is_shown_as_pydicom_shows_it() {
+    let Some(folder) = shared() else { return };
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let python = root.join("target/hilum/python/dicom/bin/python");
+    assert!(python.is_file(), "{} is not there: run `cargo xtask setup`", python.display());
+    let (out, films) = (tempfile::tempdir().unwrap(), files(&folder));
+    let mut script = Command::new(python);
+    script.arg(root.join("tests/dicom/real_films.py")).arg(out.path()).args(&films);
+    let done = script.output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let mut compared = 0;
+    for film in films {
+        let expected = std::fs::read(out.path().join(name(&film)).with_extension("f32")).ok();
+        let ours = prepare(&std::fs::read(&film).unwrap(), &Limits::default(), |_| ()).pixels.ok();
+        assert_eq!(ours.is_some(), expected.is_some(), "{}: one reads it and the other does not", name(&film));
+        let (Some(ours), Some(expected)) = (ours, expected) else { continue };
+        let expected = expected.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
+        let worst = ours.input.iter().zip(expected).map(|(a, b)| (f32::from(*a) - b).abs()).fold(0.0, f32::max);
+        println!("{:32} {worst:.3} grey levels at the most", name(&film));
+        assert!(worst <= 1.0, "{}: {worst} grey levels", name(&film));
+        compared += 1;
+    }
+    assert!(compared >= 16, "{compared} films were compared");
 }
 
 /// The two adult chest films that there are, from two makers, are not refused for their pixels.
