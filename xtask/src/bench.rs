@@ -24,12 +24,12 @@ mod figures;
 mod films;
 mod footprint;
 mod machine;
-mod memory;
 mod receivers;
 mod report;
 mod rounds;
 mod senders;
 mod targets;
+mod tree;
 
 /// What can be measured.
 #[derive(clap::Subcommand)]

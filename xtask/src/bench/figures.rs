@@ -29,10 +29,18 @@ impl Spread {
     }
 }
 
-/// Images per second of every contestant in every round; a failed trial is absent.
+/// One trial of one contestant.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Pace {
+    pub(super) images_per_second: f64,
+    /// Processor time of the contestant alone, senders not counted, milliseconds; `None` for a ceiling.
+    pub(super) spent_ms: Option<f64>,
+}
+
+/// Every contestant in every round; a failed trial is absent.
 #[derive(Debug, Default)]
 pub(super) struct Figures {
-    rates: Vec<BTreeMap<(Size, Contestant), f64>>,
+    paces: Vec<BTreeMap<(Size, Contestant), Pace>>,
     /// What went wrong, in words.
     pub(super) failures: Vec<String>,
 }
@@ -40,35 +48,45 @@ pub(super) struct Figures {
 impl Figures {
     /// Begins a round.
     pub(super) fn begin_round(&mut self) {
-        self.rates.push(BTreeMap::new());
+        self.paces.push(BTreeMap::new());
     }
 
     /// Keeps one trial of the current round.
-    pub(super) fn keep(&mut self, trial: (Size, Contestant), rate: f64) {
-        if let Some(round) = self.rates.last_mut() {
-            round.insert(trial, rate);
+    pub(super) fn keep(&mut self, trial: (Size, Contestant), pace: Pace) {
+        if let Some(round) = self.paces.last_mut() {
+            round.insert(trial, pace);
         }
     }
 
     /// Rounds measured.
     pub(super) fn rounds(&self) -> usize {
-        self.rates.len()
+        self.paces.len()
     }
 
     /// Images per second.
     pub(super) fn rate(&self, trial: (Size, Contestant)) -> Option<Spread> {
-        let rates: Vec<f64> = self.rates.iter().filter_map(|round| round.get(&trial).copied()).collect();
-        Spread::of(&rates)
+        self.spread(trial, |pace| Some(pace.images_per_second))
+    }
+
+    /// Processor milliseconds for each image.
+    pub(super) fn spent_ms(&self, trial: (Size, Contestant)) -> Option<Spread> {
+        self.spread(trial, |pace| pace.spent_ms)
+    }
+
+    fn spread(&self, trial: (Size, Contestant), what: impl Fn(&Pace) -> Option<f64>) -> Option<Spread> {
+        let values: Vec<f64> = self.paces.iter().filter_map(|round| what(round.get(&trial)?)).collect();
+        Spread::of(&values)
     }
 
     /// How often faster `ours` is than the slowest of `theirs`, round by round: neighbours in time share the machine's mood.
     pub(super) fn ratio(&self, size: Size, ours: Contestant, theirs: &[Contestant]) -> Option<Spread> {
-        let of_round = |round: &BTreeMap<(Size, Contestant), f64>| {
-            let theirs: Option<Vec<f64>> = theirs.iter().map(|one| round.get(&(size, *one)).copied()).collect();
+        let of_round = |round: &BTreeMap<(Size, Contestant), Pace>| {
+            let rate = |one: Contestant| Some(round.get(&(size, one))?.images_per_second);
+            let theirs: Option<Vec<f64>> = theirs.iter().map(|one| rate(*one)).collect();
             let lowest = theirs?.into_iter().min_by(f64::total_cmp)?;
-            Some(round.get(&(size, ours))? / lowest)
+            Some(rate(ours)? / lowest)
         };
-        Spread::of(&self.rates.iter().filter_map(of_round).collect::<Vec<f64>>())
+        Spread::of(&self.paces.iter().filter_map(of_round).collect::<Vec<f64>>())
     }
 }
 
@@ -92,9 +110,9 @@ mod tests {
         let mut figures = Figures::default();
         for (ours, write, runtime) in [(10.0, 20.0, 40.0), (30.0, 60.0, 30.0)] {
             figures.begin_round();
-            figures.keep((Size::Full, Whole), ours);
-            figures.keep((Size::Full, WriteAndSync), write);
-            figures.keep((Size::Full, Runtime), runtime);
+            for (one, images_per_second) in [(Whole, ours), (WriteAndSync, write), (Runtime, runtime)] {
+                figures.keep((Size::Full, one), Pace { images_per_second, spent_ms: None });
+            }
         }
         let ratio = figures.ratio(Size::Full, Whole, &[WriteAndSync, Runtime]).unwrap();
         assert_eq!((ratio.least, ratio.median, ratio.greatest), (0.5, 0.75, 1.0));

@@ -8,8 +8,8 @@ use lab::place;
 
 use super::contestants::Size;
 use super::figures::Spread;
-use super::memory::{self, Held};
 use super::receivers::{self, Hilum};
+use super::tree::{self, Held};
 use super::{Ground, films, rounds, senders};
 
 /// Starts that are timed.
@@ -57,7 +57,7 @@ pub(super) fn at_rest(ground: &Ground, line: &ProgressBar) -> anyhow::Result<AtR
         ready.push(running.hilum.ready_ms);
         if start == STARTS {
             std::thread::sleep(REST);
-            idle = memory::of_tree(running.hilum.receiver.process.id());
+            idle = tree::memory(running.hilum.receiver.process.id());
         }
     }
     Ok(AtRest { ready_ms: Spread::of(&ready).context("no start was timed")?, idle })
@@ -79,10 +79,10 @@ pub(super) fn soak(ground: &Ground, images: usize, line: &ProgressBar) -> anyhow
         }
         senders::send(running.hilum.receiver.port, &files)?;
         receivers::wait_for_results(&mut running.hilum.receiver, first + count)?;
-        without_model_mib.push(memory::without_model(&memory::of_tree(running.hilum.receiver.process.id())));
+        without_model_mib.push(tree::without_model(&tree::memory(running.hilum.receiver.process.id())));
         std::fs::remove_dir_all(&folder).with_context(|| format!("{} cannot be removed", folder.display()))?;
     }
-    let end = memory::of_tree(running.hilum.receiver.process.id());
+    let end = tree::memory(running.hilum.receiver.process.id());
     Ok(Soak { images, without_model_mib, end })
 }
 

@@ -9,7 +9,8 @@ use lab::process::Process;
 
 use super::Ground;
 use super::contestants::{Contestant, Size};
-use super::senders;
+use super::figures::Pace;
+use super::{senders, tree};
 
 mod hilum;
 mod orthanc;
@@ -39,11 +40,11 @@ const RESULTS: Duration = Duration::from_secs(120);
 /// Between two looks at the number of results: well under one image's time.
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// Images per second of one contestant that receives. `folder` is empty and its own.
+/// One trial of a contestant that receives. `folder` is empty and its own.
 ///
 /// # Errors
 /// Where it does not start, refuses an image, loses one or answers one otherwise than by reading it.
-pub(super) fn rate(ground: &Ground, contestant: Contestant, size: Size, folder: &Path) -> anyhow::Result<f64> {
+pub(super) fn pace(ground: &Ground, contestant: Contestant, size: Size, folder: &Path) -> anyhow::Result<Pace> {
     let mut receiver = match contestant {
         Contestant::Whole => Hilum::start(&ground.programs, folder, true)?.receiver,
         Contestant::Ingest => Hilum::start(&ground.programs, folder, false)?.receiver,
@@ -57,19 +58,24 @@ pub(super) fn rate(ground: &Ground, contestant: Contestant, size: Size, folder: 
 }
 
 /// A few images before the clock starts, so that nobody's first-time costs count; then all of them.
-fn measure(receiver: &mut Receiver, ground: &Ground, size: Size) -> anyhow::Result<f64> {
+fn measure(receiver: &mut Receiver, ground: &Ground, size: Size) -> anyhow::Result<Pace> {
     let (warm_up, films) = (ground.films.warm_up(size), ground.films.of(size));
     senders::send(receiver.port, warm_up)?;
     wait_for_results(receiver, warm_up.len())?;
+    let spent_before = tree::spent(receiver.process.id());
     let sent = senders::send(receiver.port, films)?;
     let results = wait_for_results(receiver, warm_up.len() + films.len())?;
+    let spent = tree::spent(receiver.process.id()) - spent_before;
     let kept = (receiver.kept)()?;
     if kept != warm_up.len() + films.len() {
         bail!("{} images were taken and {kept} are kept", warm_up.len() + films.len());
     }
     // From the first success on, so one image fewer.
     let took = results.unwrap_or(sent.last).duration_since(sent.first);
-    Ok((films.len() - 1) as f64 / took.as_secs_f64())
+    Ok(Pace {
+        images_per_second: (films.len() - 1) as f64 / took.as_secs_f64(),
+        spent_ms: Some(spent * 1e3 / films.len() as f64),
+    })
 }
 
 /// When the last result was there; `None` where the receiver does not read.

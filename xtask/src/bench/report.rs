@@ -5,7 +5,7 @@ use super::figures::{Figures, Spread};
 use super::footprint::{AtRest, Soak};
 use super::machine::Facts;
 use super::senders::SENDERS;
-use super::{Ground, memory, targets};
+use super::{Ground, targets, tree};
 
 /// Everything that was found.
 pub(super) struct Report<'a> {
@@ -23,7 +23,10 @@ impl Report<'_> {
         let target_rows: Vec<_> = self.ratio_rows().into_iter().chain(self.footprint_rows()).collect();
         text += &table(["Images", "What", "Reached: median (least to greatest)", "Asked", ""], &target_rows);
         text += "\nImages per second:\n\n";
-        text += &table(["Images", "Who", "Images/s: median", "least to greatest"], &self.rate_rows());
+        text += &table(
+            ["Images", "Who", "Images/s: median", "least to greatest", "Processor ms an image"],
+            &self.rate_rows(),
+        );
         text += &self.memory();
         text += "\nMachine and versions:\n\n";
         let facts = self.facts.machine.iter().chain(&self.facts.versions);
@@ -66,7 +69,7 @@ impl Report<'_> {
     fn footprint_rows(&self) -> Vec<[String; 5]> {
         let minute = self.figures.rate((Size::Full, Contestant::Whole)).map(|rate| rate.times(60.0));
         let ready = self.footprint.ready_ms;
-        let idle = memory::without_model(&self.footprint.idle);
+        let idle = tree::without_model(&self.footprint.idle);
         let row = |size: &str, what: &str, reached: Option<String>, asked: String, met: Option<bool>| {
             let reached = reached.unwrap_or_else(|| "—".to_owned());
             [size.to_owned(), what.to_owned(), reached, asked, targets::verdict(met).to_owned()]
@@ -106,20 +109,21 @@ impl Report<'_> {
         ]
     }
 
-    fn rate_rows(&self) -> Vec<[String; 4]> {
+    fn rate_rows(&self) -> Vec<[String; 5]> {
         let row = |trial: &(Size, Contestant)| {
             let (size, contestant) = *trial;
             let rate = self.figures.rate(*trial);
             let median = rate.map_or_else(|| "—".to_owned(), |rate| format!("{:.1}", rate.median));
             let range = rate.map_or_else(String::new, |rate| format!("{:.1} to {:.1}", rate.least, rate.greatest));
-            [size.words().to_owned(), contestant.words().to_owned(), median, range]
+            let spent = self.figures.spent_ms(*trial).map_or_else(String::new, |ms| format!("{:.1}", ms.median));
+            [size.words().to_owned(), contestant.words().to_owned(), median, range, spent]
         };
         TRIALS.iter().map(row).collect()
     }
 
     fn memory(&self) -> String {
         let mut text =
-            format!("\nResident memory of each process, MiB, idle: {}.\n", memory::words(&self.footprint.idle));
+            format!("\nResident memory of each process, MiB, idle: {}.\n", tree::words(&self.footprint.idle));
         if let Some(soak) = &self.soak {
             let tenths = soak.without_model_mib.len().div_ceil(10).max(1);
             let shown: Vec<String> =
@@ -128,7 +132,7 @@ impl Report<'_> {
                 "Over {} small images, without the model, at even distances: {}. At the end: {}.\n",
                 soak.images,
                 shown.join(", "),
-                memory::words(&soak.end)
+                tree::words(&soak.end)
             );
         }
         text

@@ -7,7 +7,7 @@ use indicatif::ProgressBar;
 use lab::{place, process};
 
 use super::contestants::{Contestant, Size, order};
-use super::figures::Figures;
+use super::figures::{Figures, Pace};
 use super::{Ground, ceilings, receivers};
 use crate::step::Steps;
 
@@ -45,9 +45,9 @@ pub(super) fn run(steps: &mut Steps, ground: &Ground, plan: &Plan) -> Figures {
 fn measure(ground: &Ground, (size, contestant): (Size, Contestant), figures: &mut Figures, line: &ProgressBar) {
     let words = format!("{}, {}", contestant.words().replace('*', ""), size.words());
     match measure_alone(ground, contestant, size) {
-        Ok(rate) => {
-            line.suspend(|| println!("  {rate:>7.1} images/s  {words}"));
-            figures.keep((size, contestant), rate);
+        Ok(pace) => {
+            line.suspend(|| println!("  {:>7.1} images/s  {words}", pace.images_per_second));
+            figures.keep((size, contestant), pace);
         }
         Err(error) => {
             line.suspend(|| println!("  failed: {words}: {error:#}"));
@@ -59,17 +59,21 @@ fn measure(ground: &Ground, (size, contestant): (Size, Contestant), figures: &mu
 }
 
 /// In a folder of its own; nothing of it is left on the disk or on its way there when the next one begins.
-fn measure_alone(ground: &Ground, contestant: Contestant, size: Size) -> anyhow::Result<f64> {
+fn measure_alone(ground: &Ground, contestant: Contestant, size: Size) -> anyhow::Result<Pace> {
     let folder = ground.folder.join("trial");
     place::make(&folder)?;
-    let rate = match contestant {
-        Contestant::WriteAndSync => ceilings::write_and_sync(ground.films.of(size), &folder),
-        Contestant::Runtime => ceilings::runtime(ground),
-        _ => receivers::rate(ground, contestant, size, &folder),
+    let pace = match contestant {
+        Contestant::WriteAndSync => ceilings::write_and_sync(ground.films.of(size), &folder).map(ceiling),
+        Contestant::Runtime => ceilings::runtime(ground).map(ceiling),
+        _ => receivers::pace(ground, contestant, size, &folder),
     };
     std::fs::remove_dir_all(&folder).with_context(|| format!("{} cannot be removed", folder.display()))?;
     settle(ground)?;
-    rate
+    pace
+}
+
+fn ceiling(images_per_second: f64) -> Pace {
+    Pace { images_per_second, spent_ms: None }
 }
 
 /// Waits until the file system has nothing left to write.

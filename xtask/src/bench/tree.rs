@@ -1,4 +1,4 @@
-//! What a program and its children hold in memory, from /proc. It only looks.
+//! What a program and its children hold in memory and have spent of the processor, from /proc. It only looks.
 
 use std::fs;
 use std::path::Path;
@@ -15,8 +15,29 @@ pub(super) struct Held {
 /// The process that holds the model and ONNX Runtime.
 const WITH_MODEL: &str = "inference-worker";
 
-/// A process and everything that it started, itself first.
-pub(super) fn of_tree(root: u32) -> Vec<Held> {
+/// Ticks of a second in /proc/PID/stat: Linux's USER_HZ on every architecture that this runs on.
+const TICKS: f64 = 100.0;
+
+/// What a process and everything that it started hold, itself first.
+pub(super) fn memory(root: u32) -> Vec<Held> {
+    members(root).into_iter().filter_map(held).collect()
+}
+
+/// Processor seconds that they have spent so far, those of ended and awaited children included.
+pub(super) fn spent(root: u32) -> f64 {
+    members(root).into_iter().filter_map(ticks).sum::<f64>() / TICKS
+}
+
+/// User and system time, own and of awaited children: fields 14 to 17 of proc(5), which come after a name in brackets.
+fn ticks(id: u32) -> Option<f64> {
+    let text = fs::read_to_string(Path::new("/proc").join(id.to_string()).join("stat")).ok()?;
+    let (_, after_name) = text.rsplit_once(')')?;
+    let fields: Vec<f64> =
+        after_name.split_whitespace().skip(11).take(4).filter_map(|field| field.parse().ok()).collect();
+    (fields.len() == 4).then(|| fields.iter().sum())
+}
+
+fn members(root: u32) -> Vec<u32> {
     let parents: Vec<(u32, u32)> = processes().into_iter().filter_map(|id| Some((id, parent(id)?))).collect();
     let mut tree = vec![root];
     let mut next = 0;
@@ -24,7 +45,7 @@ pub(super) fn of_tree(root: u32) -> Vec<Held> {
         tree.extend(parents.iter().filter(|(_, parent)| *parent == id).map(|(child, _)| *child));
         next += 1;
     }
-    tree.into_iter().filter_map(held).collect()
+    tree
 }
 
 /// All but the process that holds the model, MiB.
@@ -74,11 +95,19 @@ mod tests {
         // It is itself, and no more a copy of us, once it has answered.
         child.stdin.as_mut().unwrap().write_all(b"x").unwrap();
         child.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
-        let tree = of_tree(std::process::id());
+        let tree = memory(std::process::id());
         assert!(tree.iter().any(|held| held.role == "-u" && held.resident_mib > 0.1), "{tree:?}");
         assert!(tree[0].resident_mib > 0.5 && without_model(&tree) > tree[0].resident_mib);
         child.kill().unwrap();
         child.wait().unwrap();
+    }
+
+    #[test]
+    fn time_is_spent_by_ended_children_too() {
+        let before = spent(std::process::id());
+        let busy = "i=0; while [ $i -lt 60000 ]; do i=$((i+1)); done";
+        std::process::Command::new("sh").args(["-c", busy]).status().unwrap();
+        assert!(spent(std::process::id()) > before, "{before}");
     }
 
     #[test]
