@@ -23,6 +23,7 @@ use crate::at_rest::AtRest;
 use crate::config::Config;
 use crate::dicom::tls::Connector;
 use crate::dicom::{self, commitment};
+use crate::folder::{self, FolderConfig};
 use crate::health::{self, Status, levels, standing};
 use crate::intake::Intake;
 use crate::journal::{DeliveryLevels, Journal, Levels};
@@ -108,7 +109,8 @@ pub async fn serve(config: Config, program: PathBuf) -> anyhow::Result<()> {
     let dispatch = Dispatch::new(&config, at_rest);
     let output = output(&config, dispatch.clone(), dicom.connector(), &state, &shared);
     let pipeline = pipeline(&config, reader, Privacy::new(key), dispatch, &state, &shared);
-    work(pipeline, dicom, output, Arc::new(intake(&state, &shared)), &shared.dicom, &stop).await;
+    let intake = Arc::new(intake(&state, &shared));
+    work(pipeline, dicom, output, config.folder, intake, &shared.dicom, &stop).await;
     watch.end().await;
     Ok(())
 }
@@ -154,6 +156,7 @@ async fn work(
     pipeline: Pipeline,
     dicom: dicom::Service,
     output: output::Service,
+    folders: Vec<FolderConfig>,
     intake: Arc<Intake>,
     health: &Part,
     stop: &CancellationToken,
@@ -163,6 +166,9 @@ async fn work(
     let tasks = TaskTracker::new();
     tasks.spawn(retention::run(pipeline.journal.clone(), pipeline.spool.clone(), stop.clone()));
     tasks.spawn(pipeline.run(stop.clone()));
+    for watched in folders {
+        tasks.spawn(folder::run(watched, Arc::clone(&intake), stop.clone()));
+    }
     tasks.spawn(dicom.serve(intake, notices, stop.clone()));
     tasks.spawn(output.run(noticed, stop.clone()));
     tasks.close();

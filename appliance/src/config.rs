@@ -14,6 +14,7 @@ use wire::ids::DeviceId;
 
 use crate::at_rest::{AtRest, AtRestError};
 use crate::dicom::DicomConfig;
+use crate::folder::FolderConfig;
 use crate::output::config::{DestinationConfig, OutputConfig, RouteConfig};
 
 /// The whole file.
@@ -24,6 +25,9 @@ pub struct Config {
     pub device: DeviceConfig,
     /// `[dicom]`.
     pub dicom: DicomConfig,
+    /// `[[folder]]`.
+    #[serde(default)]
+    pub folder: Vec<FolderConfig>,
     /// `[model]`.
     pub model: ModelConfig,
     /// `[http]`.
@@ -149,6 +153,15 @@ impl Checked for Config {
     fn mistakes(&self, mistakes: &mut Mistakes<'_>) {
         self.device.mistakes(&mut mistakes.table("device"));
         self.dicom.mistakes(&mut mistakes.table("dicom"));
+        for (index, folder) in self.folder.iter().enumerate() {
+            let mut entry = mistakes.item("folder", index);
+            folder.mistakes(&mut entry);
+            let ours =
+                folder.path.starts_with(&self.device.state_dir) || self.device.state_dir.starts_with(&folder.path);
+            entry.require(!ours, "path", "name a folder outside of [device] state_dir");
+            let twice = self.folder[..index].iter().any(|other| other.path == folder.path);
+            entry.require(!twice, "path", "this folder is watched above already; remove one");
+        }
         self.model.mistakes(&mut mistakes.table("model"));
         self.output().mistakes(self.dicom.tls.is_some(), mistakes);
         let mut http = mistakes.table("http");

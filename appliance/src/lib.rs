@@ -13,6 +13,7 @@ pub mod at_rest;
 pub mod commands;
 pub mod config;
 pub mod dicom;
+pub mod folder;
 pub mod health;
 pub mod intake;
 pub mod journal;

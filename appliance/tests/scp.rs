@@ -262,6 +262,7 @@ fn a_second_association_request_aborts_the_first_and_nothing_else() {
     let mut socket = scp.associate();
     socket.write_all(&support::association_request()).unwrap();
     assert_eq!(first_byte(&mut socket), Some(7));
+    assert!(scp.refusals().contains("a PDU that has no place here"), "{}", scp.refusals());
     scp.echo();
 }
 
@@ -318,6 +319,35 @@ fn fragments_out_of_turn_are_an_abort() {
         socket.write_all(case).unwrap();
         assert_eq!(first_byte(&mut socket), Some(7), "case {number}");
     }
+    assert!(scp.refusals().contains("XR-ROOM-1 at 127.0.0.1 did not keep to the DICOM protocol"), "{}", scp.refusals());
+    scp.echo();
+}
+
+#[test]
+fn names_that_are_paths_or_commands_are_no_names() {
+    let scp = Scp::start();
+    for instance in [b"../../etc/passwd".as_slice(), b"1.2;reboot", b"1.2$(id)"] {
+        let mut socket = scp.associate();
+        let text = |element: u16, value: &[u8]| {
+            [&[0, 0], &element.to_le_bytes()[..], &(value.len() as u32).to_le_bytes(), value].concat()
+        };
+        let command = [
+            text(0x0002, b"1.2.840.10008.5.1.4.1.1.7\0"),
+            support::set(&[(0x0100, 0x0001), (0x0110, 9), (0x0800, 1)]),
+            text(0x1000, instance),
+        ];
+        socket.write_all(&support::fragment(3, 3, &command.concat())).unwrap();
+        socket.write_all(&support::fragment(3, 2, &[0; 100])).unwrap();
+        assert_eq!(support::response(&mut socket).status, 0x0117);
+    }
+    assert!(scp.refusals().contains("SOP Instance UID is missing or not a UID"), "{}", scp.refusals());
+    let mut socket = scp.connect();
+    let request = support::association_request();
+    let at = request.windows(9).position(|window| window == b"XR-ROOM-1").unwrap();
+    socket.write_all(&[&request[..at], b"..\\..\\etc\\passwd", &request[at + 16..]].concat()).unwrap();
+    assert_eq!(first_byte(&mut socket), Some(3), "an A-ASSOCIATE-RJ");
+    assert!(scp.refusals().contains("gave no valid AE title"), "{}", scp.refusals());
+    assert_eq!((scp.accepted(), scp.files().len()), (0, 0));
     scp.echo();
 }
 

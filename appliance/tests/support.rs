@@ -16,6 +16,7 @@ use appliance::dicom::dimse::Response;
 use appliance::dicom::scu::{Sent, send_all};
 use appliance::dicom::tls::Acceptor;
 use appliance::dicom::{AeTitle, AllowedScanner, Listener, Ports, Rules, Timeouts};
+use appliance::folder::{self, FolderConfig};
 use appliance::intake::Intake;
 use appliance::journal::Journal;
 use appliance::refusals::Refusals;
@@ -37,6 +38,7 @@ pub(crate) struct Scp {
     pub(crate) secured: Option<SocketAddr>,
     refusals: Refusals,
     spool: Spool,
+    intake: Arc<Intake>,
     provider: Arc<Provider>,
     reported: mpsc::Receiver<Notice>,
     stop: CancellationToken,
@@ -76,20 +78,25 @@ impl Scp {
         change(&mut listener, &mut intake);
         let (spool, intake) = (intake.spool.clone(), Arc::new(intake));
         let provider = Arc::new(Provider::new(Arc::clone(&intake)));
-        (listener.intake, listener.desk.provider) = (intake, Arc::clone(&provider));
+        (listener.intake, listener.desk.provider) = (Arc::clone(&intake), Arc::clone(&provider));
         let runtime = Runtime::new().unwrap();
         let bind = || runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
         let ports = Ports { plain: bind(), secured: tls.map(|tls| (bind(), tls.clone())) };
         let (address, stop) = (ports.plain.local_addr().unwrap(), CancellationToken::new());
         let secured = ports.secured.as_ref().map(|(socket, _)| socket.local_addr().unwrap());
         runtime.spawn(listener.serve(ports, stop.clone()));
-        Self { secured, runtime, state, address, refusals, spool, provider, reported, stop }
+        Self { secured, runtime, state, address, refusals, spool, intake, provider, reported, stop }
     }
 
     /// Brings reports of storage commitment to these scanners from now on.
     pub(crate) fn report_to(&self, scanners: Vec<AllowedScanner>) {
         let reporter = Reporter { provider: Arc::clone(&self.provider), scanners, tls: None };
         self.runtime.spawn(reporter.run(self.stop.clone()));
+    }
+
+    /// Watches a folder from now on.
+    pub(crate) fn watch(&self, config: FolderConfig) {
+        self.runtime.spawn(folder::run(config, Arc::clone(&self.intake), self.stop.clone()));
     }
 
     /// The next report that came in, recorded.

@@ -12,7 +12,7 @@ pub use dataset::InvalidDataset;
 pub use desk::Desk;
 pub(super) use desk::{Matter, event_command};
 pub(super) use owed::Owed;
-pub use provider::Provider;
+pub use provider::{FAILURE_REASONS, Provider};
 pub use reporter::Reporter;
 
 use super::{AeTitle, Uid};

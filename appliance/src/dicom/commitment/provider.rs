@@ -26,6 +26,13 @@ mod reason {
     pub(super) const CLASS_NOT_SUPPORTED: u16 = 0x0122;
 }
 
+/// Every Failure Reason that a report of ours gives, with its name in the standard.
+pub const FAILURE_REASONS: [(u16, &str); 3] = [
+    (reason::NO_SUCH_INSTANCE, "No such object instance"),
+    (reason::CLASS_INSTANCE_CONFLICT, "Class / Instance conflict"),
+    (reason::CLASS_NOT_SUPPORTED, "Referenced SOP Class not supported"),
+];
+
 /// The answering side of storage commitment.
 pub struct Provider {
     intake: Arc<Intake>,
