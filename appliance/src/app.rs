@@ -24,7 +24,7 @@ use crate::config::Config;
 use crate::dicom::tls::Connector;
 use crate::dicom::{self, commitment};
 use crate::folder::{self, FolderConfig};
-use crate::health::{self, Status, levels, standing};
+use crate::health::{self, Status, levels, standing, thermal};
 use crate::intake::Intake;
 use crate::journal::{DeliveryLevels, Journal, Levels};
 use crate::lock::StateLock;
@@ -105,7 +105,7 @@ pub async fn serve(config: Config, program: PathBuf) -> anyhow::Result<()> {
     let status = status(&config, dicom.port(), &shared);
     let watch = Watch::start(http, status, metrics, &state, &shared);
     let reader = open_reader(&config, program)?;
-    watch.follow(&reader, &shared);
+    watch.follow(&reader, config.model.max_batch, &shared);
     let dispatch = Dispatch::new(&config, at_rest);
     let output = output(&config, dispatch.clone(), dicom.connector(), &state, &shared);
     let pipeline = pipeline(&config, reader, Privacy::new(key), dispatch, &state, &shared);
@@ -137,8 +137,10 @@ impl Watch {
         Self { tasks, stop }
     }
 
-    /// Looks at the model, too.
-    fn follow(&self, reader: &Reader, shared: &Shared) {
+    /// Looks at the model and its heat, too.
+    fn follow(&self, reader: &Reader, max_batch: usize, shared: &Shared) {
+        let heat = shared.health.part("temperature", "not measured yet");
+        self.tasks.spawn(thermal::watch(reader.engine().clone(), max_batch, heat, self.stop.clone()));
         let (standing, part, model) = (reader.engine().standing(), shared.reader.clone(), shared.model.clone());
         self.tasks.spawn(standing::follow(standing, part, model, self.stop.clone()));
     }
@@ -271,7 +273,7 @@ fn open_state(state_dir: &Path, at_rest: &AtRest) -> anyhow::Result<State> {
 
 fn open_reader(config: &Config, program: PathBuf) -> anyhow::Result<Reader> {
     let reader = ReaderConfig {
-        engine: config.model.engine(program.clone(), &config.log),
+        engine: config.model.engine(program.clone(), &config.device.state_dir, &config.log),
         sandbox: SandboxConfig {
             program,
             args: vec!["decode-worker".to_owned()],

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use reader::inference::{BatchPolicy, EngineConfig, WorkerConfig};
-use reader::model::{ProviderChoice, SessionConfig};
+use reader::model::{Precision, ProviderChoice, SessionConfig};
 use reader::pixels::suitability::OutsideAge;
 use serde::Deserialize;
 use vitals::config::{Checked, Mistakes};
@@ -99,12 +99,19 @@ pub struct ModelConfig {
     /// How long an image waits for company, milliseconds, 0 to 1000.
     #[serde(default = "ModelConfig::default_max_delay_ms")]
     pub max_delay_ms: u64,
-    /// `auto`, `cuda` or `cpu`.
+    /// When the answer to an image that comes live is wanted, milliseconds from the beginning of its reading, 100 to 60000:
+    /// what would be late goes to the model before others.
+    #[serde(default = "ModelConfig::default_answer_within_ms")]
+    pub answer_within_ms: u64,
+    /// `auto` (TensorRT, else CUDA, else the CPU); `tensorrt`, `cuda` or `cpu` is that one or nothing.
     #[serde(default)]
     pub provider: ProviderChoice,
     /// `abstain`, or `caveat` for a site that has measured the model on such patients.
     #[serde(default)]
     pub outside_age: OutsideAge,
+    /// How finely a GPU computes: `fp32`, `tf32`, or `fp16` with TensorRT.
+    #[serde(default)]
+    pub precision: Precision,
 }
 
 /// Where the status page is.
@@ -131,9 +138,16 @@ impl ModelConfig {
         5
     }
 
-    /// The reader's own terms for it. `program` is this executable, which is its own inference process; that logs as `log`.
+    /// What a technician at the scanner still waits for.
+    fn default_answer_within_ms() -> u64 {
+        2000
+    }
+
+    /// The reader's own terms for it. `program` is this executable, which is its own inference process; that logs as `log`,
+    /// and what it builds lies under `state_dir`.
     #[must_use]
-    pub fn engine(&self, program: PathBuf, log: &LogConfig) -> EngineConfig {
+    pub fn engine(&self, program: PathBuf, state_dir: &Path, log: &LogConfig) -> EngineConfig {
+        let engines = state_dir.join("engines");
         let format = match log.format {
             LogFormat::Json => "json",
             LogFormat::Text => "text",
@@ -142,7 +156,14 @@ impl ModelConfig {
         let worker = WorkerConfig::new(program, args);
         EngineConfig {
             workers: self.workers,
-            session: SessionConfig { threads: self.threads, provider: self.provider },
+            session: SessionConfig {
+                threads: self.threads,
+                provider: self.provider,
+                precision: self.precision,
+                engines: Some(engines),
+                ..SessionConfig::default()
+            },
+            answer_within: Duration::from_millis(self.answer_within_ms),
             batch: BatchPolicy { max_batch: self.max_batch, max_delay: Duration::from_millis(self.max_delay_ms) },
             ..EngineConfig::new(self.bundle.clone(), self.onnxruntime.clone(), worker)
         }
@@ -189,6 +210,8 @@ impl ModelConfig {
     fn mistakes(&self, mistakes: &mut Mistakes<'_>) {
         mistakes.require((1..=64).contains(&self.max_batch), "max_batch", "use 1 to 64");
         mistakes.require(self.max_delay_ms <= 1000, "max_delay_ms", "use 0 to 1000");
+        let within = (100..=60_000).contains(&self.answer_within_ms);
+        mistakes.require(within, "answer_within_ms", "use 100 to 60000");
         mistakes.require((1..=16).contains(&self.workers), "workers", "use 1 to 16");
         mistakes.require(self.threads <= 256, "threads", "use 0 (one per core) to 256");
     }

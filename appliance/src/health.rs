@@ -3,6 +3,7 @@
 pub mod levels;
 mod page;
 pub mod standing;
+pub mod thermal;
 
 use std::sync::Arc;
 use std::time::Instant;

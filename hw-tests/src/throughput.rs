@@ -9,6 +9,9 @@ use reader::pixels::INPUT_SIDE;
 /// Doubling from one image to more than the appliance ever batches.
 const BATCHES: [usize; 6] = [1, 2, 4, 8, 16, 32];
 
+/// The last of them.
+pub(crate) const LARGEST: usize = BATCHES[BATCHES.len() - 1];
+
 /// Runs of each batch size that are not counted: the first ones allocate and choose kernels.
 const WARM_UP: usize = 3;
 

@@ -28,8 +28,8 @@ fn main() {
         eprintln!("usage: evaluate BUNDLE LIBONNXRUNTIME LABELS.CSV [PREDICTIONS.CSV]");
         return;
     };
-    let config = SessionConfig { threads: 0, provider: ProviderChoice::Cpu };
-    let mut loaded = Loaded::open(bundle, library, config).expect("the bundle loads");
+    let config = SessionConfig { provider: ProviderChoice::Cpu, ..SessionConfig::default() };
+    let mut loaded = Loaded::open(bundle, library, &config).expect("the bundle loads");
     let manifest = loaded.info.manifest.clone();
     let root = labels.parent().expect("labels.csv is in a folder");
     let scratch = std::env::temp_dir().join(format!("hilum-evaluate-{}.dcm", std::process::id()));

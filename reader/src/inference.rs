@@ -26,8 +26,8 @@ use std::time::Duration;
 use crate::model::{ModelInfo, SessionConfig};
 use crate::saliency::Saliency;
 
-pub use batcher::{BatchPolicy, Priority};
-pub use engine::Engine;
+pub use batcher::{Admission, BatchPolicy, Priority};
+pub use engine::{Engine, prepare};
 pub use recycling::Recycling;
 pub use shadow::Pair;
 pub use shared::Standing;
@@ -52,6 +52,8 @@ pub struct EngineConfig {
     pub batch: BatchPolicy,
     /// Requests that may wait; one more is refused. 1 or more.
     pub queue: usize,
+    /// When an answer is wanted, counted from the beginning of the image's reading; see [`Engine::infer_by`].
+    pub answer_within: Duration,
 }
 
 impl EngineConfig {
@@ -68,6 +70,8 @@ impl EngineConfig {
             batch: BatchPolicy { max_batch: 8, max_delay: Duration::from_millis(5) },
             // 224² grey bytes are 50 KB, so a full queue holds 13 MB.
             queue: 256,
+            // What a technician at the scanner still waits for.
+            answer_within: Duration::from_secs(2),
         }
     }
 }

@@ -2,6 +2,7 @@
 //! in this order, and nothing after the first that fails. No other module opens a session.
 
 pub mod bundle;
+pub mod engine_cache;
 pub mod golden;
 pub mod manifest;
 pub mod provider;
@@ -11,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 pub use bundle::Bundle;
 pub use manifest::{Manifest, OperatingPoint};
-pub use provider::{Provider, ProviderChoice};
+pub use provider::{Precision, Provider, ProviderChoice};
 use serde::{Deserialize, Serialize};
 pub use session::{ModelSession, SessionConfig};
 
@@ -109,6 +110,25 @@ pub enum LoadError {
         /// What it said.
         source: ort::Error,
     },
+    /// Another provider computes the model than the one that was asked for.
+    #[error(
+        "[model] provider asks for {asked:?}, but ONNX Runtime computes the model on {found} here; install the GPU's driver \
+         and the ONNX Runtime that is built for it, or set provider = \"auto\""
+    )]
+    Provider {
+        /// As configured.
+        asked: ProviderChoice,
+        /// In use.
+        found: Provider,
+    },
+    /// The folder of TensorRT's engines cannot be used.
+    #[error("TensorRT's engines cannot be kept in {folder}; look at the disk and its rights")]
+    Engines {
+        /// Which.
+        folder: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// The model's inputs or outputs are not what the manifest says.
     #[error("the model does not fit its manifest: {0}; install the bundle that belongs to this release")]
     Shape(String),
@@ -139,7 +159,7 @@ pub enum LoadError {
 
 impl Loaded {
     /// Verifies the bundle's digests, loads ONNX Runtime from `library`, opens the session and runs the golden radiographs.
-    pub fn open(bundle: &Path, library: &Path, config: SessionConfig) -> Result<Self, LoadError> {
+    pub fn open(bundle: &Path, library: &Path, config: &SessionConfig) -> Result<Self, LoadError> {
         let bundle = Bundle::open(bundle)?;
         let golden = bundle.golden_images()?;
         let mut session = ModelSession::open(&bundle, library, config)?;
@@ -150,6 +170,14 @@ impl Loaded {
             manifest: bundle.manifest,
         };
         Ok(Self { info, session })
+    }
+
+    /// Says that the model has proved itself and is warm; see [`ModelSession::proved`].
+    ///
+    /// # Errors
+    /// Where what was built cannot be kept.
+    pub fn proved(&mut self) -> Result<(), LoadError> {
+        self.session.proved()
     }
 
     /// Runs one batch.

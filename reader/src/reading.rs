@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::finding::Finding;
 use crate::inference::{Engine, EngineConfig, InferError, Inference, OpenError, Priority};
@@ -92,6 +92,7 @@ pub struct Reader {
     sandbox: Arc<Sandbox>,
     engine: Engine,
     outside_age: OutsideAge,
+    answer_within: Duration,
 }
 
 impl Reader {
@@ -100,8 +101,10 @@ impl Reader {
     /// # Errors
     /// Where the machine has no thread left.
     pub fn open(config: ReaderConfig) -> Result<Self, OpenError> {
+        let answer_within = config.engine.answer_within;
         let engine = Engine::start(config.engine)?;
-        Ok(Self { sandbox: Arc::new(Sandbox::new(config.sandbox)), engine, outside_age: OutsideAge::default() })
+        let (sandbox, outside_age) = (Arc::new(Sandbox::new(config.sandbox)), OutsideAge::default());
+        Ok(Self { sandbox, engine, outside_age, answer_within })
     }
 
     /// The engine, to look at and to give another model.
@@ -131,13 +134,20 @@ impl Reader {
         let prepared = tokio::task::spawn_blocking(move || sandbox.prepare(&object))
             .await
             .map_err(|_| ReadingError::Interrupted)??;
-        let mut reading = self.conclude(prepared, priority).await?;
+        // Nobody waits for the backlog; what took long to decode leaves before what did not.
+        let deadline = (priority != Priority::Backlog).then(|| started + self.answer_within);
+        let mut reading = self.conclude(prepared, priority, deadline).await?;
         reading.times.total_ms = started.elapsed().as_secs_f64() * 1e3;
         Ok(reading)
     }
 
     /// Gate, infer and find for an image that is prepared already. Waits for a model where none is loaded yet.
-    pub async fn conclude(&self, prepared: Prepared, priority: Priority) -> Result<Reading, ReadingError> {
+    async fn conclude(
+        &self,
+        prepared: Prepared,
+        priority: Priority,
+        deadline: Option<Instant>,
+    ) -> Result<Reading, ReadingError> {
         let Prepared { about, pixels, decode_ms } = prepared;
         let model = self.engine.ready().await?;
         let facts = about.as_ref().map(|about| &about.facts);
@@ -147,7 +157,7 @@ impl Reader {
             (pixels, Some(reason)) => (pixels.ok().map(|p| p.preview), Outcome::Abstained(reason)),
             (Err(unreadable), None) => (None, Outcome::Unreadable(unreadable.reason())),
             (Ok(pixels), None) => {
-                let inference = self.engine.infer(pixels.input, priority).await?;
+                let inference = self.engine.infer_by(pixels.input, priority, deadline).await?;
                 (times.queue_ms, times.transfer_ms) = (inference.queue_ms, inference.transfer_ms);
                 times.infer_ms = inference.infer_ms;
                 (Some(pixels.preview), outcome(inference))

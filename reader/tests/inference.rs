@@ -41,7 +41,7 @@ fn tiny() -> PathBuf {
 fn start(bend: impl FnOnce(&mut EngineConfig)) -> Engine {
     let worker = WorkerConfig::new(env!("CARGO_BIN_EXE_inference-worker").into(), vec![]);
     let mut config = EngineConfig {
-        session: SessionConfig { threads: 1, provider: ProviderChoice::Cpu },
+        session: SessionConfig { threads: 1, provider: ProviderChoice::Cpu, ..SessionConfig::default() },
         batch: BatchPolicy { max_batch: 4, max_delay: Duration::from_millis(1) },
         queue: 1000,
         ..EngineConfig::new(tiny(), library(), worker)
@@ -71,8 +71,8 @@ fn expected(grey: u8) -> f32 {
 
 async fn ask(engine: Engine, grey: u8) {
     let inference = engine.infer(vec![grey; SIDE * SIDE], Priority::Live).await.unwrap();
-    // A mean of 50,176 f32 values, whose order of summation is the library's.
-    assert!((inference.logit - expected(grey)).abs() < 1e-3, "{grey}: {}", inference.logit);
+    // A mean of 50,176 f32 values, whose order of summation is the library's: neighbours are 0.03 apart.
+    assert!((inference.logit - expected(grey)).abs() < 5e-3, "{grey}: {}", inference.logit);
 }
 
 async fn eventually(what: &str, mut condition: impl FnMut() -> bool) {

@@ -43,7 +43,7 @@ fn tiny() -> PathBuf {
 }
 
 fn session() -> SessionConfig {
-    SessionConfig { threads: 1, provider: ProviderChoice::Cpu }
+    SessionConfig { threads: 1, provider: ProviderChoice::Cpu, ..SessionConfig::default() }
 }
 
 fn engine_config(max_batch: usize, queue: usize) -> EngineConfig {
@@ -181,14 +181,14 @@ fn with_golden_logit(logit: f64) -> tempfile::TempDir {
 #[test]
 fn a_model_that_answers_wrongly_here_is_not_used() {
     let bundle = with_golden_logit(1.5);
-    let error = Loaded::open(bundle.path(), &library(), session()).err().expect("must be refused");
+    let error = Loaded::open(bundle.path(), &library(), &session()).err().expect("must be refused");
     assert!(matches!(&error, LoadError::Golden { file, .. } if file.ends_with("ramp.png")), "{error}");
     assert!(error.to_string().contains("on CPU instead of 1.5"), "{error}");
 }
 
 #[test]
 fn a_missing_library_says_how_to_get_it() {
-    let error = Loaded::open(&tiny(), Path::new("/nowhere/libonnxruntime.so"), session()).err().unwrap();
+    let error = Loaded::open(&tiny(), Path::new("/nowhere/libonnxruntime.so"), &session()).err().unwrap();
     assert!(error.to_string().contains("PyPI wheel"), "{error}");
 }
 
@@ -197,7 +197,7 @@ fn a_file_that_is_no_library_is_refused_in_words() {
     let folder = tempfile::tempdir().unwrap();
     let fake = folder.path().join("libonnxruntime.so");
     fs::write(&fake, "not a library").unwrap();
-    let error = Loaded::open(&tiny(), &fake, session()).err().unwrap();
+    let error = Loaded::open(&tiny(), &fake, &session()).err().unwrap();
     assert!(matches!(error, LoadError::Runtime { .. }), "{error}");
 }
 
@@ -210,19 +210,35 @@ async fn the_last_handle_ends_the_process() {
     assert!(started.elapsed() < Duration::from_secs(5));
 }
 
-/// The library of the tests is the CPU build: asking for a GPU must not let the results claim one.
+/// The library of the tests is the CPU build: `auto` says CPU, and a GPU that is asked for by name is not made up.
 #[test]
-fn asking_for_a_gpu_that_is_not_there_says_cpu() {
-    for provider in [ProviderChoice::Auto, ProviderChoice::Cuda] {
-        let loaded = Loaded::open(&tiny(), &library(), SessionConfig { threads: 1, provider }).unwrap();
-        assert_eq!(loaded.info.provider, Provider::Cpu);
+fn a_gpu_that_is_not_there_is_neither_claimed_nor_made_up() {
+    let open = |provider| Loaded::open(&tiny(), &library(), &SessionConfig { provider, ..session() });
+    assert_eq!(open(ProviderChoice::Auto).unwrap().info.provider, Provider::Cpu);
+    for provider in [ProviderChoice::Cuda, ProviderChoice::TensorRT] {
+        let error = open(provider).err().expect("must be refused");
+        assert!(matches!(error, LoadError::Provider { found: Provider::Cpu, .. }), "{error}");
+        assert!(error.to_string().contains("provider = \"auto\""), "{error}");
     }
+}
+
+/// What is computed for company that is thrown away changes no image's numbers, and neither do used buffers.
+#[test]
+fn an_image_gives_the_same_in_every_size_of_batch() {
+    let mut loaded = Loaded::open(&tiny(), &library(), &session()).unwrap();
+    let images: Vec<Vec<u8>> = (0..20u8).map(|n| vec![n * 12; SIDE * SIDE]).collect();
+    let alone: Vec<f32> = images.iter().map(|image| loaded.run(&[image]).unwrap()[0].logit).collect();
+    for size in [20, 3, 8, 9, 1, 17, 20] {
+        let batch: Vec<f32> = loaded.run(&images[..size]).unwrap().iter().map(|output| output.logit).collect();
+        assert_eq!(batch, alone[..size], "{size}");
+    }
+    assert!(loaded.run(&Vec::<Vec<u8>>::new()).unwrap().is_empty());
 }
 
 /// The bundle that ships must load, digests, shapes and golden radiographs included, on the machine that builds it.
 #[test]
 fn the_shipped_model_gives_its_golden_logits_here() {
     let bundle = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/pneumonia-cxr/bundle");
-    let loaded = Loaded::open(&bundle, &library(), session()).unwrap();
+    let loaded = Loaded::open(&bundle, &library(), &session()).unwrap();
     assert_eq!((loaded.info.manifest.id.as_str(), loaded.info.provider), ("pneumonia-cxr", Provider::Cpu));
 }

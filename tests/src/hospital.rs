@@ -184,6 +184,24 @@ impl Hospital {
         self.agent.take().context("the sync-agent does not run")?.stop()
     }
 
+    /// Process ids of the appliance's own children that were started with `word`: its decoders, its inference processes.
+    ///
+    /// # Errors
+    /// Where the appliance does not run.
+    pub fn workers(&self, word: &str) -> anyhow::Result<Vec<String>> {
+        let process = self.appliance.as_ref().context("the appliance does not run")?.id();
+        // A thread that ended between the two looks has no children any more.
+        let threads = std::fs::read_dir(format!("/proc/{process}/task")).context("the appliance has ended")?;
+        let children =
+            threads.flatten().filter_map(|thread| std::fs::read_to_string(thread.path().join("children")).ok());
+        let children: String = children.map(|line| line + " ").collect();
+        let started_with = |child: &&str| {
+            let line = std::fs::read_to_string(format!("/proc/{child}/cmdline")).unwrap_or_default();
+            line.split('\0').any(|argument| argument == word)
+        };
+        Ok(children.split_whitespace().filter(started_with).map(str::to_owned).collect())
+    }
+
     /// The running programs.
     pub fn processes(&mut self) -> impl Iterator<Item = &mut Process> {
         self.appliance.iter_mut().chain(self.agent.iter_mut())

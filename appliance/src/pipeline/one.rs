@@ -29,6 +29,9 @@ const MAX_ATTEMPTS: u32 = 3;
 /// them some two minutes. Mostly the machine is at fault and recovers; an image that is, must end as a result.
 const MAX_REFUSALS: u32 = 12;
 
+/// Age from which an image counts as backlog: nobody stands at the scanner for it any more.
+const BACKLOG_AFTER_MS: i64 = 60_000;
+
 /// First pause after a failure that is not the image's fault; doubled each time up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 /// Longest a reading in hand may take once the service was asked to stop; then it is left for the next start. Most take
@@ -78,7 +81,7 @@ impl Pipeline {
                 Err(NotNow::Spool(error)) if error.is_medium() && given_up(&refusals) => return Ok(damaged()),
                 Err(error) => return Err(error),
             };
-            match self.reader.read(object, Priority::Live).await {
+            match self.reader.read(object, priority(image.received_ms, (self.world.now_ms)())).await {
                 Err(
                     ReadingError::Sandbox(SandboxError::Killed | SandboxError::Machine { .. })
                     | ReadingError::Infer(InferError::Fatal { .. }),
@@ -221,6 +224,11 @@ fn given_up(refusals: &AtomicU32) -> bool {
     refusals.fetch_add(1, Ordering::Relaxed) + 1 >= MAX_REFUSALS
 }
 
+/// An image that comes now is read before what had piled up.
+fn priority(received_ms: i64, now_ms: i64) -> Priority {
+    if now_ms.saturating_sub(received_ms) > BACKLOG_AFTER_MS { Priority::Backlog } else { Priority::Live }
+}
+
 /// The reading of an image that ended the service each time.
 fn crashed() -> Reading {
     let words = "the service or its decoder ended each time it read this image; the file is kept aside for analysis";
@@ -281,4 +289,19 @@ fn tenths(ms: f64) -> f64 {
 
 fn stage(name: &'static str, ms: f64) {
     histogram!("stage_duration_seconds", "stage" => name).record(ms / 1e3);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_had_piled_up_comes_after_what_comes_now() {
+        for (age_ms, expected) in
+            [(-5, Priority::Live), (0, Priority::Live), (60_000, Priority::Live), (60_001, Priority::Backlog)]
+        {
+            assert_eq!(priority(1_000_000, 1_000_000 + age_ms), expected, "{age_ms}");
+        }
+        assert_eq!(priority(i64::MIN, i64::MAX), Priority::Backlog);
+    }
 }

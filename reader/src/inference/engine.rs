@@ -8,15 +8,15 @@ use std::time::Instant;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::batcher::Priority;
+use super::batcher::{Admission, Priority};
 use super::line::{Answer, Line, Request};
-use super::runner::{Hire, Runner};
+use super::runner::{Hire, Runner, Stop};
 use super::seat::Seat;
 use super::shadow::{self, Pair};
 use super::shared::{Shared, Standing};
 use super::worker::{Process, Setup};
 use super::{EngineConfig, InferError, OpenError};
-use crate::model::ModelInfo;
+use crate::model::{ModelInfo, SessionConfig};
 use crate::pixels::INPUT_SIDE;
 
 /// Asks the model. Cheap to clone; when the last clone goes, its processes end.
@@ -48,15 +48,13 @@ impl Engine {
     /// # Errors
     /// Where the machine has no thread left.
     pub fn start(config: EngineConfig) -> Result<Self, OpenError> {
-        let (worker, library, session) = (config.worker, config.onnxruntime, config.session);
-        let max_batch = config.batch.max_batch.max(1);
-        let hire: Box<Hire> = Box::new(move |order, stop, tell| {
-            let (bundle, library, yielding) = (order.bundle.clone(), library.clone(), order.yielding);
-            let setup = Setup { bundle, library, session, max_batch, yielding };
-            Ok(Box::new(Process::start(&worker, &setup, stop, tell)?) as Box<dyn Runner>)
-        });
         let line = Line::new(config.batch, config.queue);
-        Self::with(Shared::new(line, config.bundle, config.recycling, hire), config.workers)
+        let (bundle, recycling, workers) = (config.bundle.clone(), config.recycling, config.workers);
+        let hire: Box<Hire> = Box::new(move |order, stop, tell| {
+            let setup = setup(&config, &order.bundle, order.yielding);
+            Ok(Box::new(Process::start(&config.worker, &setup, stop, tell)?) as Box<dyn Runner>)
+        });
+        Self::with(Shared::new(line, bundle, recycling, hire), workers)
     }
 
     /// The same around any runner.
@@ -96,15 +94,26 @@ impl Engine {
         self.crew.shared.line.len()
     }
 
+    /// Lets less through, or all again: the input of whoever watches the device's temperature.
+    pub fn admit(&self, admission: Admission) {
+        self.crew.shared.line.admit(admission);
+    }
+
     /// Asks for one image of [`INPUT_SIDE`]² grey bytes. Refuses at once when the queue is full.
     /// Dropping the future gives up the answer.
     pub async fn infer(&self, image: Vec<u8>, priority: Priority) -> Answer {
+        self.infer_by(image, priority, None).await
+    }
+
+    /// The same for an answer that is wanted by `deadline`: it leaves before others where it would be late otherwise. A
+    /// missed deadline changes nothing else.
+    pub async fn infer_by(&self, image: Vec<u8>, priority: Priority, deadline: Option<Instant>) -> Answer {
         let expected = INPUT_SIDE * INPUT_SIDE;
         if image.len() != expected {
             return Err(InferError::WrongSize { expected, found: image.len() });
         }
         let (answer, answered) = oneshot::channel();
-        self.crew.shared.line.push(priority, Request { image, since: Instant::now(), answer })?;
+        self.crew.shared.line.push(priority, Request { image, since: Instant::now(), deadline, answer })?;
         answered.await.unwrap_or(Err(InferError::Stopped))
     }
 
@@ -137,6 +146,22 @@ impl Engine {
     pub fn pairs(&self) -> Option<mpsc::Receiver<Pair>> {
         self.crew.shared.shadow.pairs()
     }
+}
+
+/// Loads the model of `config` in a process, has it prove itself, and ends that: what is built for it on this machine
+/// (TensorRT's engines) is there afterwards, and the first image does not wait for it. `tell` hears each step. Blocks for
+/// seconds, or for minutes where something is built.
+///
+/// # Errors
+/// Whatever kept the model from being loaded and proved.
+pub fn prepare(config: &EngineConfig, tell: &mut dyn FnMut(&str)) -> Result<Arc<ModelInfo>, OpenError> {
+    let process = Process::start(&config.worker, &setup(config, &config.bundle, false), &Stop::default(), tell)?;
+    Ok(Arc::clone(process.model()))
+}
+
+fn setup(config: &EngineConfig, bundle: &Path, yielding: bool) -> Setup {
+    let session = SessionConfig { max_batch: config.batch.max_batch.max(1), ..config.session.clone() };
+    Setup { bundle: bundle.to_owned(), library: config.onnxruntime.clone(), session, yielding }
 }
 
 #[cfg(test)]

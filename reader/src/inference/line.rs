@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-use super::batcher::{BatchPolicy, Next, Priority, Queue};
+use super::batcher::{Admission, BatchPolicy, Next, Priority, Queue};
 use super::{InferError, Inference};
 
 /// What a caller gets.
@@ -15,6 +15,8 @@ pub(super) type Answer = Result<Inference, InferError>;
 pub(super) struct Request {
     pub(super) image: Vec<u8>,
     pub(super) since: Instant,
+    /// When its answer is wanted.
+    pub(super) deadline: Option<Instant>,
     pub(super) answer: oneshot::Sender<Answer>,
 }
 
@@ -55,9 +57,9 @@ impl Line {
         if state.closed {
             return Err(InferError::Stopped);
         }
-        let capacity = state.queue.capacity();
-        let since = request.since;
-        state.queue.push(priority, since, request).map_err(|_| InferError::Full { capacity })?;
+        let capacity = state.queue.room_for(priority);
+        let (since, deadline) = (request.since, request.deadline);
+        state.queue.push(priority, since, deadline, request).map_err(|_| InferError::Full { capacity })?;
         drop(state);
         self.changed.notify_one();
         Ok(())
@@ -94,6 +96,17 @@ impl Line {
         }
         *heard = state.calls;
         !state.closed
+    }
+
+    /// How much is let through from now on.
+    pub(super) fn admit(&self, admission: Admission) {
+        self.lock().queue.admit(admission);
+        self.call();
+    }
+
+    /// How long a batch took.
+    pub(super) fn took(&self, time: Duration) {
+        self.lock().queue.took(time);
     }
 
     /// Makes every seat look around.

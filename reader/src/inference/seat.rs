@@ -175,6 +175,7 @@ impl Seat {
             return Err(Fault::Nonsense(format!("{} answers for {} images", ran.outputs.len(), images.len())));
         }
         self.failures = 0;
+        self.shared.line.took(started.elapsed());
         histogram!("inference_batch_images").record(images.len() as f64);
         Ok((ran, started))
     }

@@ -21,7 +21,8 @@ pub struct WorkerConfig {
     pub program: PathBuf,
     /// Its arguments.
     pub args: Vec<String>,
-    /// Longest silence while it loads the model: each step that it tells of begins the time anew.
+    /// Longest silence while it loads the model: each step that it tells of begins the time anew. Where TensorRT may build
+    /// engines, [`BUILDING`] is added.
     pub start_within: Duration,
     /// The least time that a batch gets; see [`batch_deadline`].
     pub batch_floor: Duration,
@@ -36,6 +37,10 @@ impl WorkerConfig {
         Self { program, args, start_within: Duration::from_secs(120), batch_floor: Duration::from_secs(10) }
     }
 }
+
+/// What the building of a model's TensorRT engines may take: ten minutes were seen on small boards, and three times that is
+/// a hang.
+pub(super) const BUILDING: Duration = Duration::from_secs(1800);
 
 /// How much slower than in its warm-up a batch may be before the process counts as hung: other work on the machine and
 /// a throttled GPU make it several times slower, a hang makes it endless.

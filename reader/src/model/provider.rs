@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::ffi::{CStr, c_char};
 use std::fmt;
+use std::path::Path;
 use std::ptr;
 
 use ort::AsPointer;
@@ -11,31 +12,106 @@ use ort::ep::{CPU, CUDA, ExecutionProvider, ExecutionProviderDispatch, TensorRT}
 use ort::session::Session;
 use serde::{Deserialize, Serialize};
 
-/// What the configuration asks for.
+use crate::pixels::INPUT_SIDE;
+
+/// What the configuration asks for. A named provider is meant: where another one computes, the model is not used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "lowercase")]
 pub enum ProviderChoice {
     /// TensorRT, else CUDA, else the CPU.
     #[default]
     Auto,
-    /// CUDA, else the CPU, without TensorRT: for the parity checks on a GPU board.
+    /// TensorRT; what it cannot take of the model may go to CUDA.
+    TensorRT,
+    /// CUDA.
     Cuda,
-    /// The CPU and nothing else.
+    /// The CPU.
     Cpu,
+}
+
+/// How finely a GPU computes. The CPU always computes in single precision.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// Single precision, 24 bits of mantissa: the CPU's answers to the last digits.
+    #[default]
+    Fp32,
+    /// Products with 11 bits of mantissa and sums in single precision, on Ampere and newer.
+    Tf32,
+    /// Half precision, by TensorRT only.
+    Fp16,
+}
+
+impl Precision {
+    /// As the configuration and the engine cache name it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Fp32 => "fp32",
+            Self::Tf32 => "tf32",
+            Self::Fp16 => "fp16",
+        }
+    }
 }
 
 impl ProviderChoice {
     /// In ONNX Runtime's order of preference. Providers that the loaded library was built without are left out: asking for
     /// them would log an error at every start of a CPU-only machine.
-    pub(super) fn dispatches(self) -> Vec<ExecutionProviderDispatch> {
-        let tensorrt = self == Self::Auto && TensorRT::is_available().unwrap_or(false);
+    pub(super) fn dispatches(self, shaping: &Shaping<'_>) -> Vec<ExecutionProviderDispatch> {
         let cuda = self != Self::Cpu && CUDA::is_available().unwrap_or(false);
         let mut dispatches = Vec::with_capacity(3);
-        dispatches.extend(tensorrt.then(|| TensorRT::default().build()));
-        dispatches.extend(cuda.then(|| CUDA::default().build()));
+        dispatches.extend(self.wants_tensorrt().then(|| tensorrt(shaping).build()));
+        // ONNX Runtime computes in TF32 unless told not to.
+        dispatches.extend(cuda.then(|| CUDA::default().with_tf32(shaping.precision != Precision::Fp32).build()));
         dispatches.push(CPU::default().build());
         dispatches
     }
+
+    /// TensorRT is asked for, and the loaded library knows it.
+    pub(super) fn wants_tensorrt(self) -> bool {
+        matches!(self, Self::Auto | Self::TensorRT) && TensorRT::is_available().unwrap_or(false)
+    }
+
+    /// Whether a model computed by `provider` is what was asked for.
+    #[must_use]
+    pub fn accepts(self, provider: Provider) -> bool {
+        match self {
+            Self::Auto => true,
+            Self::TensorRT => provider == Provider::TensorRT,
+            Self::Cuda => provider == Provider::Cuda,
+            Self::Cpu => provider == Provider::Cpu,
+        }
+    }
+}
+
+/// What a provider has to know before it compiles the model.
+pub(super) struct Shaping<'a> {
+    /// Name of the input tensor.
+    pub(super) input: &'a str,
+    /// Images in the largest batch.
+    pub(super) max_batch: usize,
+    /// How finely to compute.
+    pub(super) precision: Precision,
+    /// Where built engines lie.
+    pub(super) engines: Option<&'a Path>,
+}
+
+/// One engine for every batch size in use: built for the largest, good from one image on.
+fn tensorrt(shaping: &Shaping<'_>) -> TensorRT {
+    let shape = |images: usize| format!("{}:{images}x1x{INPUT_SIDE}x{INPUT_SIDE}", shaping.input);
+    let largest = shaping.max_batch.max(1);
+    let provider = TensorRT::default()
+        .with_fp16(shaping.precision == Precision::Fp16)
+        .with_profile_min_shapes(shape(1))
+        .with_profile_opt_shapes(shape(largest))
+        .with_profile_max_shapes(shape(largest));
+    let Some(engines) = shaping.engines else { return provider };
+    let folder = engines.display().to_string();
+    provider
+        .with_engine_cache(true)
+        .with_engine_cache_path(&folder)
+        .with_timing_cache(true)
+        .with_timing_cache_path(folder)
 }
 
 /// The provider that computes the model.
@@ -112,4 +188,22 @@ fn assignment(session: &Session) -> Result<Vec<(String, usize)>, ort::Error> {
         found.push((name, node_count));
     }
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_named_provider_accepts_itself_only() {
+        let all = [Provider::Cpu, Provider::Cuda, Provider::TensorRT];
+        for (choice, accepted) in [
+            (ProviderChoice::Auto, [true, true, true]),
+            (ProviderChoice::TensorRT, [false, false, true]),
+            (ProviderChoice::Cuda, [false, true, false]),
+            (ProviderChoice::Cpu, [true, false, false]),
+        ] {
+            assert_eq!(all.map(|provider| choice.accepts(provider)), accepted, "{choice:?}");
+        }
+    }
 }

@@ -1,28 +1,45 @@
 //! The one ONNX session: ONNX Runtime loaded from the configured library, the model opened from verified bytes, its shapes
-//! checked against the manifest, one reused input buffer. It knows nothing of queues.
+//! checked against the manifest, its buffers bound once per batch size ([`bound`]). It knows nothing of queues.
 
-use std::path::Path;
+mod bound;
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use ort::environment::Environment;
 use ort::session::{Session, SessionOutputs};
-use ort::value::TensorRef;
 use serde::{Deserialize, Serialize};
 
 use super::LoadError;
 use super::bundle::Bundle;
+use super::engine_cache::{Engines, Machine, Stack};
 use super::manifest::Manifest;
-use super::provider::{Provider, ProviderChoice, RECORD_ASSIGNMENT};
-use crate::pixels::{INPUT_SIDE, tensor};
+use super::provider::{Precision, Provider, ProviderChoice, RECORD_ASSIGNMENT, Shaping};
 use crate::saliency::Saliency;
+use bound::Bound;
 
-/// Threads and provider.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// Threads, provider and precision.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SessionConfig {
     /// Threads within one operator; 0 lets ONNX Runtime take one per core.
     pub threads: usize,
     /// Which providers to ask for.
     pub provider: ProviderChoice,
+    /// How finely a GPU computes.
+    pub precision: Precision,
+    /// Images in the largest batch, 1 or more.
+    pub max_batch: usize,
+    /// Folder of the engines that TensorRT has built; without one it builds them anew at each start.
+    pub engines: Option<PathBuf>,
+}
+
+impl Default for SessionConfig {
+    fn default() -> Self {
+        let (provider, precision) = (ProviderChoice::default(), Precision::default());
+        Self { threads: 0, provider, precision, max_batch: 8, engines: None }
+    }
 }
 
 /// The model's raw answer for one image.
@@ -36,11 +53,13 @@ pub struct Output {
     pub embedding: Vec<f32>,
 }
 
-/// An open session with its reused input buffer.
+/// An open session with its reused buffers.
 pub struct ModelSession {
+    /// Before the session that they belong to.
+    bound: BTreeMap<usize, Bound>,
     session: Session,
     names: [String; 4],
-    input: Vec<f32>,
+    engines: Option<Engines>,
     provider: Provider,
     runtime: String,
 }
@@ -51,14 +70,19 @@ static ENVIRONMENT: Mutex<Option<Environment>> = Mutex::new(None);
 impl ModelSession {
     /// Opens `bundle`'s model with the ONNX Runtime at `library`. The first library that a process loads stays; later calls
     /// with another path use the first.
-    pub fn open(bundle: &Bundle, library: &Path, config: SessionConfig) -> Result<Self, LoadError> {
+    pub fn open(bundle: &Bundle, library: &Path, config: &SessionConfig) -> Result<Self, LoadError> {
         let environment = environment(library)?;
         let failed = |attempt| move |source| LoadError::Session { attempt, source };
-        let session = build(&environment, &bundle.model, config).map_err(failed("opening the model"))?;
+        let engines = engines(bundle, library, config)?;
+        let session = build(&environment, bundle, config, engines.as_ref()).map_err(failed("opening the model"))?;
         let names = names(&bundle.manifest, &session)?;
         let provider = Provider::in_use(&session).map_err(failed("telling which provider is in use"))?;
+        if !config.provider.accepts(provider) {
+            return Err(LoadError::Provider { asked: config.provider, found: provider });
+        }
         tracing::info!(%provider, threads = config.threads, "model session opened");
-        Ok(Self { session, names, input: Vec::new(), provider, runtime: ort::info().to_owned() })
+        let engines = engines.filter(|_| provider == Provider::TensorRT);
+        Ok(Self { bound: BTreeMap::new(), session, names, engines, provider, runtime: ort::info().to_owned() })
     }
 
     /// The provider really in use.
@@ -73,18 +97,31 @@ impl ModelSession {
         &self.runtime
     }
 
+    /// Says that the session has proved itself and has built all that it builds: its engines are kept from now on.
+    pub fn proved(&mut self) -> Result<(), LoadError> {
+        let Some(engines) = self.engines.take() else { return Ok(()) };
+        let folder = engines.folder().to_owned();
+        engines.keep().map_err(|source| LoadError::Engines { folder, source })
+    }
+
     /// Runs one batch of grey images, each [`INPUT_SIDE`]² bytes; answers come in the same order.
     pub fn run(&mut self, images: &[impl AsRef<[u8]>]) -> Result<Vec<Output>, LoadError> {
-        self.input.clear();
-        for image in images {
-            tensor::to_unit_f32(image.as_ref(), &mut self.input);
+        if images.is_empty() {
+            return Ok(Vec::new());
         }
-        let failed = |source| LoadError::Session { attempt: "running the model", source };
-        let shape = [images.len(), 1, INPUT_SIDE, INPUT_SIDE];
-        let [image, outputs @ ..] = &self.names;
-        let view = TensorRef::from_array_view((shape, &*self.input)).map_err(failed)?;
-        let answers = self.session.run(ort::inputs![image.as_str() => view]).map_err(failed)?;
-        split(&answers, outputs, images.len())
+        let failed = |attempt| move |source| LoadError::Session { attempt, source };
+        let size = bound::size(images.len());
+        let bound = match self.bound.entry(size) {
+            Entry::Occupied(bound) => bound.into_mut(),
+            Entry::Vacant(place) => {
+                let made = Bound::new(&mut self.session, &self.names, size);
+                place.insert(made.map_err(failed("binding the model's buffers"))?)
+            }
+        };
+        let answers = bound.run(&mut self.session, images).map_err(failed("running the model"))?;
+        let mut outputs = split(&answers, &self.names[1..], size)?;
+        outputs.truncate(images.len());
+        sound(outputs)
     }
 }
 
@@ -104,13 +141,39 @@ fn environment(library: &Path) -> Result<Environment, LoadError> {
     Ok(environment.insert(built).clone())
 }
 
-fn build(environment: &Environment, model: &[u8], config: SessionConfig) -> Result<Session, ort::Error> {
+/// Where TensorRT keeps what it builds for this model on this machine; `None` where it is not asked for.
+fn engines(bundle: &Bundle, library: &Path, config: &SessionConfig) -> Result<Option<Engines>, LoadError> {
+    let Some(folder) = config.engines.as_ref().filter(|_| config.provider.wants_tensorrt()) else { return Ok(None) };
+    let machine = Machine::look(Path::new("/"), library);
+    let stack = Stack {
+        model: &bundle.manifest.model.sha256,
+        onnxruntime: ort::info(),
+        machine: &machine,
+        precision: config.precision,
+        max_batch: config.max_batch,
+    };
+    let engines = Engines::at(folder, &stack);
+    engines.map(Some).map_err(|source| LoadError::Engines { folder: folder.clone(), source })
+}
+
+fn build(
+    environment: &Environment,
+    bundle: &Bundle,
+    config: &SessionConfig,
+    engines: Option<&Engines>,
+) -> Result<Session, ort::Error> {
     let (key, value) = RECORD_ASSIGNMENT;
+    let shaping = Shaping {
+        input: &bundle.manifest.input.name,
+        max_batch: config.max_batch,
+        precision: config.precision,
+        engines: engines.map(Engines::folder),
+    };
     let mut builder = Session::builder(environment)?
         .with_intra_threads(config.threads)?
         .with_config_entry(key, value)?
-        .with_execution_providers(config.provider.dispatches())?;
-    builder.commit_from_memory(model)
+        .with_execution_providers(config.provider.dispatches(&shaping))?;
+    builder.commit_from_memory(&bundle.model)
 }
 
 /// Input, logit, saliency, embedding, each of which the model must have.
@@ -149,11 +212,15 @@ fn split(answers: &SessionOutputs<'_>, names: &[String], n: usize) -> Result<Vec
         return Err(LoadError::Shape(format!("{} logits and {} maps per image", logits.len() / n, map_shape[1])));
     }
     let parts = logits.iter().zip(maps.chunks(maps.len() / n)).zip(embeddings.chunks(embeddings.len() / n));
-    let output = |((logit, map), embedding): ((&f32, &[f32]), &[f32])| {
-        if !logit.is_finite() {
-            return Err(LoadError::Shape("the logit is not a number".into()));
-        }
-        Ok(Output { logit: *logit, saliency: Saliency::from_map(map, rows, columns), embedding: embedding.to_vec() })
+    let output = |((logit, map), embedding): ((&f32, &[f32]), &[f32])| Output {
+        logit: *logit,
+        saliency: Saliency::from_map(map, rows, columns),
+        embedding: embedding.to_vec(),
     };
-    parts.map(output).collect()
+    Ok(parts.map(output).collect())
+}
+
+fn sound(outputs: Vec<Output>) -> Result<Vec<Output>, LoadError> {
+    let numbers = outputs.iter().all(|output| output.logit.is_finite());
+    if numbers { Ok(outputs) } else { Err(LoadError::Shape("the logit is not a number".into())) }
 }

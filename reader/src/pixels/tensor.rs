@@ -61,9 +61,11 @@ fn add_weighted(sums: &mut [u32], row: &[u8], weight: u32) {
     }
 }
 
-/// Grey bytes to the model's unit range, appended to `out`.
-pub fn to_unit_f32(grey: &[u8], out: &mut Vec<f32>) {
-    out.extend(grey.iter().map(|g| f32::from(*g) / 255.0));
+/// Grey bytes to the model's unit range, into as many places of `out`.
+pub fn to_unit_f32(grey: &[u8], out: &mut [f32]) {
+    for (place, g) in out.iter_mut().zip(grey) {
+        *place = f32::from(*g) / 255.0;
+    }
 }
 
 #[cfg(test)]
@@ -115,7 +117,7 @@ mod tests {
 
     #[test]
     fn unit_range_ends_at_one() {
-        let mut out = Vec::new();
+        let mut out = [9.0; 3];
         to_unit_f32(&[0, 51, 255], &mut out);
         assert_eq!(out, [0.0, 51.0 / 255.0, 1.0]);
     }

@@ -7,7 +7,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use super::*;
-use crate::inference::runner::{Fault, Order, Ran, Stop};
+use crate::inference::runner::{Fault, Order, Ran};
 use crate::inference::{BatchPolicy, Inference, Recycling};
 use crate::model::session::Output;
 use crate::model::{Manifest, Provider};
@@ -153,7 +153,7 @@ async fn too_few_answers_are_no_answers() {
 #[tokio::test]
 async fn a_culprit_is_told_alone() {
     let agency = Agency::new();
-    let engine = agency.engine((8, 8), |_, _| {
+    let engine = agency.engine((8, 16), |_, _| {
         Ok(Box::new(
             |images: &[&[u8]]| {
                 if images.iter().any(|image| image[0] == 66) { Err(Fault::Died) } else { Ok(read(images)) }

@@ -67,16 +67,24 @@ impl From<io::Error> for Unopened {
 }
 
 fn open(setup: &Setup, mut tell: impl FnMut(&str) -> io::Result<()>) -> Result<(Loaded, Ready), Unopened> {
-    tell("verifying the model bundle, loading it and reading its golden radiographs")?;
-    let mut loaded = Loaded::open(&setup.bundle, &setup.library, setup.session)?;
+    tell(
+        "verifying the model bundle, loading it and reading its golden radiographs; \
+         TensorRT builds its engines here the first time, which takes minutes",
+    )?;
+    let mut loaded = Loaded::open(&setup.bundle, &setup.library, &setup.session)?;
     tell("warming the model up")?;
-    let batch = vec![[0u8; IMAGE]; setup.max_batch.max(1)];
+    let batch = vec![[0u8; IMAGE]; setup.session.max_batch.max(1)];
+    // Each size of batch allocates its buffers at its first run, and GPU providers choose kernels for it.
+    for images in 1..batch.len() {
+        loaded.run(&batch[..images])?;
+    }
     let mut warm_ms = 0.0;
     for _ in 0..WARM_UPS {
         let started = Instant::now();
         loaded.run(&batch)?;
         warm_ms = elapsed_ms(started);
     }
+    loaded.proved()?;
     let ready = Ready { version: env!("CARGO_PKG_VERSION").to_owned(), model: loaded.info.clone(), warm_ms };
     Ok((loaded, ready))
 }
@@ -97,6 +105,7 @@ fn answer_batches(stream: &UnixStream, loaded: &mut Loaded) -> io::Result<()> {
 
 /// Ends this process when the parent's end is closed, also in the middle of a batch: nobody waits for its answer, and a
 /// driver that hangs must not keep an orphan alive.
+#[allow(clippy::disallowed_methods, reason = "this process holds nothing that must be closed in order")]
 fn leave_with_the_parent(stream: UnixStream) -> io::Result<()> {
     let watch = move || {
         // No events asked for: only the hang-up, which is always told, ends the wait; a signal begins it anew.

@@ -38,10 +38,8 @@ pub(in crate::inference) struct Setup {
     pub(in crate::inference) bundle: PathBuf,
     /// ONNX Runtime's library.
     pub(in crate::inference) library: PathBuf,
-    /// Threads and provider.
+    /// Threads, provider, precision and the largest batch.
     pub(in crate::inference) session: SessionConfig,
-    /// The largest batch, with which it warms up.
-    pub(in crate::inference) max_batch: usize,
     /// Yields the processor to everything else: for a candidate in shadow.
     pub(in crate::inference) yielding: bool,
 }
