@@ -13,7 +13,7 @@ use reader::pixels::Limits;
 use reader::pixels::sandbox::SandboxConfig;
 use reader::{Reader, ReaderConfig};
 use tokio::net::TcpListener;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use vitals::health::{Health, Part};
@@ -29,7 +29,7 @@ use crate::intake::Intake;
 use crate::journal::{DeliveryLevels, Journal, Levels};
 use crate::lock::StateLock;
 use crate::output::{self, Dispatch};
-use crate::pipeline::Pipeline;
+use crate::pipeline::{PLAIN_MIB, Pipeline};
 use crate::privacy::{Privacy, PseudonymKey};
 use crate::quarantine::Quarantine;
 use crate::refusals::Refusals;
@@ -237,6 +237,7 @@ fn pipeline(
         arrived: Arc::clone(&shared.arrived),
         // Enough to fill a batch while others decode.
         in_hand: u32::try_from(decoders() + config.model.max_batch).unwrap_or(u32::MAX),
+        memory: Semaphore::new(PLAIN_MIB as usize),
         health: shared.reader.clone(),
     }
 }

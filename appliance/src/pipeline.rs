@@ -25,6 +25,10 @@ use crate::world::World;
 /// How often the journal is asked although nobody told of an arrival: after an error, and as a safety net.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
+/// Memory for plain bytes in the reader's hands, MiB: twice the largest object, fifty radiographs. Larger ones wait for their
+/// turn, in the order in which they came.
+pub const PLAIN_MIB: u32 = 512;
+
 /// What reading needs.
 pub struct Pipeline {
     /// The reader.
@@ -47,6 +51,8 @@ pub struct Pipeline {
     pub arrived: Arc<Notify>,
     /// Images in hand at the same time, 1 or more.
     pub in_hand: u32,
+    /// [`PLAIN_MIB`] of memory.
+    pub memory: Semaphore,
     /// Its health.
     pub health: Part,
 }

@@ -14,9 +14,10 @@ use reader::pixels::Unreadable;
 use reader::pixels::sandbox::SandboxError;
 use reader::reading::{ReadingError, StageTimes};
 use reader::{Outcome, Priority, Reading, Reason};
+use tokio::sync::SemaphorePermit;
 use tokio_util::sync::CancellationToken;
 
-use super::Pipeline;
+use super::{PLAIN_MIB, Pipeline};
 use crate::journal::JournalError;
 use crate::quarantine::Note;
 use crate::result_record::{self, Source};
@@ -71,6 +72,7 @@ impl Pipeline {
     async fn reading(&self, image: &Instance, stop: &CancellationToken) -> Option<Reading> {
         let refusals = AtomicU32::new(0);
         let reading = self.patiently(stop, || async {
+            let _memory = self.memory_for(image).await;
             let object = match self.open(image).await {
                 Ok(Some(object)) => object,
                 Ok(None) => return Ok(gone()),
@@ -97,6 +99,13 @@ impl Pipeline {
             reading = reading => reading,
             () = too_late => None,
         }
+    }
+
+    /// Room for its plain bytes, to be held as long as they are in memory.
+    async fn memory_for(&self, image: &Instance) -> Option<SemaphorePermit<'_>> {
+        let bytes = std::fs::metadata(self.spool.path(&image.file)).map_or(0, |file| file.len());
+        let mib = u32::try_from(bytes >> 20).unwrap_or(PLAIN_MIB).saturating_add(1).min(PLAIN_MIB);
+        self.memory.acquire_many(mib).await.ok()
     }
 
     /// The image's file, or `None` where it is gone for good.
