@@ -75,10 +75,12 @@ def staged(folder, root):
     target = root / "etc/systemd/system"
     shutil.copytree(folder, target)
     for unit in units(folder):
-        program = root / unit.last("ExecStart").split()[0].lstrip("/")
-        program.parent.mkdir(parents=True, exist_ok=True)
-        program.write_text("#!/bin/sh\n")
-        program.chmod(0o755)
+        commands = [command for key in ("ExecStart", "ExecReload") if (command := unit.last(key))]
+        for command in commands:
+            program = root / command.split()[0].lstrip("/")
+            program.parent.mkdir(parents=True, exist_ok=True)
+            program.write_text("#!/bin/sh\n")
+            program.chmod(0o755)
     shutil.copytree("/lib/systemd/system", root / "usr/lib/systemd/system", symlinks=True)
     (root / "lib").symlink_to("usr/lib")
 

@@ -13,17 +13,20 @@ use reader::pixels::Limits;
 use reader::pixels::sandbox::SandboxConfig;
 use reader::{Reader, ReaderConfig};
 use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use vitals::health::{Health, Part};
+use vitals::logging::LogLevel;
 use vitals::{listen, notify, shutdown};
 
 use crate::at_rest::AtRest;
 use crate::config::Config;
 use crate::dicom::tls::Connector;
-use crate::dicom::{self, commitment};
+use crate::dicom::{self, Rules, commitment};
 use crate::folder::{self, FolderConfig};
+use crate::health::machine::{self, Machine};
 use crate::health::{self, Status, levels, standing, thermal};
 use crate::intake::Intake;
 use crate::journal::{DeliveryLevels, Journal, Levels};
@@ -33,6 +36,7 @@ use crate::pipeline::{PLAIN_MIB, Pipeline};
 use crate::privacy::{Privacy, PseudonymKey};
 use crate::quarantine::Quarantine;
 use crate::refusals::Refusals;
+use crate::reload::{Live, Reload};
 use crate::retention;
 use crate::spool::{Spool, recovery};
 use crate::world::World;
@@ -65,6 +69,8 @@ struct Shared {
     levels: watch::Sender<Levels>,
     deliveries: watch::Sender<DeliveryLevels>,
     model: watch::Sender<Option<Arc<ModelInfo>>>,
+    machine: watch::Sender<Machine>,
+    notices: watch::Sender<Vec<String>>,
     world: World,
 }
 
@@ -80,9 +86,21 @@ impl Shared {
             levels: watch::Sender::default(),
             deliveries: watch::Sender::default(),
             model: watch::Sender::default(),
+            machine: watch::Sender::default(),
+            notices: watch::Sender::default(),
             world,
         }
     }
+}
+
+/// Where the configuration came from, to read it again, and the log that it may change.
+pub struct Origin {
+    /// The file.
+    pub file: PathBuf,
+    /// What it said.
+    pub text: String,
+    /// The log's level.
+    pub log: LogLevel,
 }
 
 /// Runs the service until it is asked to stop. `program` is this executable, for the decoding and inference
@@ -90,10 +108,12 @@ impl Shared {
 ///
 /// # Errors
 /// One sentence that says what could not be opened and what to do.
-pub async fn serve(config: Config, program: PathBuf) -> anyhow::Result<()> {
+pub async fn serve(config: Config, origin: Origin, program: PathBuf) -> anyhow::Result<()> {
+    // First of all: until it is caught, this signal ends the process.
+    let hangups = signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?;
     let stop = shutdown::on_signal().context("cannot listen for SIGTERM")?;
     let metrics = vitals::metrics::install().context("cannot start the metrics")?;
-    levels::describe();
+    health::describe();
     output::service::describe();
     let key = PseudonymKey::load(&config.device.pseudonym_key)?;
     let at_rest = config.device.at_rest()?;
@@ -102,8 +122,10 @@ pub async fn serve(config: Config, program: PathBuf) -> anyhow::Result<()> {
     let http = listen::bind("[http] listen", config.http.listen).await?;
     let state = open_state(&config.device.state_dir, &at_rest)?;
     let shared = Shared::new(World::real());
-    let status = status(&config, dicom.port(), &shared);
+    let status = status(&config, &state, dicom.port(), &shared);
     let watch = Watch::start(http, status, metrics, &state, &shared);
+    watch.reload(origin, hangups, dicom.rules(), &shared);
+    watch.forget(&config, &state, &shared);
     let reader = open_reader(&config, program)?;
     watch.follow(&reader, config.model.max_batch, &shared);
     let dispatch = Dispatch::new(&config, at_rest);
@@ -132,6 +154,7 @@ impl Watch {
             world: shared.world,
         };
         tasks.spawn(gauge.run(shared.levels.clone(), stop.clone()));
+        tasks.spawn(machine::run(state.spool.path(""), shared.machine.clone(), stop.clone()));
         tasks.spawn(health::serve(http, status, metrics, stop.clone()));
         tasks.spawn(notify::feed_watchdog(alive(shared.levels.subscribe()), stop.clone()));
         Self { tasks, stop }
@@ -143,6 +166,22 @@ impl Watch {
         self.tasks.spawn(thermal::watch(reader.engine().clone(), max_batch, heat, self.stop.clone()));
         let (standing, part, model) = (reader.engine().standing(), shared.reader.clone(), shared.model.clone());
         self.tasks.spawn(standing::follow(standing, part, model, self.stop.clone()));
+    }
+
+    /// Reads the configuration again when asked to.
+    fn reload(&self, origin: Origin, hangups: Signal, rules: watch::Sender<Rules>, shared: &Shared) {
+        let health = shared.health.part("configuration", "not read yet");
+        health.up();
+        let notices = shared.notices.clone();
+        let Origin { file, text, log } = origin;
+        let reload = Reload { file, started: text.clone(), taken: text, live: Live { log, rules }, health, notices };
+        self.tasks.spawn(reload.run(hangups, self.stop.clone()));
+    }
+
+    /// Forgets identities that were kept long enough.
+    fn forget(&self, config: &Config, state: &State, shared: &Shared) {
+        let (journal, lookup) = (state.journal.clone(), config.lookup.clone());
+        self.tasks.spawn(retention::forget(journal, lookup, shared.world, self.stop.clone()));
     }
 
     async fn end(self) {
@@ -178,14 +217,15 @@ async fn work(
     notify::ready();
     tracing::info!(port, "ready for scanners");
     stop.cancelled().await;
-    notify::stopping();
+    notify::stopping(GRACE);
+    notify::status("Stopping: finishing the images in hand.");
     health.down("the service is stopping");
     if tokio::time::timeout(GRACE, tasks.wait()).await.is_err() {
         tracing::warn!(grace_s = GRACE.as_secs(), "left with work unfinished; it is done at the next start");
     }
 }
 
-fn status(config: &Config, dicom_port: u16, shared: &Shared) -> Status {
+fn status(config: &Config, state: &State, dicom_port: u16, shared: &Shared) -> Status {
     Status {
         health: shared.health.clone(),
         ae_title: config.dicom.ae_title.clone(),
@@ -195,6 +235,10 @@ fn status(config: &Config, dicom_port: u16, shared: &Shared) -> Status {
         levels: shared.levels.subscribe(),
         deliveries: shared.deliveries.subscribe(),
         model: shared.model.subscribe(),
+        machine: shared.machine.subscribe(),
+        notices: shared.notices.subscribe(),
+        journal: state.journal.clone(),
+        names: config.http.names.clone(),
         world: shared.world,
         began: Instant::now(),
     }

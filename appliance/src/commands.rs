@@ -1,6 +1,8 @@
 //! The command line: what may be typed, and the short commands. `serve` lives in [`crate::app`].
 
 mod check;
+mod diag;
+mod lookup;
 mod quarantine;
 mod send;
 mod synth;
@@ -40,6 +42,10 @@ enum Command {
         #[arg(long)]
         config: PathBuf,
     },
+    /// Find the study that a pseudonym of the dashboard stands for; on this device only, and each look is noted.
+    Lookup(lookup::Arguments),
+    /// Write an archive for whoever helps from afar; it holds nothing of a patient.
+    Diag(diag::Arguments),
     /// Draw radiographs of nobody as DICOM files.
     Synth(synth::Arguments),
     /// Send DICOM files by C-STORE; one JSON line for each.
@@ -55,7 +61,7 @@ enum Command {
     /// Compute the model for a running service; started by it.
     #[command(hide = true)]
     InferenceWorker {
-        /// How a log line looks: json or text.
+        /// How a log line looks: auto, json or text.
         #[arg(long)]
         log_format: String,
         /// Least severe level shown.
@@ -73,24 +79,32 @@ impl Arguments {
         match self.command {
             Command::DecodeWorker => Ok(reader::pixels::sandbox::child_main()),
             Command::InferenceWorker { log_format, log_level } => {
-                let format = if log_format == "text" { LogFormat::Text } else { LogFormat::Json };
+                let format = match log_format.as_str() {
+                    "text" => LogFormat::Text,
+                    "json" => LogFormat::Json,
+                    _ => LogFormat::Auto,
+                };
                 vitals::logging::init(&LogConfig { format, level: log_level })?;
                 Ok(reader::inference::worker::child_main())
             }
             Command::CheckConfig { config } => check::run(&config),
+            Command::Lookup(arguments) => lookup::run(&arguments),
+            Command::Diag(arguments) => diag::run(&arguments),
             Command::Synth(arguments) => synth::run(&arguments),
             Command::Quarantine(arguments) => quarantine::run(arguments),
             Command::Wrap(arguments) => wrap::run(&arguments),
             Command::Send(arguments) => runtime()?.block_on(send::run(arguments)),
-            Command::Serve { config } => {
-                let (config, warnings) = Reading::<Config>::of_file(&config)?.finish()?;
-                vitals::logging::init(&config.log)?;
+            Command::Serve { config: file } => {
+                let reading = Reading::<Config>::of_file(&file)?;
+                let text = reading.text().to_owned();
+                let (config, warnings) = reading.finish()?;
+                let log = vitals::logging::init(&config.log)?;
                 for warning in warnings.as_slice() {
                     tracing::warn!(file = warning.file, line = warning.line, key = warning.key, "{}", warning.words);
                 }
                 let program = std::env::current_exe().context("cannot tell where this program lies")?;
                 let runtime = runtime()?;
-                let served = runtime.block_on(app::serve(config, program));
+                let served = runtime.block_on(app::serve(config, app::Origin { file, text, log }, program));
                 // A decoder that hangs is no reason to stay; what it held is read at the next start.
                 runtime.shutdown_timeout(std::time::Duration::from_secs(1));
                 served.map(|()| ExitCode::SUCCESS)

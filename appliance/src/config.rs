@@ -15,6 +15,7 @@ use wire::ids::DeviceId;
 use crate::at_rest::{AtRest, AtRestError};
 use crate::dicom::DicomConfig;
 use crate::folder::FolderConfig;
+use crate::ledger::LookupConfig;
 use crate::output::config::{DestinationConfig, OutputConfig, RouteConfig};
 
 /// The whole file.
@@ -32,6 +33,9 @@ pub struct Config {
     pub model: ModelConfig,
     /// `[http]`.
     pub http: HttpConfig,
+    /// `[lookup]`.
+    #[serde(default)]
+    pub lookup: LookupConfig,
     /// `[log]`.
     #[serde(default)]
     pub log: LogConfig,
@@ -120,6 +124,9 @@ pub struct ModelConfig {
 pub struct HttpConfig {
     /// Address and port; loopback unless the technicians' network may see it.
     pub listen: SocketAddr,
+    /// Names that browsers may call this machine by, besides its addresses, its own name and `localhost`.
+    #[serde(default)]
+    pub names: Vec<String>,
 }
 
 impl ModelConfig {
@@ -149,6 +156,7 @@ impl ModelConfig {
     pub fn engine(&self, program: PathBuf, state_dir: &Path, log: &LogConfig) -> EngineConfig {
         let engines = state_dir.join("engines");
         let format = match log.format {
+            LogFormat::Auto => "auto",
             LogFormat::Json => "json",
             LogFormat::Text => "text",
         };
@@ -185,6 +193,8 @@ impl Checked for Config {
         }
         self.model.mistakes(&mut mistakes.table("model"));
         self.output().mistakes(self.dicom.tls.is_some(), mistakes);
+        self.lookup.mistakes(&mut mistakes.table("lookup"));
+        self.log.mistakes(&mut mistakes.table("log"));
         let mut http = mistakes.table("http");
         let taken = self.dicom.listens().any(|dicom| dicom == self.http.listen);
         http.require(!taken, "listen", "use another port than [dicom] listen and [dicom.tls] listen");

@@ -7,12 +7,13 @@ mod deliveries;
 use std::thread;
 
 use outbox::{
-    Accepted, Commitment, CommitmentId, Depth, Holding, Instance, InstanceId, JournalCounts, NewDelivery, NewInstance,
-    NewMessage, NewReport, Outbox, OutboxError, OwedReport, Spooled,
+    Accepted, Commitment, CommitmentId, Depth, Entry, Holding, Instance, InstanceId, JournalCounts, NewDelivery,
+    NewInstance, NewMessage, NewReport, Outbox, OutboxError, OwedReport, Spooled, Tally,
 };
 use tokio::sync::{mpsc, oneshot};
 use wire::ids::MessageId;
 
+use crate::ledger::Line;
 use crate::output::dispatch::Owed;
 
 pub use deliveries::DeliveryLevels;
@@ -135,6 +136,7 @@ impl Journal {
         traceparent: Option<String>,
         messages: std::sync::Arc<[Message]>,
         owed: Option<std::sync::Arc<Owed>>,
+        line: std::sync::Arc<Line>,
     ) -> Result<(), JournalError> {
         self.ask(move |outbox| {
             let new = |message| NewMessage { created_ms, traceparent: traceparent.as_deref(), ..borrowed(message) };
@@ -145,9 +147,24 @@ impl Journal {
             let deliveries: Vec<NewDelivery<'_>> = owed.iter().flat_map(|owed| owed.rows()).collect();
             let report =
                 owed.as_ref().map(|owed| NewReport { payload: &owed.payload, created_ms, deliveries: &deliveries });
-            outbox.conclude_with(id, result, &new, report.as_ref())
+            outbox.conclude_with(id, result, &new, report.as_ref(), Some(&line.as_new()))
         })
         .await
+    }
+
+    /// See [`Outbox::entries`].
+    pub async fn entries(&self, before: Option<InstanceId>, limit: u32) -> Result<Vec<Entry>, JournalError> {
+        self.ask(move |outbox| outbox.entries(before, limit)).await
+    }
+
+    /// See [`Outbox::tally`].
+    pub async fn tally(&self, since_ms: i64) -> Result<Tally, JournalError> {
+        self.ask(move |outbox| outbox.tally(since_ms)).await
+    }
+
+    /// See [`Outbox::forget_entries`].
+    pub async fn forget_entries(&self, before_ms: i64, limit: u32) -> Result<usize, JournalError> {
+        self.ask(move |outbox| outbox.forget_entries(before_ms, limit)).await
     }
 
     /// See [`Outbox::dispensable`].

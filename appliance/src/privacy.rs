@@ -83,6 +83,18 @@ pub fn reason(reason: &Reason) -> ReasonV1 {
     ReasonV1 { code: code.to_owned(), words: words.to_owned() }
 }
 
+/// Our own words for a reason's code; those for an unknown code where it is none of ours.
+#[must_use]
+pub fn words(code: &str) -> &'static str {
+    tables::words(code).1
+}
+
+/// A reason's code where it is one of ours, else that of an unknown one.
+#[must_use]
+pub fn code(code: &str) -> &'static str {
+    tables::words(code).0
+}
+
 fn facts(facts: &ImageFacts) -> FactsV1 {
     let size = |side: Option<u32>| side.filter(|side| *side <= u32::from(u16::MAX));
     FactsV1 {

@@ -1,4 +1,5 @@
-//! Removes files that nobody is owed any more: their results are in the cloud. Slowly, so that it never competes with
+//! Removes files that nobody is owed any more, since their results are in the cloud, and identities that were kept long
+//! enough. Slowly, so that it never competes with
 //! receiving; safe to run twice.
 
 use std::time::Duration;
@@ -6,7 +7,9 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::journal::{Journal, JournalError};
+use crate::ledger::LookupConfig;
 use crate::spool::Spool;
+use crate::world::World;
 
 /// Pause between two rounds.
 const PAUSE: Duration = Duration::from_secs(10);
@@ -20,6 +23,17 @@ pub async fn run(journal: Journal, spool: Spool, stop: CancellationToken) {
             Ok(0) => {}
             Ok(files) => tracing::debug!(files, "spool files of receipted results removed"),
             Err(error) => tracing::warn!(error = vitals::exit::chain(&error), "the spool was not swept"),
+        }
+    }
+}
+
+/// Forgets the identities that were kept long enough, until `stop`.
+pub async fn forget(journal: Journal, lookup: LookupConfig, world: World, stop: CancellationToken) {
+    while stop.run_until_cancelled(tokio::time::sleep(PAUSE)).await.is_some() {
+        match journal.forget_entries(lookup.forget_before_ms((world.now_ms)()), ROUND).await {
+            Ok(0) => {}
+            Ok(images) => tracing::info!(images, "identities of old images forgotten"),
+            Err(error) => tracing::warn!(error = vitals::exit::chain(&error), "old identities were not forgotten"),
         }
     }
 }

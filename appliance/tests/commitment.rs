@@ -6,9 +6,9 @@ mod support;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use appliance::dicom::AllowedScanner;
 use appliance::dicom::commitment::{Ask, Reference, Report};
 use appliance::dicom::scu::{Link, Proposal, Target};
+use appliance::dicom::{AllowedScanner, Rules};
 use support::{Scp, eventually, film, scanner};
 use tempfile::TempDir;
 
@@ -46,8 +46,7 @@ fn stored(scp: &Scp, folder: &TempDir, shade: u8) -> String {
 /// A second listener in the scanner's place, and the entry that says where it is.
 fn scanner_that_listens() -> (Scp, AllowedScanner) {
     let place = Scp::with(|listener, _| {
-        listener.rules.ae_title = "XR-ROOM-1".parse().unwrap();
-        listener.rules.allow = vec![scanner("HILUM")];
+        listener.rules.send_replace(Rules { ae_title: "XR-ROOM-1".parse().unwrap(), allow: vec![scanner("HILUM")] });
     });
     let address = place.address();
     let entry = AllowedScanner { address: Some(address.ip()), port: Some(address.port()), ..scanner("XR-ROOM-1") };

@@ -27,7 +27,7 @@ use reader::pixels::plain::{Plain, Samples};
 use reader::pixels::wrap::{WrapFacts, to_dicom};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) struct Scp {
@@ -90,7 +90,8 @@ impl Scp {
 
     /// Brings reports of storage commitment to these scanners from now on.
     pub(crate) fn report_to(&self, scanners: Vec<AllowedScanner>) {
-        let reporter = Reporter { provider: Arc::clone(&self.provider), scanners, tls: None };
+        let reporter =
+            Reporter { provider: Arc::clone(&self.provider), rules: watch::Sender::new(rules(scanners)), tls: None };
         self.runtime.spawn(reporter.run(self.stop.clone()));
     }
 
@@ -225,10 +226,14 @@ impl Drop for Scp {
     }
 }
 
+fn rules(allow: Vec<AllowedScanner>) -> Rules {
+    Rules { ae_title: "HILUM".parse().unwrap(), allow }
+}
+
 fn listener(intake: Arc<Intake>, notices: mpsc::Sender<Notice>) -> Listener {
     let provider = Arc::new(Provider::new(Arc::clone(&intake)));
     Listener {
-        rules: Rules { ae_title: "HILUM".parse().unwrap(), allow: vec![scanner("XR-ROOM-1")] },
+        rules: watch::Sender::new(rules(vec![scanner("XR-ROOM-1")])),
         intake,
         desk: Desk { provider, notices },
         max_associations: 4,

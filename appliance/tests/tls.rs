@@ -55,7 +55,7 @@ impl Papers {
 /// One that binds XR-ROOM-1 to the certificate of `xr-1`.
 fn bound(papers: &Papers) -> Scp {
     let entry = AllowedScanner { certificate: Some("xr-1".to_owned()), ..scanner("XR-ROOM-1") };
-    let bind = |listener: &mut Listener| listener.rules.allow = vec![entry];
+    let bind = |listener: &mut Listener| listener.rules.send_modify(|rules| rules.allow = vec![entry]);
     Scp::secured(&Acceptor::load(&papers.config()).unwrap(), |listener, _| bind(listener))
 }
 

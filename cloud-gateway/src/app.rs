@@ -49,7 +49,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     vitals::notify::ready();
     tokio::spawn(vitals::notify::feed_watchdog(|| true, stop.clone()));
     stop.cancelled().await;
-    vitals::notify::stopping();
+    vitals::notify::stopping(HTTP_GRACE);
     running.finish().await
 }
 

@@ -99,6 +99,7 @@ fn default_group() -> String {
 
 impl Checked for Config {
     fn mistakes(&self, mistakes: &mut Mistakes<'_>) {
+        self.log.mistakes(&mut mistakes.table("log"));
         let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
         let group = !self.mqtt.group.is_empty() && self.mqtt.group.chars().all(plain);
         let mut mqtt = mistakes.table("mqtt");

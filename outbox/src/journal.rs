@@ -5,6 +5,7 @@ use uuid::Uuid;
 use wire::ids::MessageId;
 
 use crate::delivery::{self, NewReport};
+use crate::ledger::{self, NewEntry};
 use crate::queue::{NewMessage, append};
 use crate::{Outbox, OutboxError};
 
@@ -185,10 +186,11 @@ impl Outbox {
         result: MessageId,
         messages: &[NewMessage<'_>],
     ) -> Result<(), OutboxError> {
-        self.conclude_with(id, result, messages, None)
+        self.conclude_with(id, result, messages, None, None)
     }
 
-    /// [`Outbox::conclude`] with what is owed to the hospital's own systems, in the same transaction.
+    /// [`Outbox::conclude`] with what is owed to the hospital's own systems and the image's line in the ledger, in the same
+    /// transaction.
     ///
     /// # Errors
     /// As [`Outbox::conclude`].
@@ -198,6 +200,7 @@ impl Outbox {
         result: MessageId,
         messages: &[NewMessage<'_>],
         report: Option<&NewReport<'_>>,
+        entry: Option<&NewEntry<'_>>,
     ) -> Result<(), OutboxError> {
         let sql = OutboxError::statement("commit a result");
         let transaction = self.unit().map_err(&sql)?;
@@ -213,6 +216,9 @@ impl Outbox {
         }
         if let Some(report) = report {
             delivery::append(&transaction, id, report).map_err(&sql)?;
+        }
+        if let Some(entry) = entry {
+            ledger::append(&transaction, id, entry).map_err(&sql)?;
         }
         transaction.commit().map_err(&sql)
     }

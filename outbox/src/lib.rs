@@ -27,6 +27,7 @@ mod delivery;
 mod error;
 mod group;
 mod journal;
+mod ledger;
 mod queue;
 mod schema;
 
@@ -42,6 +43,7 @@ pub use delivery::{
 };
 pub use error::OutboxError;
 pub use journal::{Accepted, Instance, InstanceId, JournalCounts, NewInstance, Spooled};
+pub use ledger::{Access, Entry, Found, NewEntry, Pseudonyms, Tally};
 pub use queue::{Depth, Leased, NewMessage, Priority, Rejected, Settlement};
 
 /// How long one process waits for the other's write.

@@ -7,7 +7,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use crate::OutboxError;
 
 /// Step n brings `user_version` from n to n + 1.
-const STEPS: [&str; 5] = [
+const STEPS: [&str; 6] = [
     "
     CREATE TABLE instance (
         id            INTEGER PRIMARY KEY,
@@ -97,6 +97,31 @@ const STEPS: [&str; 5] = [
     CREATE INDEX delivery_due     ON delivery (destination, state, priority, id);
     CREATE INDEX delivery_asked   ON delivery (transaction_uid) WHERE transaction_uid IS NOT NULL;
     CREATE INDEX delivery_trouble ON delivery (state, changed_ms) WHERE reason IS NOT NULL;
+",
+    // What people on site are told of each image, and who asked whose it is.
+    "
+    CREATE TABLE ledger (
+        instance      INTEGER PRIMARY KEY REFERENCES instance (id),
+        concluded_ms  INTEGER NOT NULL,
+        study         TEXT    NOT NULL,
+        object        TEXT    NOT NULL,
+        patient       TEXT    NOT NULL,
+        status        TEXT    NOT NULL CHECK (status IN ('read', 'abstained', 'unreadable')),
+        detail        TEXT    NOT NULL,
+        total_ms      REAL    NOT NULL,
+        identity      BLOB
+    ) STRICT;
+    CREATE INDEX ledger_time    ON ledger (concluded_ms, status, detail);
+    CREATE INDEX ledger_study   ON ledger (study);
+    CREATE INDEX ledger_object  ON ledger (object);
+    CREATE INDEX ledger_patient ON ledger (patient);
+    CREATE TABLE access (
+        id         INTEGER PRIMARY KEY,
+        at_ms      INTEGER NOT NULL,
+        who        TEXT    NOT NULL,
+        pseudonym  TEXT    NOT NULL,
+        hits       INTEGER NOT NULL
+    ) STRICT;
 ",
 ];
 

@@ -52,7 +52,7 @@ impl Device {
         let deliveries = [delivery("sr"), delivery("sc")];
         let payload = format!("report {number}");
         let report = NewReport { payload: payload.as_bytes(), created_ms: 10, deliveries: &deliveries };
-        self.outbox.conclude_with(instance, id, &[message], Some(&report))
+        self.outbox.conclude_with(instance, id, &[message], Some(&report), None)
     }
 
     fn due(&self, state: DeliveryState, now_ms: i64) -> Vec<Delivery> {

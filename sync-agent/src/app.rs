@@ -106,7 +106,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     vitals::notify::ready();
     tracing::info!(device = %identity.enrolment.device, http = %config.http.listen, "ready");
     let drained = drain(&config, &identity, &queue, &broker, &stop).await;
-    vitals::notify::stopping();
+    vitals::notify::stopping(FAREWELL);
     stop.cancel();
     let _ = tokio::time::timeout(FAREWELL, async { tokio::join!(http, watch, alive) }).await;
     drained

@@ -70,6 +70,7 @@ impl Default for DrainConfig {
 
 impl Checked for Config {
     fn mistakes(&self, mistakes: &mut Mistakes<'_>) {
+        self.log.mistakes(&mut mistakes.table("log"));
         let mut broker = mistakes.table("broker");
         let named = !self.broker.host.is_empty();
         broker.require(named, "host", "give the name in the broker's certificate, such as broker.example.org");

@@ -2,6 +2,7 @@
 //! and what to do. It knows no key of anybody's; each service says what its own values must be.
 
 mod deserializer;
+mod difference;
 mod document;
 mod fault;
 mod key_path;
@@ -14,6 +15,7 @@ use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 
+pub use difference::{Difference, differences};
 pub use mistakes::{Mistake, MistakeList, Mistakes};
 pub use reading::Reading;
 

@@ -1,5 +1,5 @@
-//! What a device service tells systemd: ready, alive, stopping. Without systemd, or without the `systemd` feature, every
-//! call does nothing.
+//! What a device service tells systemd: ready, alive, busy with what, stopping. Without systemd, or without the `systemd`
+//! feature, every call does nothing.
 
 use std::time::Duration;
 
@@ -10,10 +10,25 @@ pub fn ready() {
     send(&[("READY", "1")]);
 }
 
-/// Shutdown has begun: systemd waits `TimeoutStopSec` from here.
-pub fn stopping() {
-    send(&[("STOPPING", "1")]);
+/// What the service is doing, in words for `systemctl status`; nothing about a patient.
+pub fn status(words: &str) {
+    send(&[("STATUS", words)]);
 }
+
+/// The configuration is being read again; [`ready`] ends it.
+pub fn reloading() {
+    // `sd_notify(3)`: a reload is told apart from an earlier one by the time of its beginning.
+    send(&[("RELOADING", "1"), ("MONOTONIC_USEC", &monotonic_micros().to_string())]);
+}
+
+/// Shutdown has begun: systemd waits `TimeoutStopSec` from here, or `grace` and a little more where that is longer.
+pub fn stopping(grace: Duration) {
+    send(&[("STOPPING", "1")]);
+    send(&[("EXTEND_TIMEOUT_USEC", &(grace + FAREWELL).as_micros().to_string())]);
+}
+
+/// What remains to be done after the grace: closing sockets and the database.
+const FAREWELL: Duration = Duration::from_secs(5);
 
 /// Feeds the watchdog until `stop`, as long as `alive` says so.
 ///
@@ -29,8 +44,14 @@ pub async fn feed_watchdog(alive: impl Fn() -> bool, stop: CancellationToken) {
     }
 }
 
+/// `CLOCK_MONOTONIC`, microseconds.
+fn monotonic_micros() -> i64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    now.tv_sec * 1_000_000 + now.tv_nsec / 1000
+}
+
 #[cfg(feature = "systemd")]
-fn send(state: &[(&'static str, &'static str)]) {
+fn send(state: &[(&str, &str)]) {
     // A failure means that systemd went away; its own timeouts deal with that.
     let _ = systemd::daemon::notify(state.iter());
 }
@@ -42,7 +63,7 @@ fn watchdog_period() -> Option<Duration> {
 }
 
 #[cfg(not(feature = "systemd"))]
-fn send(_state: &[(&'static str, &'static str)]) {}
+fn send(_state: &[(&str, &str)]) {}
 
 #[cfg(not(feature = "systemd"))]
 fn watchdog_period() -> Option<Duration> {

@@ -86,7 +86,7 @@ impl Door {
         match self.admit(&request, &peer) {
             Err(rejection) => self.reject(stream, &rejection, address, seat).await,
             Ok((title, place)) => {
-                let called = self.listener.rules.ae_title.clone();
+                let called = self.listener.rules.borrow().ae_title.clone();
                 let caller = Caller { title, called, address, traceparent };
                 self.accept(stream, &request, caller, place).await;
             }
@@ -103,7 +103,7 @@ impl Door {
     }
 
     fn admit(&self, request: &AssociationRQ, from: &Peer) -> Result<(AeTitle, OwnedSemaphorePermit), Rejection> {
-        let title = self.listener.rules.judge(request, from)?;
+        let title = self.listener.rules.borrow().judge(request, from)?;
         match Arc::clone(&self.associations).try_acquire_owned() {
             Ok(place) => Ok((title, place)),
             Err(_) => Err(Rejection::Full(title, self.listener.max_associations)),
@@ -205,7 +205,7 @@ impl Door {
         from: IpAddr,
         seat: &CancellationToken,
     ) {
-        let words = rejection.words(&self.listener.rules.ae_title, from);
+        let words = rejection.words(&self.listener.rules.borrow().ae_title, from);
         tracing::warn!(reason = rejection.label(), words, "association rejected");
         self.note(words);
         count(rejection.label());

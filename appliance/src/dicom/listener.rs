@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -29,7 +29,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 /// A DICOM storage service class provider.
 pub struct Listener {
     /// Who may call.
-    pub rules: Rules,
+    pub rules: watch::Sender<Rules>,
     /// Where objects go.
     pub intake: Arc<Intake>,
     /// Where storage commitment is asked and reported.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use vitals::listen::{self, ListenError};
 
@@ -16,6 +16,7 @@ use crate::intake::Intake;
 pub struct Service {
     config: DicomConfig,
     ports: Ports,
+    rules: watch::Sender<Rules>,
     tls: Option<Connector>,
 }
 
@@ -46,7 +47,8 @@ impl Service {
                 (Some((listen::bind("[dicom.tls] listen", tls.listen).await?, acceptor)), Some(connector))
             }
         };
-        Ok(Self { config: config.clone(), ports: Ports { plain, secured }, tls })
+        let rules = Rules { ae_title: config.ae_title.clone(), allow: config.allow.clone() };
+        Ok(Self { config: config.clone(), ports: Ports { plain, secured }, rules: watch::Sender::new(rules), tls })
     }
 
     /// For associations of our own over TLS, where there are papers for it.
@@ -58,15 +60,21 @@ impl Service {
     /// Answers scanners until `stop`; reports of PACSs go to `notices`.
     pub async fn serve(self, intake: Arc<Intake>, notices: mpsc::Sender<Notice>, stop: CancellationToken) {
         let provider = Arc::new(Provider::new(Arc::clone(&intake)));
-        let reporter = Reporter { provider: Arc::clone(&provider), scanners: self.config.allow.clone(), tls: self.tls };
+        let reporter = Reporter { provider: Arc::clone(&provider), rules: self.rules.clone(), tls: self.tls };
         let listener = Listener {
-            rules: Rules { ae_title: self.config.ae_title, allow: self.config.allow },
+            rules: self.rules,
             intake,
             desk: Desk { provider, notices },
             max_associations: self.config.max_associations,
             timeouts: Timeouts::default(),
         };
         tokio::join!(listener.serve(self.ports, stop.clone()), reporter.run(stop));
+    }
+
+    /// Who may call, to change it while scanners are answered.
+    #[must_use]
+    pub fn rules(&self) -> watch::Sender<Rules> {
+        self.rules.clone()
     }
 
     /// The port in the clear, as the system gave it.

@@ -74,6 +74,8 @@ pub fn describe() {
         "dicom_instances_total",
         "Objects stored: new, again (a resend), conflicting (other bytes under a known UID)"
     );
+    describe_counter!("dicom_commitment_requests_total", "Requests for storage commitment, by outcome");
+    describe_counter!("dicom_commitment_reports_total", "Reports of storage commitment brought to scanners, by way");
     describe_counter!("pneumonia_predictions_total", "Images read by the model, by finding");
     describe_counter!(
         "predictions_total",

@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{PLAIN_MIB, Pipeline};
 use crate::journal::JournalError;
+use crate::ledger::Line;
 use crate::quarantine::Note;
 use crate::result_record::{self, Source};
 use crate::spool::SpoolError;
@@ -156,9 +157,14 @@ impl Pipeline {
                 return None;
             }
         };
+        let line = Arc::new(Line::of(image, reading, &self.privacy, &self.dispatch.at_rest, now_ms));
         let concluded = self.patiently(stop, || async {
             let trace = image.traceparent.clone();
-            match self.journal.conclude(image.id, now_ms, trace, messages.clone(), owed.clone()).await {
+            match self
+                .journal
+                .conclude(image.id, now_ms, trace, messages.clone(), owed.clone(), Arc::clone(&line))
+                .await
+            {
                 // It has its one result already.
                 Err(JournalError::Outbox(OutboxError::Refused { .. })) => Ok(()),
                 other => other,

@@ -47,6 +47,11 @@ impl KeyPath {
         self.0.starts_with(&other.0)
     }
 
+    /// Its keys with dots between them.
+    pub(super) fn dotted(&self) -> String {
+        dotted(&self.0)
+    }
+
     fn then(&self, step: Step) -> Self {
         let mut steps = self.0.clone();
         steps.push(step);
@@ -73,14 +78,18 @@ struct Header<'p>(&'p [Step]);
 
 impl fmt::Display for Header<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let keys = self.0.iter().filter_map(|step| if let Step::Key(key) = step { Some(key.as_str()) } else { None });
-        let name = keys.collect::<Vec<_>>().join(".");
+        let name = dotted(self.0);
         match self.0.last() {
             None => Ok(()),
             Some(Step::Key(_)) => write!(f, "[{name}]"),
             Some(Step::Item(_)) => write!(f, "[[{name}]]"),
         }
     }
+}
+
+fn dotted(steps: &[Step]) -> String {
+    let keys = steps.iter().filter_map(|step| if let Step::Key(key) = step { Some(key.as_str()) } else { None });
+    keys.collect::<Vec<_>>().join(".")
 }
 
 #[cfg(test)]

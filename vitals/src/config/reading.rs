@@ -46,6 +46,12 @@ impl<T: Checked> Reading<T> {
         reading.also(T::mistakes)
     }
 
+    /// The file's own text.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
     /// Checks more than the values alone, such as the files that they name.
     #[must_use]
     pub fn also(mut self, check: impl FnOnce(&T, &mut Mistakes<'_>)) -> Self {

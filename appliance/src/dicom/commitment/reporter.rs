@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use metrics::counter;
 use outbox::OwedReport;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::provider::Provider;
 use super::{Ask, Reference};
 use crate::dicom::scu::{Link, LinkError, Proposal, Target};
 use crate::dicom::tls::Connector;
-use crate::dicom::{AeTitle, AllowedScanner};
+use crate::dicom::{AeTitle, AllowedScanner, Rules};
 use crate::journal::JournalError;
 
 /// Pause between two looks at what is due, where nothing was left in between.
@@ -32,7 +33,7 @@ pub struct Reporter {
     /// What is owed.
     pub provider: Arc<Provider>,
     /// Where scanners listen.
-    pub scanners: Vec<AllowedScanner>,
+    pub rules: watch::Sender<Rules>,
     /// For scanners that are bound to a certificate.
     pub tls: Option<Connector>,
 }
@@ -92,7 +93,8 @@ impl Reporter {
     }
 
     async fn bring(&self, owed: &OwedReport) -> Result<(), Undelivered> {
-        let mut known = self.scanners.iter().filter(|one| one.ae_title.as_str() == owed.commitment.scanner);
+        let scanners = self.rules.borrow().allow.clone();
+        let mut known = scanners.iter().filter(|one| one.ae_title.as_str() == owed.commitment.scanner);
         let found = known.find_map(|scanner| Some((scanner, listening(scanner)?)));
         let (scanner, target) = found.ok_or(Undelivered::Nowhere)?;
         let (ask, called) = asked(owed).ok_or(Undelivered::Damaged)?;
