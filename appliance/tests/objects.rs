@@ -150,7 +150,7 @@ fn dciodvfy_finds_no_error_in_any_object() {
             let errors: Vec<&str> = words.lines().filter(|line| line.starts_with("Error")).collect();
             assert!(errors.is_empty(), "{name}: {errors:#?}");
             // A directory of a disc wants more than a study whose image says nothing has to offer.
-            let is_known = |line: &str| name == "bare" && line.ends_with("needed to build DICOMDIR");
+            let is_known = |line: &str| name == "bare" && line.contains("needed to build DICOMDIR");
             let warnings = words.lines().filter(|line| line.starts_with("Warning") && !is_known(line));
             let warnings: Vec<&str> = warnings.collect();
             assert!(warnings.is_empty(), "{name}: {warnings:#?}");

@@ -57,6 +57,8 @@ fn image(record: &Record, object: &mut InMemDicomObject) {
         // Not the source's: what hangs radiographs by their modality must not hang this among them.
         (tags::MODALITY, VR::CS, "OT"),
         (tags::CONVERSION_TYPE, VR::CS, "WSD"),
+        // Only what was taken for a chest is read; a part without sides needs no Laterality (C.7.3.1).
+        (tags::BODY_PART_EXAMINED, VR::CS, "CHEST"),
         (tags::SERIES_INSTANCE_UID, VR::UI, series.as_str()),
         (tags::SERIES_NUMBER, VR::IS, SERIES_NUMBER),
         (tags::SERIES_DESCRIPTION, VR::LO, "Hilum: not for diagnosis"),
@@ -72,9 +74,7 @@ fn image(record: &Record, object: &mut InMemDicomObject) {
     }
     let kind = ["DERIVED", "SECONDARY"].map(str::to_owned);
     object.put(DataElement::new(tags::IMAGE_TYPE, VR::CS, PrimitiveValue::Strs(kind.into_iter().collect())));
-    for tag in [tags::PATIENT_ORIENTATION, tags::LATERALITY] {
-        object.put(DataElement::new(tag, VR::CS, PrimitiveValue::Empty));
-    }
+    object.put(DataElement::new(tags::PATIENT_ORIENTATION, VR::CS, PrimitiveValue::Empty));
     let mut source = source_image(record);
     // PS3.16 CID 7202.
     let purpose = [("121322", "DCM", "Source image for image processing operation")];
