@@ -1,6 +1,8 @@
 //! Storage commitment in both directions: asked of this appliance, reported on the same association, on another, and after a
 //! restart; and reported to it by a PACS. The end-to-end tests ask with pynetdicom.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test states its expectations")]
+
 mod support;
 
 use std::path::{Path, PathBuf};

@@ -1,5 +1,7 @@
 //! docs/CONFORMANCE.md says what the code does: each of its tables is compared with the code's own, in both directions.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test states its expectations")]
+
 use std::collections::BTreeSet;
 
 use appliance::dicom::acceptance::Rejection;

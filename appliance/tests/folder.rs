@@ -1,5 +1,7 @@
 //! A watched folder: what comes in, what does not and why, and what becomes of each file.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test states its expectations")]
+
 mod support;
 
 use std::os::unix::fs::symlink;

@@ -1,6 +1,6 @@
 //! DICOM over TLS against dcmtk, whose TLS is OpenSSL's: who comes in is who shows the certificate that its title is bound to.
 
-#![allow(clippy::panic, reason = "a test states its expectations")]
+#![allow(clippy::panic, clippy::unwrap_used, reason = "a test states its expectations")]
 
 mod support;
 
