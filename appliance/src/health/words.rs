@@ -53,9 +53,9 @@ pub(super) fn age(ms: i64) -> String {
 /// Bytes, in the units of disks' labels.
 pub(super) fn size(bytes: u64) -> String {
     match bytes {
-        ..1_000_000 => format!("{} kB", bytes / 1000),
-        ..1_000_000_000 => format!("{} MB", bytes / 1_000_000),
-        ..1_000_000_000_000 => format!("{:.1} GB", bytes as f64 / 1e9),
+        0..=999_999 => format!("{} kB", bytes / 1000),
+        1_000_000..=999_999_999 => format!("{} MB", bytes / 1_000_000),
+        1_000_000_000..=999_999_999_999 => format!("{:.1} GB", bytes as f64 / 1e9),
         _ => format!("{:.1} TB", bytes as f64 / 1e12),
     }
 }

@@ -10,7 +10,7 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
-use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::registry::{LookupSpan, Scope};
 
 /// What every field of ours begins with, so that none is taken for one of the journal's own.
 const PREFIX: &str = "HILUM_";
@@ -90,7 +90,7 @@ impl<S: Subscriber + for<'s> LookupSpan<'s>> Layer<S> for Journal {
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
         let mut entry = Fields::default();
-        for span in context.event_scope(event).into_iter().flat_map(|scope| scope.from_root()) {
+        for span in context.event_scope(event).into_iter().flat_map(Scope::from_root) {
             if let Some(fields) = span.extensions().get::<Fields>() {
                 entry.0.extend(fields.0.clone());
             }

@@ -73,13 +73,12 @@ fn told(line: &str) -> Option<Value> {
         told.insert("message".to_owned(), message.into());
     }
     for field in FIELDS {
-        match entry.get(field) {
-            Some(figure @ (Value::Number(_) | Value::Bool(_))) => drop(told.insert(field.to_owned(), figure.clone())),
-            Some(Value::String(text)) if is_figure_or_code(text) => {
-                drop(told.insert(field.to_owned(), text.as_str().into()))
-            }
-            _ => {}
-        }
+        let value = entry.get(field).filter(|value| match value {
+            Value::Number(_) | Value::Bool(_) => true,
+            Value::String(text) => is_figure_or_code(text),
+            _ => false,
+        });
+        told.extend(value.map(|value| (field.to_owned(), value.clone())));
     }
     Some(Value::Object(told))
 }

@@ -26,7 +26,7 @@ fn model(status: &Status) -> Vec<(&'static str, String)> {
         ("Model", format!("{} {} ({})", manifest.id, manifest.version, manifest.title)),
         ("Model's SHA-256", model.digest().to_owned()),
         ("Operating point", format!("{}: positive from {:.3}", point.name, point.threshold)),
-        ("Computed by", format!("{} (ONNX Runtime {})", model.provider, model.runtime)),
+        ("Computed by", format!("{} ({})", model.provider, model.runtime)),
     ]
 }
 

@@ -32,7 +32,7 @@ pub(super) fn list_of(status: &Status, shown: &Shown) -> Html {
     if let (true, Some(last)) = (shown.entries.len() > PAGE, page.last()) {
         all.add(&link(&format!("/?before={}", last.id.0), "Older images").within("nav aria-label=\"Images\""));
     }
-    let hint = "To find a study, run `hilum-appliance lookup` with its pseudonym on this machine.";
+    let hint = "To find a study, run \"hilum-appliance lookup\" with its pseudonym on this machine.";
     all.add(&text(hint).within("p class=\"faint\""));
     all
 }
