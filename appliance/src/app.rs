@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use metrics_exporter_prometheus::PrometheusHandle;
 use outbox::Outbox;
+use reader::inference::EngineConfig;
 use reader::model::ModelInfo;
 use reader::pixels::Limits;
 use reader::pixels::sandbox::SandboxConfig;
@@ -23,6 +24,7 @@ use vitals::{listen, notify, shutdown};
 
 use crate::at_rest::AtRest;
 use crate::config::Config;
+use crate::control;
 use crate::dicom::tls::Connector;
 use crate::dicom::{self, Rules, commitment};
 use crate::folder::{self, FolderConfig};
@@ -31,6 +33,8 @@ use crate::health::{self, Status, levels, standing, thermal};
 use crate::intake::Intake;
 use crate::journal::{DeliveryLevels, Journal, Levels};
 use crate::lock::StateLock;
+use crate::model::shadow::Watcher;
+use crate::model::{Models, Switch, fallback};
 use crate::output::{self, Dispatch};
 use crate::pipeline::{PLAIN_MIB, Pipeline};
 use crate::privacy::{Privacy, PseudonymKey};
@@ -126,8 +130,10 @@ pub async fn serve(config: Config, origin: Origin, program: PathBuf) -> anyhow::
     let watch = Watch::start(http, status, metrics, &state, &shared);
     watch.reload(origin, hangups, dicom.rules(), &shared);
     watch.forget(&config, &state, &shared);
-    let reader = open_reader(&config, program)?;
+    let models = Models::open(&config)?;
+    let reader = open_reader(&config, &models, program)?;
     watch.follow(&reader, config.model.max_batch, &shared);
+    watch.mind(models, &config, &reader, &state, &shared)?;
     let dispatch = Dispatch::new(&config, at_rest);
     let output = output(&config, dispatch.clone(), dicom.connector(), &state, &shared);
     let pipeline = pipeline(&config, reader, Privacy::new(key), dispatch, &state, &shared);
@@ -182,6 +188,26 @@ impl Watch {
     fn forget(&self, config: &Config, state: &State, shared: &Shared) {
         let (journal, lookup) = (state.journal.clone(), config.lookup.clone());
         self.tasks.spawn(retention::forget(journal, lookup, shared.world, self.stop.clone()));
+    }
+
+    /// Takes orders about the model, goes back where it must, and counts what a candidate says.
+    fn mind(
+        &self,
+        models: Models,
+        config: &Config,
+        reader: &Reader,
+        state: &State,
+        shared: &Shared,
+    ) -> anyhow::Result<()> {
+        let engine = reader.engine();
+        let part = shared.health.part("model", "not chosen yet");
+        let switch = Switch::new(models.slots, engine.clone(), part);
+        let socket = control::listen(&config.device.state_dir).context("cannot listen for orders in state_dir")?;
+        let watcher = Watcher { engine: engine.clone(), journal: state.journal.clone(), world: shared.world };
+        self.tasks.spawn(control::serve(socket, switch.clone(), self.stop.clone()));
+        self.tasks.spawn(fallback::watch(switch, engine.standing(), self.stop.clone()));
+        self.tasks.spawn(watcher.run(self.stop.clone()));
+        Ok(())
     }
 
     async fn end(self) {
@@ -316,9 +342,11 @@ fn open_state(state_dir: &Path, at_rest: &AtRest) -> anyhow::Result<State> {
     Ok(State { journal: Journal::start(outbox)?, spool, quarantine, _lock: lock })
 }
 
-fn open_reader(config: &Config, program: PathBuf) -> anyhow::Result<Reader> {
+fn open_reader(config: &Config, models: &Models, program: PathBuf) -> anyhow::Result<Reader> {
+    let bundle = models.first(&config.model.bundle);
+    let engine = config.model.engine(bundle, models.trust.clone(), program.clone(), &config.device.state_dir, &config.log);
     let reader = ReaderConfig {
-        engine: config.model.engine(program.clone(), &config.device.state_dir, &config.log),
+        engine: EngineConfig { site: config.device.site.clone(), ..engine },
         sandbox: SandboxConfig {
             program,
             args: vec!["decode-worker".to_owned()],

@@ -3,6 +3,7 @@
 mod check;
 mod diag;
 mod lookup;
+mod model;
 mod quarantine;
 mod send;
 mod synth;
@@ -46,6 +47,9 @@ enum Command {
     Lookup(lookup::Arguments),
     /// Write an archive for whoever helps from afar; it holds nothing of a patient.
     Diag(diag::Arguments),
+    /// Look at, install, compare and change the model that reads.
+    #[command(subcommand)]
+    Model(model::Command),
     /// Draw radiographs of nobody as DICOM files.
     Synth(synth::Arguments),
     /// Send DICOM files by C-STORE; one JSON line for each.
@@ -90,6 +94,7 @@ impl Arguments {
             Command::CheckConfig { config } => check::run(&config),
             Command::Lookup(arguments) => lookup::run(&arguments),
             Command::Diag(arguments) => diag::run(&arguments),
+            Command::Model(command) => model::run(command),
             Command::Synth(arguments) => synth::run(&arguments),
             Command::Quarantine(arguments) => quarantine::run(arguments),
             Command::Wrap(arguments) => wrap::run(&arguments),

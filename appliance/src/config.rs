@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use reader::inference::{BatchPolicy, EngineConfig, WorkerConfig};
-use reader::model::{Precision, ProviderChoice, SessionConfig};
+use reader::model::{Precision, ProviderChoice, SessionConfig, Trust};
 use reader::pixels::suitability::OutsideAge;
 use serde::Deserialize;
 use vitals::config::{Checked, Mistakes};
@@ -87,8 +87,11 @@ impl DeviceConfig {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelConfig {
-    /// Directory of the model bundle.
+    /// Directory or archive of the model bundle that is installed where there is none yet.
     pub bundle: PathBuf,
+    /// Files with the public keys of the publishers whose bundles are accepted, PEM.
+    #[serde(default)]
+    pub trusted_keys: Vec<PathBuf>,
     /// ONNX Runtime's shared library.
     pub onnxruntime: PathBuf,
     /// Inference processes at the same time, 1 to 16.
@@ -153,7 +156,14 @@ impl ModelConfig {
     /// The reader's own terms for it. `program` is this executable, which is its own inference process; that logs as `log`,
     /// and what it builds lies under `state_dir`.
     #[must_use]
-    pub fn engine(&self, program: PathBuf, state_dir: &Path, log: &LogConfig) -> EngineConfig {
+    pub fn engine(
+        &self,
+        bundle: PathBuf,
+        trust: Trust,
+        program: PathBuf,
+        state_dir: &Path,
+        log: &LogConfig,
+    ) -> EngineConfig {
         let engines = state_dir.join("engines");
         let format = match log.format {
             LogFormat::Auto => "auto",
@@ -173,7 +183,7 @@ impl ModelConfig {
             },
             answer_within: Duration::from_millis(self.answer_within_ms),
             batch: BatchPolicy { max_batch: self.max_batch, max_delay: Duration::from_millis(self.max_delay_ms) },
-            ..EngineConfig::new(self.bundle.clone(), self.onnxruntime.clone(), worker)
+            ..EngineConfig::new(bundle, trust, self.onnxruntime.clone(), worker)
         }
     }
 }

@@ -167,6 +167,11 @@ impl Journal {
         self.ask(move |outbox| outbox.forget_entries(before_ms, limit)).await
     }
 
+    /// See [`Outbox::post`].
+    pub async fn post(&self, created_ms: i64, message: Message) -> Result<(), JournalError> {
+        self.ask(move |outbox| outbox.post(&NewMessage { created_ms, ..borrowed(&message) })).await
+    }
+
     /// See [`Outbox::dispensable`].
     pub async fn dispensable(&self, limit: u32) -> Result<Vec<Spooled>, JournalError> {
         self.ask(move |outbox| outbox.dispensable(limit)).await

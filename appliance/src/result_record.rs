@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use outbox::{Instance, Priority};
 use reader::model::ModelInfo;
-use reader::model::manifest::Calibration;
 use reader::{Outcome, Reading};
 use uuid::Uuid;
 use wire::codec::{self, CodecError};
@@ -102,15 +101,14 @@ fn outcome(source: &Source<'_>) -> OutcomeV1 {
 }
 
 fn model_v1(info: &ModelInfo) -> ModelV1 {
-    let Calibration::Platt { slope, intercept, .. } = &info.manifest.calibration;
     let point = info.operating_point();
     ModelV1 {
         id: info.manifest.id.clone(),
         version: info.manifest.version.clone(),
         title: info.manifest.title.clone(),
         digest: info.digest().to_owned(),
-        slope: *slope,
-        intercept: *intercept,
+        slope: info.rule.slope,
+        intercept: info.rule.intercept,
         operating_point: OperatingPointV1 {
             name: point.name.clone(),
             threshold: point.threshold,

@@ -60,7 +60,7 @@ impl Lab {
              at_rest_key = {at_rest:?}\n\
              [dicom]\nlisten = \"127.0.0.1:{dicom}\"\nae_title = \"HILUM\"\n\
              [[dicom.allow]]\nae_title = \"XR-ROOM-1\"\n\
-             [model]\nbundle = {bundle:?}\nonnxruntime = {library:?}\nprovider = \"cpu\"\nthreads = 1\n\
+             [model]\nbundle = {bundle:?}\ntrusted_keys = [{publisher:?}]\nonnxruntime = {library:?}\nprovider = \"cpu\"\nthreads = 1\n\
              [http]\nlisten = \"127.0.0.1:{http}\"\n",
             state = self.path("state"),
             key = self.path("pseudonym.key"),
@@ -68,6 +68,7 @@ impl Lab {
             dicom = self.dicom,
             http = self.http,
             bundle = here.join("../reader/tests/models/tiny"),
+            publisher = here.join("../reader/tests/models/tiny.pub"),
             library = library(),
         );
         std::fs::write(self.path("appliance.toml"), change(text)).unwrap();
@@ -440,7 +441,8 @@ fn a_model_that_cannot_be_loaded_yet_costs_no_image() {
     let lab = Lab::new();
     let bundle = lab.path("bundle");
     let tiny = Path::new(env!("CARGO_MANIFEST_DIR")).join("../reader/tests/models/tiny");
-    lab.configure(|text| text.replace(tiny.to_str().unwrap(), bundle.to_str().unwrap()));
+    let quoted = |path: &Path| format!("\"{}\"", path.display());
+    lab.configure(|text| text.replace(&quoted(&tiny), &quoted(&bundle)));
     let service = lab.launch();
     let ready = || lab.get("/health/ready").unwrap_or_default();
     eventually("the reason", || ready().1.contains("[model] bundle"));
@@ -490,7 +492,7 @@ fn check_config_finds_every_mistake_at_once_and_changes_nothing() {
     let config = lab.path("appliance.toml");
     let check = || run(&["check-config", "--config", config.to_str().unwrap()]);
     assert!(check().status.success(), "{:?}", check());
-    lab.configure(|text| text.replace("pseudonym.key", "nowhere.key").replace("models/tiny", "models/nowhere"));
+    lab.configure(|text| text.replace("pseudonym.key", "nowhere.key").replace("models/tiny\"", "models/nowhere\""));
     let output = check();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(2));

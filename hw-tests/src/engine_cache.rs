@@ -5,15 +5,16 @@ use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
 
 use anyhow::{Context, Result, ensure};
-use reader::model::{Loaded, SessionConfig};
+use reader::model::{Loaded, SessionConfig, Trust};
 
 /// Opens the model twice over one fresh folder: the second time nothing in it may be written.
-pub(crate) fn check(bundle: &Path, library: &Path, config: &SessionConfig) -> Result<()> {
+pub(crate) fn check(bundle: &Path, key: &Path, library: &Path, config: &SessionConfig) -> Result<()> {
     let folder = std::env::temp_dir().join(format!("hilum-hw-engines-{}", std::process::id()));
     let config = SessionConfig { engines: Some(folder.clone()), ..config.clone() };
+    let trust = Trust::load(&[key.to_owned()])?;
     let start = || -> Result<f64> {
         let started = Instant::now();
-        Loaded::open(bundle, library, &config)?.proved()?;
+        Loaded::open(bundle, &trust, "", library, &config)?.proved()?;
         Ok(started.elapsed().as_secs_f64())
     };
     let first = start()?;

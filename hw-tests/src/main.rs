@@ -19,6 +19,9 @@ struct Arguments {
     /// Model bundle directory.
     #[arg(long, default_value = "models/pneumonia-cxr/bundle")]
     bundle: PathBuf,
+    /// Public key of its publisher, PEM.
+    #[arg(long, default_value = "models/keys/hilum-development.pub")]
+    key: PathBuf,
     /// ONNX Runtime's shared library, built for CUDA (PyPI wheel `onnxruntime-gpu`).
     #[arg(long, env = "HILUM_ONNXRUNTIME", default_value = "target/hilum/onnxruntime/libonnxruntime.so")]
     onnxruntime: PathBuf,
@@ -53,9 +56,9 @@ fn checks(arguments: &Arguments) -> Result<()> {
     let (provider, precision) = (arguments.provider, arguments.precision);
     let config = SessionConfig { provider, precision, max_batch: throughput::LARGEST, ..SessionConfig::default() };
     if provider == ProviderChoice::TensorRT {
-        engine_cache::check(&arguments.bundle, &arguments.onnxruntime, &config)?;
+        engine_cache::check(&arguments.bundle, &arguments.key, &arguments.onnxruntime, &config)?;
     }
-    let mut gpu = parity::check(&arguments.bundle, &arguments.onnxruntime, &config)?;
+    let mut gpu = parity::check(&arguments.bundle, &arguments.key, &arguments.onnxruntime, &config)?;
     throughput::table(&mut gpu, arguments.seconds)?;
     endurance::check(&mut gpu, arguments.images)
 }

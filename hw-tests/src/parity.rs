@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
-use reader::model::{Bundle, ModelSession, ProviderChoice, SessionConfig};
+use reader::model::{Bundle, ModelSession, ProviderChoice, SessionConfig, Trust};
 
 /// Opens the model on both providers, compares, and gives the GPU's session back for the next check.
-pub(crate) fn check(bundle: &Path, library: &Path, config: &SessionConfig) -> Result<ModelSession> {
-    let bundle = Bundle::open(bundle)?;
+pub(crate) fn check(bundle: &Path, key: &Path, library: &Path, config: &SessionConfig) -> Result<ModelSession> {
+    let bundle = Bundle::open(bundle, &Trust::load(&[key.to_owned()])?)?;
     let golden = bundle.golden_images()?;
     let cpu = SessionConfig { provider: ProviderChoice::Cpu, ..config.clone() };
     let mut cpu = ModelSession::open(&bundle, library, &cpu).context("cannot open the model on the CPU")?;

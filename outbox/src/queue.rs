@@ -120,6 +120,17 @@ impl Outbox {
         Ok(leased)
     }
 
+    /// Queues a message that belongs to no image.
+    ///
+    /// # Errors
+    /// [`OutboxError::Full`] and the like; then it is not queued.
+    pub fn post(&mut self, message: &NewMessage<'_>) -> Result<(), OutboxError> {
+        let sql = OutboxError::statement("queue a message");
+        let transaction = self.unit().map_err(&sql)?;
+        append(&transaction, message).map_err(&sql)?;
+        transaction.commit().map_err(&sql)
+    }
+
     /// Puts these leased messages back, so that they are handed out again in their order.
     ///
     /// # Errors

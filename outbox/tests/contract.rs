@@ -55,6 +55,18 @@ fn leased(outbox: &mut Outbox, limit: u32, now_ms: i64) -> Vec<u128> {
 }
 
 #[test]
+fn a_message_without_an_image_waits_and_goes_like_any_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut outbox = open(folder.path());
+    outbox.post(&NewMessage { kind: Up::Shadow, ..message(7, Priority::Backlog) }).unwrap();
+    assert!(outbox.post(&message(7, Priority::Backlog)).is_err(), "an id is used once");
+    let sent = outbox.lease(8, 0, LEASE_MS).unwrap();
+    assert_eq!((sent.len(), sent[0].id, sent[0].kind), (1, id(7), Up::Shadow));
+    assert_eq!(outbox.settle(id(7), &ReceiptStatus::Stored).unwrap(), Settlement::Deleted);
+    assert_eq!(outbox.depth().unwrap().waiting, 0);
+}
+
+#[test]
 fn a_resend_is_one_image_and_other_bytes_are_another() {
     let folder = tempfile::tempdir().unwrap();
     let mut outbox = open(folder.path());

@@ -2,7 +2,7 @@
 //! grey-scale → resize → ONNX session → calibration. Its numbers must agree with the training script's.
 //!
 //! ```text
-//! cargo run -p hilum-reader --example evaluate -- BUNDLE LIBONNXRUNTIME IMAGES/labels.csv [test_predictions.csv]
+//! cargo run -p hilum-reader --example evaluate -- BUNDLE KEY.pub LIBONNXRUNTIME IMAGES/labels.csv [test_predictions.csv]
 //! ```
 //! `labels.csv` needs the columns file, split and label (NORMAL or PNEUMONIA in it); the predictions file, logit.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a measurement that cannot be made should stop")]
@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use reader::finding::Finding;
-use reader::model::{Loaded, ProviderChoice, SessionConfig};
+use reader::model::{Likeness, Loaded, ProviderChoice, SessionConfig, Trust};
 use reader::pixels::wrap::{WrapFacts, to_dicom};
 use reader::pixels::{Limits, plain, prepare};
 
@@ -20,17 +20,19 @@ struct Film {
     file: String,
     pneumonia: bool,
     finding: Finding,
+    likeness: Likeness,
 }
 
 fn main() {
     let arguments: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
-    let [bundle, library, labels, rest @ ..] = &arguments[..] else {
-        eprintln!("usage: evaluate BUNDLE LIBONNXRUNTIME LABELS.CSV [PREDICTIONS.CSV]");
+    let [bundle, key, library, labels, rest @ ..] = &arguments[..] else {
+        eprintln!("usage: evaluate BUNDLE KEY.pub LIBONNXRUNTIME LABELS.CSV [PREDICTIONS.CSV]");
         return;
     };
     let config = SessionConfig { provider: ProviderChoice::Cpu, ..SessionConfig::default() };
-    let mut loaded = Loaded::open(bundle, library, &config).expect("the bundle loads");
-    let manifest = loaded.info.manifest.clone();
+    let trust = Trust::load(std::slice::from_ref(key)).expect("the publisher's key is readable");
+    let mut loaded = Loaded::open(bundle, &trust, "", library, &config).expect("the bundle loads");
+    let info = loaded.info.clone();
     let root = labels.parent().expect("labels.csv is in a folder");
     let scratch = std::env::temp_dir().join(format!("hilum-evaluate-{}.dcm", std::process::id()));
     let (mut films, mut decode_ms, mut infer_ms) = (Vec::new(), Vec::new(), Vec::new());
@@ -41,10 +43,11 @@ fn main() {
         decode_ms.push(prepared.decode_ms);
         let started = Instant::now();
         let input = prepared.pixels.expect("a wrapped film is readable").input;
-        let logit = loaded.run(&[input]).expect("the model runs").remove(0).logit;
+        let output = loaded.run(&[input]).expect("the model runs").remove(0);
         infer_ms.push(started.elapsed().as_secs_f64() * 1e3);
-        let finding = Finding::new(logit, &manifest.calibration, manifest.operating_point());
-        films.push(Film { file, pneumonia, finding });
+        let finding = Finding::new(output.logit, &info.rule);
+        let likeness = info.distribution.as_ref().map_or(Likeness::Alike, |d| d.judge(&output.embedding));
+        films.push(Film { file, pneumonia, finding, likeness });
     }
     std::fs::remove_file(&scratch).ok();
     report(&films, &mut decode_ms, &mut infer_ms);
@@ -80,6 +83,9 @@ fn report(films: &[Film], decode_ms: &mut [f64], infer_ms: &mut [f64]) {
         times[times.len() / 2]
     };
     println!("films        {}", films.len());
+    let beyond = |of| films.iter().filter(|film| film.likeness == of).count();
+    println!("doubtful     {} (read with a caveat)", beyond(Likeness::Doubtful));
+    println!("unlike       {} (the product does not read them; counted below all the same)", beyond(Likeness::Unlike));
     println!("AUC          {:.4}", auc(films));
     println!("sensitivity  {:.4}", share(true));
     println!("specificity  {:.4}", share(false));

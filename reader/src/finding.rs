@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::manifest::{Calibration, OperatingPoint};
+use crate::model::Rule;
 
 /// What the model says of one image.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -18,25 +18,24 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// Calibrates `logit` by Platt scaling (Platt 1999) and compares it with the operating point.
+    /// Calibrates `logit` by Platt scaling (Platt 1999) and compares it with the operating point, both as they are at the site.
     ///
     /// ```
     /// use reader::finding::Finding;
-    /// use reader::model::manifest::{Calibration, OperatingPoint};
-    /// let platt = Calibration::Platt { slope: 1.0, intercept: 0.0, fitted_on: String::new() };
+    /// use reader::model::Rule;
+    /// use reader::model::manifest::OperatingPoint;
     /// let point = OperatingPoint {
     ///     name: "default".into(), threshold: 0.5, sensitivity: 0.9, specificity: 0.9, measured_on: String::new(),
     /// };
-    /// let finding = Finding::new(0.0, &platt, &point);
+    /// let finding = Finding::new(0.0, &Rule { slope: 1.0, intercept: 0.0, point });
     /// assert_eq!(finding.probability, 0.5);
     /// assert!(finding.positive, "at the threshold is positive");
     /// ```
     #[must_use]
-    pub fn new(logit: f32, calibration: &Calibration, point: &OperatingPoint) -> Self {
-        let logit = f64::from(logit);
-        let Calibration::Platt { slope, intercept, .. } = calibration;
-        let probability = sigmoid(slope * logit + intercept);
-        Self { logit, probability, threshold: point.threshold, positive: probability >= point.threshold }
+    pub fn new(logit: f32, rule: &Rule) -> Self {
+        let (logit, threshold) = (f64::from(logit), rule.point.threshold);
+        let probability = sigmoid(rule.slope * logit + rule.intercept);
+        Self { logit, probability, threshold, positive: probability >= threshold }
     }
 }
 
@@ -55,21 +54,22 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::model::manifest::OperatingPoint;
 
-    fn point(threshold: f64) -> OperatingPoint {
-        OperatingPoint {
+    fn rule(slope: f64, intercept: f64, threshold: f64) -> Rule {
+        let point = OperatingPoint {
             name: "default".into(),
             threshold,
             sensitivity: 0.9,
             specificity: 0.9,
             measured_on: "nothing".into(),
-        }
+        };
+        Rule { slope, intercept, point }
     }
 
     #[test]
     fn platt_scaling_uses_slope_and_intercept() {
-        let platt = Calibration::Platt { slope: 0.5, intercept: -1.0, fitted_on: "nothing".into() };
-        let finding = Finding::new(4.0, &platt, &point(0.8));
+        let finding = Finding::new(4.0, &rule(0.5, -1.0, 0.8));
         assert!((finding.probability - 1.0 / (1.0 + (-1.0f64).exp())).abs() < 1e-12);
         assert!(!finding.positive);
     }
@@ -77,9 +77,9 @@ mod tests {
     proptest! {
         #[test]
         fn a_higher_logit_never_gives_a_lower_probability(a in -200f32..200.0, b in -200f32..200.0, slope in 0.01f64..10.0) {
-            let platt = Calibration::Platt { slope, intercept: 0.3, fitted_on: String::new() };
             let (low, high) = (a.min(b), a.max(b));
-            let (p, q) = (Finding::new(low, &platt, &point(0.5)), Finding::new(high, &platt, &point(0.5)));
+            let rule = rule(slope, 0.3, 0.5);
+            let (p, q) = (Finding::new(low, &rule), Finding::new(high, &rule));
             prop_assert!(p.probability <= q.probability);
             prop_assert!((0.0..=1.0).contains(&p.probability));
             prop_assert!(!p.positive || q.positive);

@@ -23,7 +23,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::{ModelInfo, SessionConfig};
+use crate::model::{ModelInfo, SessionConfig, Trust};
 use crate::saliency::Saliency;
 
 pub use batcher::{Admission, BatchPolicy, Priority};
@@ -38,6 +38,10 @@ pub use worker::WorkerConfig;
 pub struct EngineConfig {
     /// Directory of the model bundle (`manifest.json`, `model.onnx`, `golden/`).
     pub bundle: PathBuf,
+    /// Whose bundles are accepted.
+    pub trust: Trust,
+    /// The site, whose own calibration and operating point are used where the bundle has them.
+    pub site: String,
     /// ONNX Runtime's shared library.
     pub onnxruntime: PathBuf,
     /// The inference processes' program.
@@ -59,9 +63,11 @@ pub struct EngineConfig {
 impl EngineConfig {
     /// One process with ONNX Runtime's own choice of threads and provider.
     #[must_use]
-    pub fn new(bundle: PathBuf, onnxruntime: PathBuf, worker: WorkerConfig) -> Self {
+    pub fn new(bundle: PathBuf, trust: Trust, onnxruntime: PathBuf, worker: WorkerConfig) -> Self {
         Self {
             bundle,
+            trust,
+            site: String::new(),
             onnxruntime,
             worker,
             workers: 1,

@@ -1,26 +1,44 @@
-//! A model bundle from the disk to a session that may be used: manifest, digests, session, provider, golden radiographs,
-//! in this order, and nothing after the first that fails. No other module opens a session.
+//! A model bundle from the disk to a session that may be used: signature, manifest, digests, session, provider, golden
+//! radiographs, in this order, and nothing after the first that fails. No other module opens a session.
 
+pub mod archive;
 pub mod bundle;
+pub mod calibration;
+pub mod distribution;
 pub mod engine_cache;
 pub mod golden;
 pub mod manifest;
 pub mod provider;
 pub mod session;
+pub mod signature;
+pub mod slots;
+mod soundness;
 
 use std::path::{Path, PathBuf};
 
 pub use bundle::Bundle;
+pub use calibration::Rule;
+pub use distribution::{Distribution, Likeness};
 pub use manifest::{Manifest, OperatingPoint};
 pub use provider::{Precision, Provider, ProviderChoice};
 use serde::{Deserialize, Serialize};
 pub use session::{ModelSession, SessionConfig};
+pub use signature::{SignatureError, Trust};
+pub use slots::Slots;
 
 /// The model in use, as results and status pages name it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ModelInfo {
     /// All of the manifest.
     pub manifest: Manifest,
+    /// SHA-256 of `manifest.json`, hexadecimal: the slot that it lies in.
+    pub bundle: String,
+    /// The fingerprint of the key that vouches for it.
+    pub publisher: String,
+    /// Calibration and operating point at this site.
+    pub rule: Rule,
+    /// Where the training images lie, if the bundle says so.
+    pub distribution: Option<Distribution>,
     /// Execution provider really in use.
     pub provider: Provider,
     /// Version of ONNX Runtime's library.
@@ -28,10 +46,10 @@ pub struct ModelInfo {
 }
 
 impl ModelInfo {
-    /// The operating point in force: the manifest's first.
+    /// The operating point in force: this site's own, or else the manifest's first.
     #[must_use]
     pub fn operating_point(&self) -> &OperatingPoint {
-        self.manifest.operating_point()
+        &self.rule.point
     }
 
     /// SHA-256 of the model file, lower-case hexadecimal.
@@ -51,6 +69,34 @@ pub struct Loaded {
 /// Why a model may not be used.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
+    /// A key cannot be used.
+    #[error("the keys of the trusted publishers cannot be used")]
+    Keys(#[source] SignatureError),
+    /// There is no signature.
+    #[error(
+        "{file} is missing: nobody vouches for this model; get the signed bundle from its publisher, or sign your own with \
+         `hilum-appliance model sign`"
+    )]
+    Unsigned {
+        /// The signature's file.
+        file: PathBuf,
+    },
+    /// The signature is nobody's that this device trusts.
+    #[error("the model bundle {bundle} is not accepted")]
+    Signature {
+        /// Which.
+        bundle: PathBuf,
+        /// Why.
+        source: SignatureError,
+    },
+    /// A file is longer than it may be.
+    #[error("{file} is longer than {longest} bytes, which no bundle's is; get the bundle from its publisher again")]
+    TooLong {
+        /// Which.
+        file: PathBuf,
+        /// Bytes at most.
+        longest: u64,
+    },
     /// A file of the bundle is missing or unreadable.
     #[error("cannot read {file}; check that [model] bundle names a complete bundle directory")]
     Read {
@@ -158,15 +204,26 @@ pub enum LoadError {
 }
 
 impl Loaded {
-    /// Verifies the bundle's digests, loads ONNX Runtime from `library`, opens the session and runs the golden radiographs.
-    pub fn open(bundle: &Path, library: &Path, config: &SessionConfig) -> Result<Self, LoadError> {
-        let bundle = Bundle::open(bundle)?;
+    /// Verifies the bundle's signature and digests, loads ONNX Runtime from `library`, opens the session and runs the golden
+    /// radiographs. `site` chooses among the manifest's calibrations and operating points.
+    pub fn open(
+        bundle: &Path,
+        trust: &Trust,
+        site: &str,
+        library: &Path,
+        config: &SessionConfig,
+    ) -> Result<Self, LoadError> {
+        let bundle = Bundle::open(bundle, trust)?;
         let golden = bundle.golden_images()?;
         let mut session = ModelSession::open(&bundle, library, config)?;
         golden::check(&mut session, &golden)?;
         let info = ModelInfo {
             provider: session.provider(),
             runtime: session.runtime().to_owned(),
+            rule: Rule::at(&bundle.manifest, site),
+            bundle: bundle.digest,
+            publisher: bundle.publisher.unwrap_or_default(),
+            distribution: bundle.distribution,
             manifest: bundle.manifest,
         };
         Ok(Self { info, session })

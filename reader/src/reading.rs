@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::finding::Finding;
 use crate::inference::{Engine, EngineConfig, InferError, Inference, OpenError, Priority};
-use crate::model::ModelInfo;
+use crate::model::{Likeness, ModelInfo};
 use crate::pixels::sandbox::{Sandbox, SandboxConfig, SandboxError};
 use crate::pixels::suitability::{self, OutsideAge};
 use crate::pixels::{About, Prepared, Preview};
@@ -151,7 +151,7 @@ impl Reader {
         let Prepared { about, pixels, decode_ms } = prepared;
         let model = self.engine.ready().await?;
         let facts = about.as_ref().map(|about| &about.facts);
-        let verdict = suitability::gate(facts, pixels.as_ref(), &model.manifest.intended_use, self.outside_age);
+        let mut verdict = suitability::gate(facts, pixels.as_ref(), &model.manifest.intended_use, self.outside_age);
         let mut times = StageTimes { decode_ms, ..StageTimes::default() };
         let (preview, outcome) = match (pixels, verdict.abstain) {
             (pixels, Some(reason)) => (pixels.ok().map(|p| p.preview), Outcome::Abstained(reason)),
@@ -160,6 +160,7 @@ impl Reader {
                 let inference = self.engine.infer_by(pixels.input, priority, deadline).await?;
                 (times.queue_ms, times.transfer_ms) = (inference.queue_ms, inference.transfer_ms);
                 times.infer_ms = inference.infer_ms;
+                verdict.caveats.extend(doubt(&inference));
                 (Some(pixels.preview), outcome(inference))
             }
         };
@@ -168,7 +169,21 @@ impl Reader {
 }
 
 fn outcome(inference: Inference) -> Outcome {
+    if likeness(&inference) == Likeness::Unlike {
+        let words = "the image lies farther from the model's training radiographs than any of them from each other; \
+                     it is not read: look whether it is a frontal chest radiograph, upright and not inverted";
+        return Outcome::Abstained(Reason::new("out_of_distribution", words));
+    }
     let Inference { logit, saliency, model, .. } = inference;
-    let finding = Finding::new(logit, &model.manifest.calibration, model.operating_point());
-    Outcome::Read { finding, saliency, model }
+    Outcome::Read { finding: Finding::new(logit, &model.rule), saliency, model }
+}
+
+fn doubt(inference: &Inference) -> Option<Reason> {
+    let words = "the image is unlike almost all of the model's training radiographs; its answer is less reliable than measured";
+    (likeness(inference) == Likeness::Doubtful).then(|| Reason::new("unlike_training", words))
+}
+
+/// A bundle that does not say where its training images lie cannot tell others apart.
+fn likeness(inference: &Inference) -> Likeness {
+    inference.model.distribution.as_ref().map_or(Likeness::Alike, |distribution| distribution.judge(&inference.embedding))
 }

@@ -10,6 +10,9 @@
     reason = "a test states its expectations by panicking"
 )]
 
+#[path = "support/publisher.rs"]
+mod publisher;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -19,6 +22,8 @@ use std::time::{Duration, Instant};
 use reader::Priority;
 use reader::inference::{BatchPolicy, Engine, EngineConfig, Recycling, Standing, WorkerConfig};
 use reader::model::{ProviderChoice, SessionConfig};
+
+use publisher::{tiny, trust, variant};
 
 const SIDE: usize = 224;
 
@@ -34,17 +39,13 @@ fn library() -> PathBuf {
     library
 }
 
-fn tiny() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/models/tiny")
-}
-
 fn start(bend: impl FnOnce(&mut EngineConfig)) -> Engine {
     let worker = WorkerConfig::new(env!("CARGO_BIN_EXE_inference-worker").into(), vec![]);
     let mut config = EngineConfig {
         session: SessionConfig { threads: 1, provider: ProviderChoice::Cpu, ..SessionConfig::default() },
         batch: BatchPolicy { max_batch: 4, max_delay: Duration::from_millis(1) },
         queue: 1000,
-        ..EngineConfig::new(tiny(), library(), worker)
+        ..EngineConfig::new(tiny(), trust(), library(), worker)
     };
     bend(&mut config);
     Engine::start(config).unwrap()
@@ -133,21 +134,14 @@ async fn a_process_of_a_certain_age_is_replaced_without_a_gap() {
     eventually("the first one's end", || processes().is_disjoint(&first)).await;
 }
 
-/// A copy of the tiny bundle under another version, with another golden logit where one is given.
+/// The tiny bundle under another version, with another golden logit where one is given.
 fn bundle(version: &str, golden: Option<f64>) -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    fs::create_dir(folder.path().join("golden")).unwrap();
-    for file in ["manifest.json", "model.onnx", "golden/ramp.png", "golden/corner.png"] {
-        fs::copy(tiny().join(file), folder.path().join(file)).unwrap();
-    }
-    let file = folder.path().join("manifest.json");
-    let mut manifest: serde_json::Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
-    manifest["version"] = version.into();
-    if let Some(logit) = golden {
-        manifest["golden"][0]["logit"] = logit.into();
-    }
-    fs::write(file, manifest.to_string()).unwrap();
-    folder
+    variant(|manifest| {
+        manifest["version"] = version.into();
+        if let Some(logit) = golden {
+            manifest["golden"][0]["logit"] = logit.into();
+        }
+    })
 }
 
 fn version(engine: &Engine) -> String {

@@ -9,6 +9,9 @@
     reason = "a test states its expectations by panicking"
 )]
 
+#[path = "support/publisher.rs"]
+mod publisher;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,12 +20,14 @@ use std::time::Duration;
 use dicom_core::{DataElement, VR};
 use dicom_dictionary_std::tags;
 use reader::inference::{BatchPolicy, Engine, EngineConfig, InferError, WorkerConfig};
-use reader::model::{LoadError, Loaded, Provider, ProviderChoice, SessionConfig};
+use reader::model::{LoadError, Loaded, Provider, ProviderChoice, SessionConfig, Trust};
 use reader::pixels::Limits;
 use reader::pixels::plain::{Plain, Samples};
 use reader::pixels::sandbox::SandboxConfig;
 use reader::pixels::wrap::{WrapFacts, to_dicom};
 use reader::{Outcome, Priority, Reader, ReaderConfig};
+
+use publisher::{tiny, trust, variant};
 
 const SIDE: usize = 224;
 
@@ -38,10 +43,6 @@ fn library() -> PathBuf {
     library
 }
 
-fn tiny() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/models/tiny")
-}
-
 fn session() -> SessionConfig {
     SessionConfig { threads: 1, provider: ProviderChoice::Cpu, ..SessionConfig::default() }
 }
@@ -49,7 +50,7 @@ fn session() -> SessionConfig {
 fn engine_config(max_batch: usize, queue: usize) -> EngineConfig {
     let batch = BatchPolicy { max_batch, max_delay: Duration::from_millis(20) };
     let worker = WorkerConfig::new(env!("CARGO_BIN_EXE_inference-worker").into(), vec![]);
-    EngineConfig { session: session(), batch, queue, ..EngineConfig::new(tiny(), library(), worker) }
+    EngineConfig { session: session(), batch, queue, ..EngineConfig::new(tiny(), trust(), library(), worker) }
 }
 
 fn open_reader() -> Reader {
@@ -164,31 +165,17 @@ async fn a_batch_answers_each_image_with_its_own_numbers() {
     assert_eq!(wrong, InferError::WrongSize { expected: SIDE * SIDE, found: 3 });
 }
 
-/// A copy of the tiny bundle whose first golden logit is another.
-fn with_golden_logit(logit: f64) -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    fs::create_dir(folder.path().join("golden")).unwrap();
-    for file in ["manifest.json", "model.onnx", "golden/ramp.png", "golden/corner.png"] {
-        fs::copy(tiny().join(file), folder.path().join(file)).unwrap();
-    }
-    let file = folder.path().join("manifest.json");
-    let mut manifest: serde_json::Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
-    manifest["golden"][0]["logit"] = logit.into();
-    fs::write(file, manifest.to_string()).unwrap();
-    folder
-}
-
 #[test]
 fn a_model_that_answers_wrongly_here_is_not_used() {
-    let bundle = with_golden_logit(1.5);
-    let error = Loaded::open(bundle.path(), &library(), &session()).err().expect("must be refused");
+    let bundle = variant(|manifest| manifest["golden"][0]["logit"] = 1.5.into());
+    let error = Loaded::open(bundle.path(), &trust(), "", &library(), &session()).err().expect("must be refused");
     assert!(matches!(&error, LoadError::Golden { file, .. } if file.ends_with("ramp.png")), "{error}");
     assert!(error.to_string().contains("on CPU instead of 1.5"), "{error}");
 }
 
 #[test]
 fn a_missing_library_says_how_to_get_it() {
-    let error = Loaded::open(&tiny(), Path::new("/nowhere/libonnxruntime.so"), &session()).err().unwrap();
+    let error = Loaded::open(&tiny(), &trust(), "", Path::new("/nowhere/libonnxruntime.so"), &session()).err().unwrap();
     assert!(error.to_string().contains("PyPI wheel"), "{error}");
 }
 
@@ -197,7 +184,7 @@ fn a_file_that_is_no_library_is_refused_in_words() {
     let folder = tempfile::tempdir().unwrap();
     let fake = folder.path().join("libonnxruntime.so");
     fs::write(&fake, "not a library").unwrap();
-    let error = Loaded::open(&tiny(), &fake, &session()).err().unwrap();
+    let error = Loaded::open(&tiny(), &trust(), "", &fake, &session()).err().unwrap();
     assert!(matches!(error, LoadError::Runtime { .. }), "{error}");
 }
 
@@ -213,7 +200,7 @@ async fn the_last_handle_ends_the_process() {
 /// The library of the tests is the CPU build: `auto` says CPU, and a GPU that is asked for by name is not made up.
 #[test]
 fn a_gpu_that_is_not_there_is_neither_claimed_nor_made_up() {
-    let open = |provider| Loaded::open(&tiny(), &library(), &SessionConfig { provider, ..session() });
+    let open = |provider| Loaded::open(&tiny(), &trust(), "", &library(), &SessionConfig { provider, ..session() });
     assert_eq!(open(ProviderChoice::Auto).unwrap().info.provider, Provider::Cpu);
     for provider in [ProviderChoice::Cuda, ProviderChoice::TensorRT] {
         let error = open(provider).err().expect("must be refused");
@@ -225,7 +212,7 @@ fn a_gpu_that_is_not_there_is_neither_claimed_nor_made_up() {
 /// What is computed for company that is thrown away changes no image's numbers, and neither do used buffers.
 #[test]
 fn an_image_gives_the_same_in_every_size_of_batch() {
-    let mut loaded = Loaded::open(&tiny(), &library(), &session()).unwrap();
+    let mut loaded = Loaded::open(&tiny(), &trust(), "", &library(), &session()).unwrap();
     let images: Vec<Vec<u8>> = (0..20u8).map(|n| vec![n * 12; SIDE * SIDE]).collect();
     let alone: Vec<f32> = images.iter().map(|image| loaded.run(&[image]).unwrap()[0].logit).collect();
     for size in [20, 3, 8, 9, 1, 17, 20] {
@@ -239,6 +226,41 @@ fn an_image_gives_the_same_in_every_size_of_batch() {
 #[test]
 fn the_shipped_model_gives_its_golden_logits_here() {
     let bundle = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/pneumonia-cxr/bundle");
-    let loaded = Loaded::open(&bundle, &library(), &session()).unwrap();
+    let key = bundle.join("../../keys/hilum-development.pub");
+    let loaded = Loaded::open(&bundle, &Trust::load(&[key]).unwrap(), "", &library(), &session()).unwrap();
     assert_eq!((loaded.info.manifest.id.as_str(), loaded.info.provider), ("pneumonia-cxr", Provider::Cpu));
+}
+
+/// A dark grey film but for the topmost left tile of 4 × 4, which has this grey.
+fn step(folder: &Path, grey: u8) -> PathBuf {
+    let pixel = |i: usize| if i / SIDE < SIDE / 4 && i % SIDE < SIDE / 4 { grey } else { 40 };
+    let image = Plain { rows: SIDE, columns: SIDE, samples: Samples::Eight((0..SIDE * SIDE).map(pixel).collect()) };
+    let path = folder.join(format!("step-{grey}.dcm"));
+    to_dicom(&image, &WrapFacts::default()).unwrap().write_to_file(&path).unwrap();
+    path
+}
+
+/// The tiny model's training images, which it never had, knew no such step; see `models/make_tiny.py`.
+#[tokio::test]
+async fn an_image_unlike_the_training_images_is_doubted_and_then_not_read() {
+    let (reader, folder) = (open_reader(), tempfile::tempdir().unwrap());
+    for (grey, code, read) in [(80, None, true), (175, Some("unlike_training"), true), (250, None, false)] {
+        let file = fs::File::open(step(folder.path(), grey)).unwrap();
+        let reading = reader.read(file, Priority::Live).await.unwrap();
+        let doubts = reading.caveats.iter().filter(|caveat| caveat.code == "unlike_training").count();
+        assert_eq!(doubts, usize::from(code.is_some()), "{grey}: {:?}", reading.caveats);
+        match &reading.outcome {
+            Outcome::Read { .. } => assert!(read, "{grey}"),
+            Outcome::Abstained(reason) => assert!(!read && reason.code == "out_of_distribution", "{grey}: {reason:?}"),
+            Outcome::Unreadable(reason) => panic!("{reason:?}"),
+        }
+        assert!(reading.preview.is_some(), "a reviewer sees what was not read");
+    }
+}
+
+#[tokio::test]
+async fn a_sites_own_calibration_and_point_are_in_force_there() {
+    let engine = Engine::start(EngineConfig { site: "bright-side".into(), ..engine_config(1, 4) }).unwrap();
+    let model = engine.ready().await.unwrap();
+    assert_eq!((model.rule.slope, model.operating_point().name.as_str()), (0.5, "bright"));
 }

@@ -34,6 +34,8 @@ pub struct HospitalPlan {
     pub broker_port: u16,
     /// The model bundle.
     pub bundle: PathBuf,
+    /// Public keys of the bundle's publisher and of whoever else is trusted.
+    pub trusted_keys: Vec<PathBuf>,
     /// ONNX Runtime's library.
     pub onnxruntime: PathBuf,
     /// More tables for the appliance's configuration, such as `[[destination]]`.
@@ -64,6 +66,7 @@ impl HospitalPlan {
             agent_port: ports::free()?,
             broker_port,
             bundle: place::bundle(),
+            trusted_keys: vec![place::publisher()],
             onnxruntime: place::onnxruntime(),
             more: String::new(),
         })
@@ -247,6 +250,7 @@ ae_title = "{SCANNER}"
 
 [model]
 bundle = "{bundle}"
+trusted_keys = {keys:?}
 onnxruntime = "{onnxruntime}"
 provider = "auto"
 
@@ -265,6 +269,7 @@ level = "info"
             at_rest = self.at("at-rest.key").display(),
             dicom = self.plan.dicom_port,
             bundle = self.plan.bundle.display(),
+            keys = self.plan.trusted_keys,
             onnxruntime = self.plan.onnxruntime.display(),
             http = self.plan.appliance_port,
             more = self.plan.more,

@@ -52,6 +52,13 @@ pub fn bundle() -> PathBuf {
     std::env::var_os("HILUM_BUNDLE").map_or_else(own, PathBuf::from)
 }
 
+/// The public key of the shipped bundle's publisher, or `HILUM_PUBLISHER` for the one of `HILUM_BUNDLE`.
+#[must_use]
+pub fn publisher() -> PathBuf {
+    let own = || root().join("models/keys/hilum-development.pub");
+    std::env::var_os("HILUM_PUBLISHER").map_or_else(own, PathBuf::from)
+}
+
 /// The Python of one of the environments that `cargo xtask setup` makes.
 #[must_use]
 pub fn python(environment: &str) -> PathBuf {

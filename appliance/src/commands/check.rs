@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use reader::model::Bundle;
+use reader::model::{Bundle, Trust};
 use vitals::config::{Mistakes, Reading};
 
 use crate::config::Config;
@@ -40,8 +40,13 @@ fn named(config: &Config, mistakes: &mut Mistakes<'_>) {
         device.mistake("state_dir", format!("{} is not a folder", state_dir.display()));
     }
     let mut model = mistakes.table("model");
-    if let Err(error) = Bundle::open(&config.model.bundle) {
-        model.mistake("bundle", vitals::exit::chain(&error));
+    match Trust::load(&config.model.trusted_keys) {
+        Err(error) => model.mistake("trusted_keys", vitals::exit::chain(&error)),
+        Ok(trust) => {
+            if let Err(error) = Bundle::open(&config.model.bundle, &trust) {
+                model.mistake("bundle", vitals::exit::chain(&error));
+            }
+        }
     }
     if !config.model.onnxruntime.is_file() {
         let library = config.model.onnxruntime.display();

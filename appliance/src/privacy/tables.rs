@@ -83,7 +83,7 @@ const UNKNOWN: (&str, &str) = ("unreadable", "The image could not be read; look 
 
 /// Reasons by their code, as a reviewer reads them.
 #[rustfmt::skip]
-const REASONS: [(&str, &str); 29] = [
+const REASONS: [(&str, &str); 31] = [
     // Not read, because the model was not made for it.
     ("not_a_radiograph", "The modality is not projection radiography; the model reads chest radiographs only."),
     ("not_a_chest", "The header says that this is not a chest. If it is one, correct Body Part Examined at the scanner and send it again."),
@@ -95,7 +95,9 @@ const REASONS: [(&str, &str); 29] = [
     ("clipped_exposure", "Most of the image is all black or all white; look at the exposure and the window, and send it again."),
     ("inverted", "The image looks like a negative, or is no chest; look at Photometric Interpretation and send it again."),
     ("no_contrast", "The image is blank or almost so; look at the exposure and send it again."),
+    ("out_of_distribution", "The picture is unlike every radiograph that the model was trained on; it was not read. Look whether it is a frontal chest radiograph, upright and not inverted."),
     // Read, with a reservation.
+    ("unlike_training", "The picture is unlike almost all radiographs that the model was trained on; its answer is less reliable than measured."),
     ("body_part_unknown", "The header does not say which body part this is; it was read as a chest."),
     ("view_unknown", "The header does not say that this is a frontal view; it was read as one."),
     ("age_unknown", "The patient's age is not stated; whether the model was made for this patient is unknown."),

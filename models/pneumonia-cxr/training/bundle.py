@@ -1,13 +1,15 @@
 """Lays the bundle that the appliance opens: graph, golden films of nobody with their logits, card, manifest with digests.
 
-    python bundle.py --runs runs
+    python bundle.py --runs runs --key publisher.key
+
+The manifest is signed with `--key`; `--new-key` makes that pair first. Without either the bundle is a draft, to be signed by
+`hilum-appliance model sign`. `distribution.py` has run before, too.
 
 Golden films are drawn from ../synthetic-cxr; on each start the appliance proves by them that its machine computes as
 the one here did. Run after evaluate.py, whose numbers go into the manifest.
 """
 
 import argparse
-import hashlib
 import json
 import shutil
 import subprocess
@@ -18,10 +20,17 @@ import numpy as np
 
 from dataset import read_grey
 from evaluate import HOME, read
-from export import OPSET
 
-VERSION, CREATED = "1.0.0", "2026-11-21"
+sys.path.insert(0, str(HOME.parent))
+from signing import digest, make_pair, write_manifest, write_public  # noqa: E402  (it lies beside the models)
+
+OPSET = 17
+"""As export.py writes it."""
+
+VERSION, CREATED = "1.1.0", "2026-11-21"
 GOLDEN_PER_CLASS, GOLDEN_SEED = 4, 2026
+PUBLIC = HOME.parent / "keys" / "hilum-development.pub"
+"""The public half of the key that signs the repository's own bundle."""
 TOLERANCE = 0.02
 """Of a logit: far above what another processor's order of sums changes, far below what a wrong driver does."""
 
@@ -30,19 +39,27 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--runs", type=Path, default=Path("runs"))
     options.add_argument("--out", type=Path, default=HOME / "bundle")
+    options.add_argument("--key", type=Path, help="private key, PEM; keep it out of the repository")
+    options.add_argument("--new-key", action="store_true", help="make --key first and write its public half to ../../keys")
     options = options.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(options.runs / "model.onnx", options.out / "model.onnx")
+    graph = options.runs / "model.onnx"
+    # Without a new training, what was shipped before is described anew.
+    if graph.exists():
+        shutil.copyfile(graph, options.out / "model.onnx")
     shutil.copyfile(HOME / "MODEL_CARD.md", options.out / "MODEL_CARD.md")
+    shutil.copyfile(HOME / "distribution.bin", options.out / "distribution.bin")
     report = json.loads((HOME / "evaluation.json").read_text())
-    manifest = describe(report) | {"golden": golden(options.out)}
-    manifest["model"]["sha256"] = digest(options.out / "model.onnx")
-    (options.out / "manifest.json").write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
-    print(f"{options.out}: {manifest['model']['sha256']}")
-
-
-def digest(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()
+    learned = json.loads((HOME / "distribution.json").read_text())
+    manifest = describe(report, learned) | {"golden": golden(options.out)}
+    for part in ("model", "model_card", "distribution"):
+        manifest[part]["sha256"] = digest(options.out / manifest[part]["file"])
+    if options.new_key:
+        make_pair(options.key, PUBLIC)
+    elif options.key is not None:
+        write_public(options.key, PUBLIC)
+    write_manifest(options.out, manifest, options.key)
+    print(f"{options.out}: {digest(options.out / 'manifest.json')}")
 
 
 def golden(out: Path) -> list[dict]:
@@ -70,15 +87,15 @@ def operating_point(name: str, test: dict, chosen_on: str) -> dict:
     }
 
 
-def describe(report: dict) -> dict:
+def describe(report: dict, learned: dict) -> dict:
     held_out, test = report["held_out"], report["test"]
     return {
-        "schema": 1,
+        "schema": 2,
         "id": "pneumonia-cxr",
         "version": VERSION,
         "title": "Pneumonia on frontal chest radiographs of small children",
         "created": CREATED,
-        "model": {"file": "model.onnx", "sha256": "", "opset": OPSET},
+        "model": {"file": "model.onnx", "sha256": "", "opset": OPSET, "precision": "float32"},
         "input": {"name": "image", "height": 224, "width": 224, "fit": "stretch", "resample": "area-u8", "range": "unit"},
         "outputs": {"logit": "logit", "saliency": "saliency", "embedding": "embedding"},
         "labels": {"negative": "no pneumonia seen", "positive": "pneumonia"},
@@ -93,6 +110,9 @@ def describe(report: dict) -> dict:
             operating_point("default", test, "held-out training films under acquisition jitter"),
             operating_point("more-sensitive", report["test_more_sensitive"], "held-out training films, half under jitter"),
         ],
+        "sites": {},
+        "distribution": {"file": "distribution.bin", "sha256": ""} | learned["rule"],
+        "reference": learned["reference"],
         "intended_use": {
             "population": "children of about 1 to 5 years",
             "age_years": [0, 6],
@@ -113,6 +133,7 @@ def describe(report: dict) -> dict:
             "test_images": test["films"],
         },
         "licence": "Apache-2.0",
+        "model_card": {"file": "MODEL_CARD.md", "sha256": ""},
         "training_data": "Kermany D, Zhang K, Goldbaum M. Labeled Optical Coherence Tomography (OCT) and Chest X-Ray "
         "Images for Classification, Mendeley Data, 2018; Cell 172:1122-1131, doi:10.1016/j.cell.2018.02.010; "
         "Guangzhou Women and Children's Medical Center; CC BY 4.0",

@@ -24,6 +24,7 @@ def main() -> None:
     step("calibrate.py", *data, *runs)
     step("export.py", *runs, "--out", str(options.runs / "model.onnx"))
     step("evaluate.py", *data, *runs)
+    step("distribution.py", *data, "--model", str(options.runs / "model.onnx"))
     step("bundle.py", *runs)
 
 

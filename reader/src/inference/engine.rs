@@ -140,6 +140,18 @@ impl Engine {
         }
     }
 
+    /// Whether a candidate sees the images.
+    #[must_use]
+    pub fn is_shadowed(&self) -> bool {
+        self.crew.shared.shadow.is_on()
+    }
+
+    /// Images since the start of which there is no pair although there was a candidate.
+    #[must_use]
+    pub fn shadow_missed(&self) -> u64 {
+        self.crew.shared.shadow.missed()
+    }
+
     /// What both models said of each image that the candidate saw. Bounded: who does not read loses pairs and nothing else.
     /// `None` from the second call on.
     #[must_use]
@@ -161,7 +173,14 @@ pub fn prepare(config: &EngineConfig, tell: &mut dyn FnMut(&str)) -> Result<Arc<
 
 fn setup(config: &EngineConfig, bundle: &Path, yielding: bool) -> Setup {
     let session = SessionConfig { max_batch: config.batch.max_batch.max(1), ..config.session.clone() };
-    Setup { bundle: bundle.to_owned(), library: config.onnxruntime.clone(), session, yielding }
+    Setup {
+        bundle: bundle.to_owned(),
+        trust: config.trust.clone(),
+        site: config.site.clone(),
+        library: config.onnxruntime.clone(),
+        session,
+        yielding,
+    }
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -48,12 +49,13 @@ pub(super) struct Shadow {
     candidate: Mutex<Option<SyncSender<Seen>>>,
     pairs: mpsc::Sender<Pair>,
     unread: Mutex<Option<mpsc::Receiver<Pair>>>,
+    missed: AtomicU64,
 }
 
 impl Default for Shadow {
     fn default() -> Self {
         let (pairs, unread) = mpsc::channel(PAIRS);
-        Self { candidate: Mutex::new(None), pairs, unread: Mutex::new(Some(unread)) }
+        Self { candidate: Mutex::new(None), pairs, unread: Mutex::new(Some(unread)), missed: AtomicU64::new(0) }
     }
 }
 
@@ -64,6 +66,7 @@ impl Shadow {
         if let Some(candidate) = &*candidate
             && candidate.try_send(seen()).is_err()
         {
+            self.missed.fetch_add(1, Ordering::Relaxed);
             counter!("shadow_images_dropped_total").increment(1);
         }
     }
@@ -71,6 +74,14 @@ impl Shadow {
     /// The pairs, for one reader.
     pub(super) fn pairs(&self) -> Option<mpsc::Receiver<Pair>> {
         self.unread.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    pub(super) fn is_on(&self) -> bool {
+        self.candidate.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    pub(super) fn missed(&self) -> u64 {
+        self.missed.load(Ordering::Relaxed)
     }
 
     /// No candidate any more; its thread ends with its next look.
@@ -108,7 +119,7 @@ fn follow(shared: &Shared, bundle: &std::path::Path, first: Hired, seen: &Receiv
         match hired.as_mut().map(|hired| (hired.runner.run(&[&one.image]), Arc::clone(hired.runner.model()))) {
             Some((Ok(ran), model)) => {
                 failures = 0;
-                tell(&shared.shadow.pairs, &one, &ran.outputs, model);
+                tell(&shared.shadow, &one, &ran.outputs, model);
             }
             Some((Err(fault), _)) => {
                 failures = failures.saturating_add(1);
@@ -124,11 +135,12 @@ fn follow(shared: &Shared, bundle: &std::path::Path, first: Hired, seen: &Receiv
     }
 }
 
-fn tell(pairs: &mpsc::Sender<Pair>, seen: &Seen, outputs: &[crate::model::session::Output], model: Arc<ModelInfo>) {
+fn tell(shadow: &Shadow, seen: &Seen, outputs: &[crate::model::session::Output], model: Arc<ModelInfo>) {
     let Some(output) = outputs.first() else { return };
     let active_model = Arc::clone(&seen.model);
     let pair = Pair { active: seen.logit, candidate: output.logit, active_model, candidate_model: model };
-    if pairs.try_send(pair).is_err() {
+    if shadow.pairs.try_send(pair).is_err() {
+        shadow.missed.fetch_add(1, Ordering::Relaxed);
         counter!("shadow_pairs_dropped_total").increment(1);
     }
 }

@@ -19,6 +19,8 @@ pub struct Standing {
     pub model: Option<Arc<ModelInfo>>,
     /// What is being done or what is wrong, while no process takes batches; `None` while one does.
     pub trouble: Option<String>,
+    /// Why the model to begin with is refused; `None` where none was, and once any was loaded.
+    pub refused: Option<String>,
 }
 
 /// Which model seats shall have.
@@ -54,7 +56,7 @@ impl Shared {
             line,
             stop: Stop::default(),
             shadow: Shadow::default(),
-            standing: watch::Sender::new(Standing { model: None, trouble }),
+            standing: watch::Sender::new(Standing { model: None, trouble, refused: None }),
             force: Mutex::new(Force { generation: 0, bundle, spare: None, staffed: 0 }),
             recycling,
             hire,
@@ -131,7 +133,7 @@ impl Shared {
             provider = %model.provider,
             "an inference process takes images"
         );
-        self.standing.send_replace(Standing { model: Some(model), trouble: None });
+        self.standing.send_replace(Standing { model: Some(model), trouble: None, refused: None });
     }
 
     /// A seat has lost its runner.
@@ -144,6 +146,10 @@ impl Shared {
     pub(super) fn vacant(&self, error: &OpenError) {
         tracing::warn!(error = %error, "no inference process; it is tried again");
         self.tell(&error.to_string());
+        if let OpenError::Refused(why) = error {
+            let begun = |standing: &mut Standing| standing.refused = standing.model.is_none().then(|| why.clone());
+            self.standing.send_modify(begun);
+        }
     }
 
     /// Tells `words` as the trouble, unless another seat works.

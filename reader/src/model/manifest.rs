@@ -1,10 +1,12 @@
 //! `manifest.json`: all that is known of a model beside its weights. Parsed strictly: an unknown key is an error, because
 //! it may be one that matters.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 /// The one version of the manifest's shape.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
 
 /// A model bundle's manifest.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -30,28 +32,28 @@ pub struct Manifest {
     pub labels: Labels,
     /// From logit to probability.
     pub calibration: Calibration,
-    /// At least one; the first is in force.
+    /// At least one; the first is in force where a site has none of its own.
     pub operating_points: Vec<OperatingPoint>,
+    /// What was measured at one site, by the site's name in the configuration.
+    pub sites: BTreeMap<String, SiteRule>,
     /// Whom and what it was made for.
     pub intended_use: IntendedUse,
+    /// Where the training images lie, by the model's embedding; null where nobody measured it.
+    pub distribution: Option<DistributionFile>,
+    /// What the outputs and the images of the held-out films look like, to hold a site's own against; null likewise.
+    pub reference: Option<Reference>,
     /// At least one radiograph with its known logit.
     pub golden: Vec<GoldenCase>,
     /// As measured on the test images.
     pub performance: Performance,
     /// SPDX expression.
     pub licence: String,
+    /// What people should read before they use it.
+    pub model_card: CardFile,
     /// Attribution in words.
     pub training_data: String,
     /// What training started from, in words.
     pub starting_weights: String,
-}
-
-impl Manifest {
-    /// The operating point in force. [`super::Bundle::open`] refuses a manifest without one.
-    #[must_use]
-    pub fn operating_point(&self) -> &OperatingPoint {
-        &self.operating_points[0]
-    }
 }
 
 /// The ONNX file.
@@ -64,6 +66,28 @@ pub struct ModelFile {
     pub sha256: String,
     /// ONNX operator set.
     pub opset: u32,
+    /// What the weights are stored and computed in.
+    pub precision: Precision,
+}
+
+/// Numbers of the graph.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Precision {
+    /// IEEE 754 binary32.
+    Float32,
+    /// IEEE 754 binary16 inside; inputs and outputs are still f32.
+    Float16,
+}
+
+/// The model card.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CardFile {
+    /// Markdown, within the bundle.
+    pub file: String,
+    /// Lower-case hexadecimal.
+    pub sha256: String,
 }
 
 /// The input tensor: f32 `[N, 1, height, width]`.
@@ -143,6 +167,86 @@ pub enum Calibration {
         /// On which images.
         fitted_on: String,
     },
+}
+
+/// What was measured at one site.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SiteRule {
+    /// In the place of the manifest's own; null leaves that.
+    pub calibration: Option<SiteCalibration>,
+    /// In the place of the first of all; null leaves that.
+    pub operating_point: Option<OperatingPoint>,
+}
+
+/// A site's calibration.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum SiteCalibration {
+    /// probability = sigmoid((slope · logit + intercept) / temperature) with the manifest's own slope and intercept.
+    Temperature {
+        /// Over 0.
+        temperature: f64,
+        /// On which images.
+        fitted_on: String,
+    },
+    /// As [`Calibration::Platt`], instead of it.
+    Platt {
+        /// Over 0.
+        slope: f64,
+        /// Any finite number.
+        intercept: f64,
+        /// On which images.
+        fitted_on: String,
+    },
+}
+
+/// Where the training images lie; what the numbers in the file mean is told in [`super::distribution`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DistributionFile {
+    /// Name within the bundle.
+    pub file: String,
+    /// Lower-case hexadecimal.
+    pub sha256: String,
+    /// Length of the embedding.
+    pub dimensions: u32,
+    /// Principal components kept.
+    pub components: u32,
+    /// Mean square of a direction outside them, over 0.
+    pub residual: f64,
+    /// Farther than this is read with a caveat.
+    pub caution: f64,
+    /// Farther than this is not read; not under `caution`.
+    pub abstain: f64,
+    /// On which images.
+    pub fitted_on: String,
+}
+
+/// Histograms of the held-out films.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reference {
+    /// Calibrated probability, 0 to 1.
+    pub probability: Histogram,
+    /// Mean grey of the model's input, 0 to 1.
+    pub mean_grey: Histogram,
+    /// Standard deviation of the grey of the model's input, 0 to 0.5.
+    pub contrast: Histogram,
+    /// Which films.
+    pub measured_on: String,
+}
+
+/// Counts in equal bins.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Histogram {
+    /// Lower edge of the first bin.
+    pub low: f64,
+    /// Upper edge of the last bin, over `low`.
+    pub high: f64,
+    /// Films in each; a value on an edge belongs to the bin over it.
+    pub counts: Vec<u64>,
 }
 
 /// A threshold and what is known of it.

@@ -9,7 +9,7 @@ use super::*;
 use crate::inference::runner::{Fault, Order, Ran};
 use crate::inference::{BatchPolicy, Inference, Recycling};
 use crate::model::session::Output;
-use crate::model::{Manifest, Provider};
+use crate::model::{Manifest, Provider, Rule};
 use crate::saliency::Saliency;
 
 const BYTES: usize = INPUT_SIDE * INPUT_SIDE;
@@ -86,7 +86,15 @@ impl Agency {
 
 fn info() -> ModelInfo {
     let manifest: Manifest = serde_json::from_str(include_str!("../../../tests/models/tiny/manifest.json")).unwrap();
-    ModelInfo { manifest, provider: Provider::Cpu, runtime: "none".into() }
+    ModelInfo {
+        rule: Rule::at(&manifest, ""),
+        bundle: "none".into(),
+        publisher: "nobody".into(),
+        distribution: None,
+        manifest,
+        provider: Provider::Cpu,
+        runtime: "none".into(),
+    }
 }
 
 fn read(images: &[&[u8]]) -> Vec<Output> {

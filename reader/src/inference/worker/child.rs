@@ -71,7 +71,7 @@ fn open(setup: &Setup, mut tell: impl FnMut(&str) -> io::Result<()>) -> Result<(
         "verifying the model bundle, loading it and reading its golden radiographs; \
          TensorRT builds its engines here the first time, which takes minutes",
     )?;
-    let mut loaded = Loaded::open(&setup.bundle, &setup.library, &setup.session)?;
+    let mut loaded = Loaded::open(&setup.bundle, &setup.trust, &setup.site, &setup.library, &setup.session)?;
     tell("warming the model up")?;
     let batch = vec![[0u8; IMAGE]; setup.session.max_batch.max(1)];
     // Each size of batch allocates its buffers at its first run, and GPU providers choose kernels for it.

@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::model::session::Output;
-use crate::model::{ModelInfo, SessionConfig};
+use crate::model::{ModelInfo, SessionConfig, Trust};
 use crate::pixels::INPUT_SIDE;
 use crate::saliency::Saliency;
 
@@ -36,6 +36,10 @@ pub(super) const MOST_IMAGES: u32 = 64;
 pub(in crate::inference) struct Setup {
     /// Bundle directory.
     pub(in crate::inference) bundle: PathBuf,
+    /// Whose bundles are accepted.
+    pub(in crate::inference) trust: Trust,
+    /// The site, for what the bundle says of it.
+    pub(in crate::inference) site: String,
     /// ONNX Runtime's library.
     pub(in crate::inference) library: PathBuf,
     /// Threads, provider, precision and the largest batch.
