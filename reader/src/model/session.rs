@@ -172,6 +172,8 @@ fn build(
     let mut builder = Session::builder(environment)?
         .with_intra_threads(config.threads)?
         .with_config_entry(key, value)?
+        // Idle threads sleep: the decoders and the receiver need the cores that spinning ones would hold.
+        .with_config_entry("session.intra_op.allow_spinning", "0")?
         .with_execution_providers(config.provider.dispatches(&shaping))?;
     builder.commit_from_memory(&bundle.model)
 }
