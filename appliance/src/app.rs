@@ -344,7 +344,8 @@ fn open_state(state_dir: &Path, at_rest: &AtRest) -> anyhow::Result<State> {
 
 fn open_reader(config: &Config, models: &Models, program: PathBuf) -> anyhow::Result<Reader> {
     let bundle = models.first(&config.model.bundle);
-    let engine = config.model.engine(bundle, models.trust.clone(), program.clone(), &config.device.state_dir, &config.log);
+    let engine =
+        config.model.engine(bundle, models.trust.clone(), program.clone(), &config.device.state_dir, &config.log);
     let reader = ReaderConfig {
         engine: EngineConfig { site: config.device.site.clone(), ..engine },
         sandbox: SandboxConfig {

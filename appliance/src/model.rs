@@ -105,7 +105,11 @@ impl Models {
         }
         let bundle = self.install(factory)?;
         self.slots.put_in_force(&bundle.digest)?;
-        tracing::info!(model = bundle.manifest.id, version = bundle.manifest.version, "the factory's model was installed");
+        tracing::info!(
+            model = bundle.manifest.id,
+            version = bundle.manifest.version,
+            "the factory's model was installed"
+        );
         Ok(self.slots.path(&bundle.digest))
     }
 }

@@ -179,11 +179,16 @@ fn outcome(inference: Inference) -> Outcome {
 }
 
 fn doubt(inference: &Inference) -> Option<Reason> {
-    let words = "the image is unlike almost all of the model's training radiographs; its answer is less reliable than measured";
+    let words =
+        "the image is unlike almost all of the model's training radiographs; its answer is less reliable than measured";
     (likeness(inference) == Likeness::Doubtful).then(|| Reason::new("unlike_training", words))
 }
 
 /// A bundle that does not say where its training images lie cannot tell others apart.
 fn likeness(inference: &Inference) -> Likeness {
-    inference.model.distribution.as_ref().map_or(Likeness::Alike, |distribution| distribution.judge(&inference.embedding))
+    inference
+        .model
+        .distribution
+        .as_ref()
+        .map_or(Likeness::Alike, |distribution| distribution.judge(&inference.embedding))
 }

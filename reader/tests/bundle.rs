@@ -112,7 +112,9 @@ fn one_changed_byte_anywhere_is_refused() {
         fs::write(path.join(file), bytes).unwrap();
         let error = refusal(&path, &tinys_publisher());
         let expected = match &error {
-            LoadError::Signature { source: SignatureError::Stranger { trusted: 1 }, .. } => file.starts_with("manifest"),
+            LoadError::Signature { source: SignatureError::Stranger { trusted: 1 }, .. } => {
+                file.starts_with("manifest")
+            }
             LoadError::Digest { file: named, expected, found } => named.ends_with(file) && expected != found,
             _ => false,
         };
@@ -310,7 +312,8 @@ fn an_archive_that_names_a_file_twice_breaks_off_or_never_ends_is_refused() {
     // A header that promises more than a bundle's file may have, and a megabyte after it.
     let mut bytes = fs::read(archive(folder.path(), &[("model.onnx", regular, b"")])).unwrap();
     bytes[124..136].copy_from_slice(b"77777777777\0");
-    let sum: u32 = bytes[..512].iter().enumerate().map(|(i, b)| if (148..156).contains(&i) { 32 } else { u32::from(*b) }).sum();
+    let sum: u32 =
+        bytes[..512].iter().enumerate().map(|(i, b)| if (148..156).contains(&i) { 32 } else { u32::from(*b) }).sum();
     bytes[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
     bytes.truncate(512);
     bytes.resize(1 << 20, 0);

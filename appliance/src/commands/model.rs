@@ -8,9 +8,9 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use clap::Subcommand;
+use reader::model::Bundle;
 use reader::model::bundle::MANIFEST_FILE;
 use reader::model::signature::{self, SIGNATURE_FILE};
-use reader::model::Bundle;
 
 use crate::config::Config;
 use crate::control::{self, Answer, ControlError, Order};
@@ -83,9 +83,7 @@ pub(super) fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Install { config, bundle } => install(&read(&config)?, &bundle),
         Command::List { config } => show::list(&Models::open(&read(&config)?)?),
         Command::Activate { config, slot } => order(&read(&config)?, &Order::Activate { slot }),
-        Command::Shadow { config, slot, off } => {
-            order(&read(&config)?, &Order::Shadow { slot: slot.filter(|_| !off) })
-        }
+        Command::Shadow { config, slot, off } => order(&read(&config)?, &Order::Shadow { slot: slot.filter(|_| !off) }),
         Command::Rollback { config } => order(&read(&config)?, &Order::RollBack),
         Command::Sign { key, bundle } => sign(&key, &bundle),
     }
@@ -112,7 +110,9 @@ fn install(config: &Config, bundle: &Path) -> anyhow::Result<()> {
     let bundle = Models::open(config)?.install(bundle)?;
     let (manifest, short) = (&bundle.manifest, show::short(&bundle.digest));
     println!("{} {} is installed as {short}; what reads has not changed.", manifest.id, manifest.version);
-    println!("Next: `hilum-appliance model shadow {short}` to compare it, or `model activate {short}` to read with it.");
+    println!(
+        "Next: `hilum-appliance model shadow {short}` to compare it, or `model activate {short}` to read with it."
+    );
     Ok(())
 }
 

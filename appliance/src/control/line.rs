@@ -74,7 +74,9 @@ mod tests {
             assert_eq!(serde_json::to_string(&order).unwrap(), line);
             assert_eq!(serde_json::from_str::<Order>(line).unwrap(), order);
         }
-        for bad in ["", "{}", r#"{"order":"reboot"}"#, r#"{"order":"activate"}"#, r#"{"order":"activate","slot":"a","x":1}"#] {
+        for bad in
+            ["", "{}", r#"{"order":"reboot"}"#, r#"{"order":"activate"}"#, r#"{"order":"activate","slot":"a","x":1}"#]
+        {
             assert!(serde_json::from_str::<Order>(bad).is_err(), "{bad}");
         }
     }

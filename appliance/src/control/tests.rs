@@ -37,7 +37,10 @@ async fn it_answers_in_a_deep_folder_and_only_its_own_user_may_ask() {
     let answer = order(&state_dir, &Order::RollBack).await.unwrap();
     assert!(matches!(&answer, Answer::Refused(words) if words.contains("no model before")), "{answer:?}");
     let answer = order(&state_dir, &Order::Activate { slot: "ab".into() }).await.unwrap();
-    assert!(matches!(&answer, Answer::Refused(words) if words.contains("no installed model begins with ab")), "{answer:?}");
+    assert!(
+        matches!(&answer, Answer::Refused(words) if words.contains("no installed model begins with ab")),
+        "{answer:?}"
+    );
     let answer = order(&state_dir, &Order::Shadow { slot: None }).await.unwrap();
     assert_eq!(answer, Answer::Done("no candidate watches any more".into()));
     stop.cancel();
@@ -60,7 +63,9 @@ async fn nonsense_is_refused_and_a_line_without_end_is_cut_off() {
             answer
         })
     };
-    assert!(say(b"{\"order\":\"reboot\"}\n".to_vec()).await.unwrap().contains("no order that this version understands"));
+    assert!(
+        say(b"{\"order\":\"reboot\"}\n".to_vec()).await.unwrap().contains("no order that this version understands")
+    );
     assert_eq!(say(vec![b'x'; 1 << 20]).await.unwrap(), "");
     let answer = order(folder.path(), &Order::Shadow { slot: None }).await.unwrap();
     assert!(matches!(answer, Answer::Done(_)), "the next order is served");

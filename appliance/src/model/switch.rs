@@ -94,12 +94,7 @@ impl Switch {
         self.engine.shadow(Some(&slots.path(&digest))).map_err(SwitchError::NoCandidate)
     }
 
-    fn change(
-        &self,
-        slots: &Slots,
-        digest: &str,
-        tell: &mut dyn FnMut(&str),
-    ) -> Result<Arc<ModelInfo>, SwitchError> {
+    fn change(&self, slots: &Slots, digest: &str, tell: &mut dyn FnMut(&str)) -> Result<Arc<ModelInfo>, SwitchError> {
         let before = slots.named(Name::Active);
         let model = self.engine.activate(&slots.path(digest), tell).map_err(SwitchError::Refused)?;
         if let Err(error) = slots.put_in_force(digest) {

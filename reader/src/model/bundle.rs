@@ -81,8 +81,8 @@ impl Bundle {
 
     fn contents(directory: &Path, bytes: Vec<u8>) -> Result<Self, LoadError> {
         let file = directory.join(MANIFEST_FILE);
-        let manifest: Manifest = serde_json::from_slice(&bytes)
-            .map_err(|source| LoadError::Manifest { file: file.clone(), source })?;
+        let manifest: Manifest =
+            serde_json::from_slice(&bytes).map_err(|source| LoadError::Manifest { file: file.clone(), source })?;
         if let Some((key, problem)) = problem(&manifest) {
             return Err(LoadError::Unsupported { file, key, problem });
         }
@@ -96,9 +96,11 @@ impl Bundle {
         let rule = manifest.distribution.clone();
         let distribution_bytes = rule.as_ref().map(|rule| verified(&rule.file, &rule.sha256)).transpose()?;
         let distribution = rule.zip(distribution_bytes.clone()).map(|(rule, numbers)| Distribution::new(rule, numbers));
-        let distribution = distribution
-            .transpose()
-            .map_err(|problem| LoadError::Unsupported { file, key: "distribution", problem })?;
+        let distribution = distribution.transpose().map_err(|problem| LoadError::Unsupported {
+            file,
+            key: "distribution",
+            problem,
+        })?;
         Ok(Self {
             digest: hex::encode(Sha256::digest(&bytes)),
             publisher: None,

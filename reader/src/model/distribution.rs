@@ -43,7 +43,10 @@ impl Distribution {
         let (d, k) = (rule.dimensions as usize, rule.components as usize);
         let expected = NUMBER * (2 * d + k + k * d);
         if numbers.len() != expected {
-            return Err(format!("has {} bytes instead of {expected} for {d} dimensions and {k} components", numbers.len()));
+            return Err(format!(
+                "has {} bytes instead of {expected} for {d} dimensions and {k} components",
+                numbers.len()
+            ));
         }
         let made = Self { rule, numbers };
         let positive = |number: f64| number.is_finite() && number > 0.0;

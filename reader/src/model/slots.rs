@@ -70,7 +70,9 @@ pub enum SlotError {
         wanted: String,
     },
     /// Nothing to go back to.
-    #[error("there is no model before the one in force to go back to; `hilum-appliance model list` shows what is installed")]
+    #[error(
+        "there is no model before the one in force to go back to; `hilum-appliance model list` shows what is installed"
+    )]
     NoPrevious,
 }
 
@@ -227,7 +229,8 @@ impl Slots {
     /// # Errors
     /// [`SlotError::NoPrevious`].
     pub fn previous(&self) -> Result<String, SlotError> {
-        let previous = self.named(Name::Previous).filter(|previous| Some(previous) != self.named(Name::Active).as_ref());
+        let previous =
+            self.named(Name::Previous).filter(|previous| Some(previous) != self.named(Name::Active).as_ref());
         previous.ok_or(SlotError::NoPrevious)
     }
 

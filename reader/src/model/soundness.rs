@@ -21,13 +21,25 @@ pub(super) fn problem(manifest: &Manifest) -> Option<(&'static str, String)> {
         (!is_platt(slope, intercept), "calibration", "needs a finite intercept and a slope over 0".into()),
         (points.is_empty(), "operating_points", "is empty".into()),
         (!points.iter().all(is_point), "operating_points", "has a threshold outside 0 to 1".into()),
-        (!sites(manifest), "sites", "has a temperature or slope that is not over 0, or a threshold outside 0 to 1".into()),
+        (
+            !sites(manifest),
+            "sites",
+            "has a temperature or slope that is not over 0, or a threshold outside 0 to 1".into(),
+        ),
         (manifest.golden.is_empty(), "golden", "is empty, so nothing proves the model on this machine".into()),
-        (!manifest.golden.iter().all(golden), "golden", "needs a finite logit and a tolerance over 0 in each case".into()),
+        (
+            !manifest.golden.iter().all(golden),
+            "golden",
+            "needs a finite logit and a tolerance over 0 in each case".into(),
+        ),
         (!distribution(manifest), "distribution", "needs sizes of 1 to 4096 and numbers over 0 in order".into()),
         (!reference(manifest), "reference", "has a histogram without bins or films".into()),
         (!names(manifest), "file", "names a file twice, a file of the bundle itself, or one outside of it".into()),
-        (!versioned(manifest), "version", "or id is empty, over 64 characters, or has one that is none of a-z 0-9 . - +".into()),
+        (
+            !versioned(manifest),
+            "version",
+            "or id is empty, over 64 characters, or has one that is none of a-z 0-9 . - +".into(),
+        ),
     ];
     checks.into_iter().find(|(wrong, ..)| *wrong).map(|(_, key, problem)| (key, problem))
 }

@@ -42,16 +42,23 @@ pub(super) fn bundle(bundle: &Bundle, site: &str) {
     let manifest = &bundle.manifest;
     let rule = Rule::at(manifest, site);
     let own = if manifest.sites.contains_key(site) { "measured at this site" } else { "the publisher's own" };
-    let distribution = manifest.distribution.as_ref().map_or("none: images unlike its training are not told apart", |_| "yes");
+    let distribution =
+        manifest.distribution.as_ref().map_or("none: images unlike its training are not told apart", |_| "yes");
     println!("Model            {} {}: {}", manifest.id, manifest.version, manifest.title);
     println!("Bundle           {}", bundle.digest);
     println!("Signed by        {}", bundle.publisher.as_deref().unwrap_or("nobody"));
-    println!("Made for         {}, {} to {} years", manifest.intended_use.population, manifest.intended_use.age_years[0], manifest.intended_use.age_years[1]);
+    println!(
+        "Made for         {}, {} to {} years",
+        manifest.intended_use.population, manifest.intended_use.age_years[0], manifest.intended_use.age_years[1]
+    );
     for not in &manifest.intended_use.not_for {
         println!("Not for          {not}");
     }
     println!("Operating point  {}: positive at {:.4} or more ({own})", rule.point.name, rule.point.threshold);
-    println!("                 sensitivity {:.3}, specificity {:.3}, {}", rule.point.sensitivity, rule.point.specificity, rule.point.measured_on);
+    println!(
+        "                 sensitivity {:.3}, specificity {:.3}, {}",
+        rule.point.sensitivity, rule.point.specificity, rule.point.measured_on
+    );
     println!("Calibration      probability = sigmoid({:.4} · logit + {:.4})", rule.slope, rule.intercept);
     println!("Distribution     {distribution}");
     println!("Golden images    {}", manifest.golden.len());

@@ -32,7 +32,11 @@ fn sound(slots: &Slots) {
 
 /// Runs `change` again and again, the power going one step later each time, until it goes through; gives what `look` saw
 /// after each cut, and last after the whole of it.
-fn cut<T>(prepare: impl Fn(&Slots), change: impl Fn(&Slots) -> Result<(), SlotError>, look: impl Fn(&Slots) -> T) -> Vec<T> {
+fn cut<T>(
+    prepare: impl Fn(&Slots),
+    change: impl Fn(&Slots) -> Result<(), SlotError>,
+    look: impl Fn(&Slots) -> T,
+) -> Vec<T> {
     let mut seen = Vec::new();
     for steps in 0..500 {
         let folder = tempfile::tempdir().unwrap();
