@@ -43,6 +43,7 @@ use crate::refusals::Refusals;
 use crate::reload::{Live, Reload};
 use crate::retention;
 use crate::spool::{Spool, recovery};
+use crate::stow;
 use crate::world::World;
 
 /// Decoding processes at most: each may take 2 GB of address space, and the model wants cores, too.
@@ -123,6 +124,7 @@ pub async fn serve(config: Config, origin: Origin, program: PathBuf) -> anyhow::
     let at_rest = config.device.at_rest()?;
     // Bound before anything slow, so that a port in use is told at once.
     let dicom = dicom::Service::open(&config.dicom).await?;
+    let stow = stow::Service::open(config.stow.as_ref(), config.dicom.tls.as_ref()).await?;
     let http = listen::bind("[http] listen", config.http.listen).await?;
     let state = open_state(&config.device.state_dir, &at_rest)?;
     let shared = Shared::new(World::real());
@@ -138,7 +140,8 @@ pub async fn serve(config: Config, origin: Origin, program: PathBuf) -> anyhow::
     let output = output(&config, dispatch.clone(), dicom.connector(), &state, &shared);
     let pipeline = pipeline(&config, reader, Privacy::new(key), dispatch, &state, &shared);
     let intake = Arc::new(intake(&state, &shared));
-    work(pipeline, dicom, output, config.folder, intake, &shared.dicom, &stop).await;
+    let ways = Ways { dicom, stow, folders: config.folder };
+    work(pipeline, ways, output, intake, &shared.dicom, &stop).await;
     watch.end().await;
     Ok(())
 }
@@ -218,25 +221,34 @@ impl Watch {
     }
 }
 
+/// How images come in.
+struct Ways {
+    dicom: dicom::Service,
+    stow: Option<stow::Service>,
+    folders: Vec<FolderConfig>,
+}
+
 /// Receives and reads until `stop`, then finishes what was begun within [`GRACE`].
 async fn work(
     pipeline: Pipeline,
-    dicom: dicom::Service,
+    ways: Ways,
     output: output::Service,
-    folders: Vec<FolderConfig>,
     intake: Arc<Intake>,
     health: &Part,
     stop: &CancellationToken,
 ) {
-    let port = dicom.port();
+    let port = ways.dicom.port();
     let (notices, noticed) = commitment::notices();
     let tasks = TaskTracker::new();
     tasks.spawn(retention::run(pipeline.journal.clone(), pipeline.spool.clone(), stop.clone()));
     tasks.spawn(pipeline.run(stop.clone()));
-    for watched in folders {
+    for watched in ways.folders {
         tasks.spawn(folder::run(watched, Arc::clone(&intake), stop.clone()));
     }
-    tasks.spawn(dicom.serve(intake, notices, stop.clone()));
+    if let Some(stow) = ways.stow {
+        tasks.spawn(stow.serve(Arc::clone(&intake), stop.clone()));
+    }
+    tasks.spawn(ways.dicom.serve(intake, notices, stop.clone()));
     tasks.spawn(output.run(noticed, stop.clone()));
     tasks.close();
     health.up();

@@ -17,6 +17,7 @@ use crate::dicom::DicomConfig;
 use crate::folder::FolderConfig;
 use crate::ledger::LookupConfig;
 use crate::output::config::{DestinationConfig, OutputConfig, RouteConfig};
+use crate::stow::StowConfig;
 
 /// The whole file.
 #[derive(Clone, Debug, Deserialize)]
@@ -29,6 +30,8 @@ pub struct Config {
     /// `[[folder]]`.
     #[serde(default)]
     pub folder: Vec<FolderConfig>,
+    /// `[stow]`.
+    pub stow: Option<StowConfig>,
     /// `[model]`.
     pub model: ModelConfig,
     /// `[http]`.
@@ -201,6 +204,12 @@ impl Checked for Config {
             let twice = self.folder[..index].iter().any(|other| other.path == folder.path);
             entry.require(!twice, "path", "this folder is watched above already; remove one");
         }
+        if let Some(stow) = &self.stow {
+            let mut table = mistakes.table("stow");
+            stow.mistakes(self.dicom.tls.is_some(), &mut table);
+            let taken = self.dicom.listens().chain([self.http.listen]).any(|other| other == stow.listen);
+            table.require(!taken, "listen", "use a port that neither [dicom] nor [http] listens on");
+        }
         self.model.mistakes(&mut mistakes.table("model"));
         self.output().mistakes(self.dicom.tls.is_some(), mistakes);
         self.lookup.mistakes(&mut mistakes.table("lookup"));
@@ -290,6 +299,11 @@ listen = "127.0.0.1:9464"
         config::parse::<Config>(Path::new("appliance.toml"), packaged).unwrap();
     }
 
+    /// A `[stow]` with one client, before `[http]`.
+    fn stow(more: &str, client: &str) -> String {
+        format!("[stow]\nlisten = \"127.0.0.1:8104\"\n{more}\n[[stow.client]]\nname = \"PACS\"\n{client}\n[http]")
+    }
+
     #[test]
     fn every_mistake_names_the_file_and_the_key() {
         for (from, to, key) in [
@@ -308,6 +322,12 @@ listen = "127.0.0.1:9464"
             ("bundle = \"bundle\"", "bundle = \"bundle\"\nworkers = 0", "[model] workers"),
             ("bundle = \"bundle\"", "bundle = \"bundle\"\nmax_delay_ms = 1001", "[model] max_delay_ms"),
             ("state_dir = \"state\"", "state_dir = \"\"", "[device] state_dir"),
+            ("[http]", "[stow]\nlisten = \"127.0.0.1:8104\"\n[http]", "[[stow.client]]"),
+            ("[http]", &stow("max_body_mib = 0", "token_file = \"t\""), "[stow] max_body_mib"),
+            ("[http]", &stow("max_requests = 65", "token_file = \"t\""), "[stow] max_requests"),
+            ("[http]", &stow("", ""), "[[stow.client]] name"),
+            ("[http]", &stow("", "certificate = \"pacs\""), "[[stow.client]] certificate"),
+            ("[http]", &stow("", "token_file = \"t\"").replace("8104", "11112"), "[stow] listen"),
         ] {
             assert!(GOOD.contains(from), "{from}");
             let error = config::parse::<Config>(Path::new("appliance.toml"), &GOOD.replace(from, to)).unwrap_err();

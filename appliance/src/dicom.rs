@@ -22,7 +22,7 @@ pub mod status;
 mod store;
 pub mod syntax;
 pub mod tls;
-mod transport;
+pub(crate) mod transport;
 mod uid;
 
 use std::net::SocketAddr;

@@ -30,4 +30,5 @@ pub mod reload;
 pub mod result_record;
 pub mod retention;
 pub mod spool;
+pub mod stow;
 pub mod world;

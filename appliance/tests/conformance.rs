@@ -9,6 +9,8 @@ use appliance::dicom::commitment::{FAILURE_REASONS, PUSH_MODEL};
 use appliance::dicom::tls::SUITES;
 use appliance::dicom::{AeTitle, LONGEST_DATA, Status, Timeouts, syntax};
 use appliance::spool::part10::IMPLEMENTATION_CLASS_UID;
+use appliance::stow::Limits;
+use appliance::stow::answer::Failure;
 use dicom_encoding::TransferSyntaxIndex;
 use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
 
@@ -64,6 +66,23 @@ fn the_status_codes_are_those_of_the_code() {
     let told = |status: Status| row([&format!("0x{:04X}", status.code), status.label, status.comment]);
     compare("Status codes", Status::ALL.map(told));
     compare("Failure reasons", FAILURE_REASONS.map(|(code, name)| row([&format!("0x{code:04X}"), name])));
+}
+
+#[test]
+fn the_store_requests_over_http_are_those_of_the_code() {
+    let told = |failure: Failure| {
+        let (code, words) = failure.told();
+        row([&format!("0x{code:04X}"), words])
+    };
+    compare("Failure reasons of objects", Failure::ALL.map(told));
+    compare(
+        "Limits of a request",
+        [
+            row(["Head, bytes", &Limits::HEAD.to_string()]),
+            row(["Objects", &Limits::PARTS.to_string()]),
+            row(["Silence within the body, seconds", &Limits::IDLE.as_secs().to_string()]),
+        ],
+    );
 }
 
 #[test]

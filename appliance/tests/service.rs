@@ -492,11 +492,15 @@ fn check_config_finds_every_mistake_at_once_and_changes_nothing() {
     let config = lab.path("appliance.toml");
     let check = || run(&["check-config", "--config", config.to_str().unwrap()]);
     assert!(check().status.success(), "{:?}", check());
-    lab.configure(|text| text.replace("pseudonym.key", "nowhere.key").replace("models/tiny\"", "models/nowhere\""));
+    let stow = "[stow]\nlisten = \"127.0.0.1:0\"\n[[stow.client]]\nname = \"PACS\"\ntoken_file = \"nowhere.token\"\n";
+    lab.configure(|text| {
+        text.replace("pseudonym.key", "nowhere.key").replace("models/tiny\"", "models/nowhere\"") + stow
+    });
     let output = check();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(2));
     assert!(said.contains("[device] pseudonym_key") && said.contains("[model] bundle"), "{said}");
+    assert!(said.contains("the token file nowhere.token cannot be read"), "{said}");
     assert!(!lab.path("state").exists());
 }
 

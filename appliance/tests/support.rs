@@ -3,6 +3,10 @@
 #![allow(dead_code, reason = "each test binary uses its part")]
 #![allow(clippy::unwrap_used, reason = "a test states its expectations")]
 
+// This file is a test target, too, beside whose root a folder would not be looked for.
+#[path = "support/papers.rs"]
+pub(crate) mod papers;
+
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
@@ -15,12 +19,13 @@ use appliance::dicom::commitment::{self, Desk, Notice, Provider, Report, Reporte
 use appliance::dicom::dimse::Response;
 use appliance::dicom::scu::{Sent, send_all};
 use appliance::dicom::tls::Acceptor;
-use appliance::dicom::{AeTitle, AllowedScanner, Listener, Ports, Rules, Timeouts};
+use appliance::dicom::{AeTitle, AllowedScanner, Listener, Ports, Rules, Timeouts, TlsConfig};
 use appliance::folder::{self, FolderConfig};
 use appliance::intake::Intake;
 use appliance::journal::Journal;
 use appliance::refusals::Refusals;
 use appliance::spool::Spool;
+use appliance::stow::{self, StowConfig};
 use appliance::world::World;
 use outbox::Outbox;
 use reader::pixels::plain::{Plain, Samples};
@@ -98,6 +103,22 @@ impl Scp {
     /// Watches a folder from now on.
     pub(crate) fn watch(&self, config: FolderConfig) {
         self.runtime.spawn(folder::run(config, Arc::clone(&self.intake), self.stop.clone()));
+    }
+
+    /// Takes objects over HTTP from now on, at the address that comes back.
+    pub(crate) fn stow(
+        &self,
+        config: &StowConfig,
+        tls: Option<&TlsConfig>,
+        change: impl FnOnce(&mut stow::Limits),
+    ) -> SocketAddr {
+        let service = self.runtime.block_on(stow::Service::open(Some(config), tls)).unwrap().unwrap();
+        let mut limits = service.limits();
+        change(&mut limits);
+        let service = service.within(limits);
+        let address = service.address().unwrap();
+        self.runtime.spawn(service.serve(Arc::clone(&self.intake), self.stop.clone()));
+        address
     }
 
     /// The next report that came in, recorded.

@@ -4,53 +4,14 @@
 
 mod support;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use appliance::dicom::scu::{Sent, send_all};
-use appliance::dicom::tls::{Acceptor, Connector, TlsConfig};
+use appliance::dicom::tls::{Acceptor, Connector};
 use appliance::dicom::{AllowedScanner, Listener};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair};
+use support::papers::Papers;
 use support::{Scp, eventually, film, scanner};
-use tempfile::TempDir;
-
-/// Papers in one folder: `NAME.pem` and `NAME.key` for each name, all signed by `ca.pem`.
-struct Papers(TempDir);
-
-impl Papers {
-    fn made(names: &[&str]) -> Self {
-        let papers = Self(tempfile::tempdir().unwrap());
-        let key = KeyPair::generate().unwrap();
-        let mut params = CertificateParams::default();
-        params.distinguished_name.push(DnType::CommonName, "An authority");
-        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-        let issuer = CertifiedIssuer::self_signed(params, key).unwrap();
-        std::fs::write(papers.path("ca.pem"), issuer.pem()).unwrap();
-        for name in names {
-            let key = KeyPair::generate().unwrap();
-            let mut params = CertificateParams::new([(*name).to_owned(), "127.0.0.1".to_owned()]).unwrap();
-            params.distinguished_name.push(DnType::CommonName, *name);
-            params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
-            let signed = params.signed_by(&key, &issuer).unwrap();
-            std::fs::write(papers.path(&format!("{name}.pem")), signed.pem()).unwrap();
-            std::fs::write(papers.path(&format!("{name}.key")), key.serialize_pem()).unwrap();
-        }
-        papers
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn config(&self) -> TlsConfig {
-        TlsConfig {
-            certificate: self.path("appliance.pem"),
-            key: self.path("appliance.key"),
-            client_ca: self.path("ca.pem"),
-            listen: "127.0.0.1:0".parse().unwrap(),
-        }
-    }
-}
 
 /// One that binds XR-ROOM-1 to the certificate of `xr-1`.
 fn bound(papers: &Papers) -> Scp {

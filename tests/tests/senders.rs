@@ -1,5 +1,5 @@
 //! What others make sends to the device as a scanner would: pynetdicom stores and asks for storage commitment, Orthanc
-//! forwards from its archive, dcmtk comes over several associations at once. dcmtk's programs one by one are in
+//! forwards from its archive, a sender over HTTP brings store requests (STOW-RS), dcmtk comes over several associations at once. dcmtk's programs one by one are in
 //! `conversation.rs`.
 
 #![cfg(test)]
@@ -115,4 +115,40 @@ fn three_scanners_at_once_lose_nothing() {
     let mut senders: Vec<_> = programs.iter().zip(&films).map(|(program, film)| send(program, film)).collect();
     assert!(senders.iter_mut().all(|sender| sender.wait().unwrap().success()));
     read_all(&hospital, FILMS);
+}
+
+#[test]
+fn a_sender_over_http_is_told_what_became_of_each_film() {
+    let port = ports::free().unwrap();
+    let mut hospital = Hospital::alone("stow", |plan| {
+        let token = plan.folder.join("token").display().to_string();
+        plan.more = format!(
+            "[stow]\nlisten = \"127.0.0.1:{port}\"\nmax_body_mib = 32\n\n[[stow.client]]\nname = \"PACS\"\n\
+             token_file = \"{token}\"\n"
+        );
+    })
+    .unwrap();
+    let token = hospital.plan.folder.join("token");
+    std::fs::write(&token, "a-token-that-is-long-enough-0123456789\n").unwrap();
+    hospital.start_appliance().unwrap();
+    let films = modality::draw(&hospital.plan.folder.join("images"), 2, 7).unwrap();
+    let output = Command::new(place::python("dicom"))
+        .arg(place::root().join("tests/dicom/stow.py"))
+        .args([&port.to_string(), token.to_str().unwrap(), &(32 << 20).to_string()])
+        .args(&films)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let status = |case: &str| told[case]["status"].as_u64().unwrap();
+    assert_eq!(["wrong_token", "wrong_kind", "too_large"].map(status), [401, 415, 413], "{told}");
+    // 0xC409 and 0xC000: of another study, no DICOM file.
+    assert_eq!((status("other_study"), &told["other_study"]["failed"]), (409, &serde_json::json!([0xC409])), "{told}");
+    let mixed = &told["good_and_bad"];
+    assert_eq!((status("good_and_bad"), &mixed["failed"]), (202, &serde_json::json!([0xC000])), "{told}");
+    assert_eq!((&mixed["stored"][0], &mixed["kind"]), (&told["instances"][0], &"application/dicom+json".into()));
+    assert_eq!((status("its_study"), status("both")), (200, 200), "{told}");
+    assert_eq!(told["both"]["stored"], told["instances"], "{told}");
+    // Each film once: what was refused or cut off left nothing, what came again is kept once.
+    read_all(&hospital, 2);
 }

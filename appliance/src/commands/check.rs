@@ -8,6 +8,7 @@ use vitals::config::{Mistakes, Reading};
 
 use crate::config::Config;
 use crate::privacy::PseudonymKey;
+use crate::stow::Clients;
 
 pub(super) fn run(file: &Path) -> anyhow::Result<ExitCode> {
     let (config, warnings) = Reading::<Config>::of_file(file)?.also(named).finish()?;
@@ -38,6 +39,9 @@ fn named(config: &Config, mistakes: &mut Mistakes<'_>) {
     }
     if state_dir.exists() && !state_dir.is_dir() {
         device.mistake("state_dir", format!("{} is not a folder", state_dir.display()));
+    }
+    if let Some(Err(error)) = config.stow.as_ref().map(|stow| Clients::load(&stow.client)) {
+        mistakes.table("stow").mistake("client", vitals::exit::chain(&error));
     }
     let mut model = mistakes.table("model");
     match Trust::load(&config.model.trusted_keys) {

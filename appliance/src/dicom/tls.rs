@@ -106,7 +106,7 @@ impl Acceptor {
     ///
     /// # Errors
     /// What rustls says: no certificate, another authority's, no common version or suite.
-    pub(super) async fn accept(&self, socket: TcpStream) -> std::io::Result<(Connection, Identity)> {
+    pub(crate) async fn accept(&self, socket: TcpStream) -> std::io::Result<(Connection, Identity)> {
         let stream = self.0.accept(socket).await?;
         let certificates = stream.get_ref().1.peer_certificates().unwrap_or_default();
         let identity = certificates.first().map(Identity::of).unwrap_or_default();

@@ -70,6 +70,7 @@ impl Gauge {
 pub fn describe() {
     describe_counter!("dicom_associations_total", "Associations ended or refused, by outcome");
     describe_counter!("dicom_stores_total", "C-STORE requests answered, by status");
+    describe_counter!("stow_requests_total", "STOW-RS requests answered, by HTTP status");
     describe_counter!(
         "dicom_instances_total",
         "Objects stored: new, again (a resend), conflicting (other bytes under a known UID)"

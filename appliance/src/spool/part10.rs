@@ -16,6 +16,9 @@ const PREAMBLE: usize = 128;
 /// Most bytes of a file's beginning that are read for its meta group: a group of the standard's elements stays below 1 KB.
 const LONGEST_META: usize = 64 * 1024;
 
+/// Most bytes of a file's beginning that tell what it is.
+pub const LONGEST_HEAD: usize = PREAMBLE + 4 + LONGEST_META;
+
 /// What the association says of an object.
 #[derive(Clone, Copy, Debug)]
 pub struct FileMeta<'a> {
@@ -96,8 +99,16 @@ pub enum NotSendable {
 /// [`NotSendable`].
 pub fn inspect(file: &mut File) -> Result<Sendable, NotSendable> {
     let mut head = Vec::new();
-    file.take((PREAMBLE + 4 + LONGEST_META) as u64).read_to_end(&mut head)?;
-    let start = match head.as_slice() {
+    file.take(LONGEST_HEAD as u64).read_to_end(&mut head)?;
+    of_head(&head)
+}
+
+/// The same of a file's beginning: [`LONGEST_HEAD`] bytes, or all that there are.
+///
+/// # Errors
+/// [`NotSendable`].
+pub fn of_head(head: &[u8]) -> Result<Sendable, NotSendable> {
+    let start = match head {
         bytes if bytes.get(PREAMBLE..PREAMBLE + 4) == Some(b"DICM") => PREAMBLE + 4,
         [2, 0, ..] => 0,
         bytes @ [8, 0, ..] => return bare(bytes),
@@ -105,7 +116,7 @@ pub fn inspect(file: &mut File) -> Result<Sendable, NotSendable> {
     };
     let mut found = [None, None, None];
     let mut at = start;
-    while let Some((element, value, next)) = meta_element(&head, at) {
+    while let Some((element, value, next)) = meta_element(head, at) {
         let slot = match element {
             0x0002 => 0,
             0x0003 => 1,
