@@ -201,7 +201,7 @@ fn associations_that_are_dropped_give_their_places_back() {
 fn a_crowd_that_says_nothing_keeps_nobody_out() {
     let scp = Scp::start();
     let mut crowd: Vec<TcpStream> = (0..200).map(|_| scp.connect()).collect();
-    scp.echo();
+    scp.stores();
     assert_eq!(first_byte(&mut crowd[0]), None, "the first of the crowd made room");
 }
 
@@ -238,7 +238,7 @@ fn http_on_the_port_costs_its_own_connection() {
     browser.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
     assert_eq!(first_byte(&mut browser), Some(7), "an A-ABORT");
     assert!(scp.refusals().contains("does not speak the DICOM"), "{}", scp.refusals());
-    scp.echo();
+    scp.stores();
 }
 
 #[test]
@@ -249,11 +249,12 @@ fn announced_gigabytes_are_not_waited_for() {
         socket.write_all(&[kind, 0, 0xff, 0xff, 0xff, 0xfe]).unwrap();
         // The socket's own patience of 10 s is the limit.
         assert_eq!(first_byte(&mut socket), Some(7), "type {kind}");
+        scp.stores();
     }
     let mut within = scp.associate();
     within.write_all(&[4, 0, 0xff, 0xff, 0xff, 0xfe]).unwrap();
     assert_eq!(first_byte(&mut within), Some(7));
-    scp.echo();
+    scp.stores();
 }
 
 #[test]
@@ -263,7 +264,7 @@ fn a_second_association_request_aborts_the_first_and_nothing_else() {
     socket.write_all(&support::association_request()).unwrap();
     assert_eq!(first_byte(&mut socket), Some(7));
     assert!(scp.refusals().contains("a PDU that has no place here"), "{}", scp.refusals());
-    scp.echo();
+    scp.stores();
 }
 
 #[test]
@@ -274,9 +275,10 @@ fn silence_ends_a_connection_before_and_after_negotiation() {
     });
     let mut mute = scp.connect();
     assert_eq!(first_byte(&mut mute), None, "closed without a word");
+    scp.stores();
     let mut associated = scp.associate();
     assert_eq!(first_byte(&mut associated), Some(7), "an A-ABORT");
-    scp.echo();
+    scp.stores();
 }
 
 #[test]
@@ -294,7 +296,7 @@ fn a_connection_cut_within_an_object_leaves_nothing_and_what_was_acknowledged_st
     drop(socket);
     support::eventually(|| scp.half_received() == 0);
     assert_eq!((scp.accepted(), scp.files().len()), (1, 1));
-    scp.echo();
+    scp.stores();
 }
 
 #[test]
@@ -318,9 +320,9 @@ fn fragments_out_of_turn_are_an_abort() {
         let mut socket = scp.associate();
         socket.write_all(case).unwrap();
         assert_eq!(first_byte(&mut socket), Some(7), "case {number}");
+        scp.stores();
     }
     assert!(scp.refusals().contains("XR-ROOM-1 at 127.0.0.1 did not keep to the DICOM protocol"), "{}", scp.refusals());
-    scp.echo();
 }
 
 #[test]
@@ -348,7 +350,7 @@ fn names_that_are_paths_or_commands_are_no_names() {
     assert_eq!(first_byte(&mut socket), Some(3), "an A-ASSOCIATE-RJ");
     assert!(scp.refusals().contains("gave no valid AE title"), "{}", scp.refusals());
     assert_eq!((scp.accepted(), scp.files().len()), (0, 0));
-    scp.echo();
+    scp.stores();
 }
 
 #[test]
@@ -370,7 +372,7 @@ fn random_bytes_end_no_other_association() {
         let answer = first_byte(&mut socket);
         assert!(matches!(answer, None | Some(2 | 3 | 7)), "round {round}: {answer:?}");
     }
-    scp.echo();
+    scp.stores();
 }
 
 /// The type of the PDU that comes back; `None` where the connection is closed instead.

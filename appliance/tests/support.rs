@@ -222,13 +222,13 @@ impl Scp {
         socket
     }
 
-    /// The service is as well as before.
-    pub(crate) fn echo(&self) {
-        let mut socket = self.associate();
-        socket.write_all(&fragment(1, 3, &echo_set())).unwrap();
-        let mut header = [0; 6];
-        socket.read_exact(&mut header).unwrap();
-        assert_eq!(header[0], 4, "a P-DATA-TF");
+    /// The service is as well as before: a good image is answered with success and stands in the journal.
+    pub(crate) fn stores(&self) {
+        let before = self.accepted();
+        let file = self.state.path().join("good.dcm");
+        film(&file, 100 + before as u8);
+        let sent = self.send(&file);
+        assert_eq!((sent.status.as_str(), self.accepted()), ("0x0000", before + 1), "{sent:?}");
     }
 
     pub(crate) fn echo_eventually(&self) {
