@@ -42,6 +42,7 @@ use crate::quarantine::Quarantine;
 use crate::refusals::Refusals;
 use crate::reload::{Live, Reload};
 use crate::retention;
+use crate::spans::{self, Exporter, Spans};
 use crate::spool::{Spool, recovery};
 use crate::stow;
 use crate::world::World;
@@ -76,11 +77,12 @@ struct Shared {
     model: watch::Sender<Option<Arc<ModelInfo>>>,
     machine: watch::Sender<Machine>,
     notices: watch::Sender<Vec<String>>,
+    spans: Spans,
     world: World,
 }
 
 impl Shared {
-    fn new(world: World) -> Self {
+    fn new(world: World, spans: Spans) -> Self {
         let health = Health::default();
         Self {
             reader: health.part("reader", "the inference process is being started"),
@@ -93,6 +95,7 @@ impl Shared {
             model: watch::Sender::default(),
             machine: watch::Sender::default(),
             notices: watch::Sender::default(),
+            spans,
             world,
         }
     }
@@ -120,6 +123,7 @@ pub async fn serve(config: Config, origin: Origin, program: PathBuf) -> anyhow::
     let metrics = vitals::metrics::install().context("cannot start the metrics")?;
     health::describe();
     output::service::describe();
+    spans::describe();
     let key = PseudonymKey::load(&config.device.pseudonym_key)?;
     let at_rest = config.device.at_rest()?;
     // Bound before anything slow, so that a port in use is told at once.
@@ -127,9 +131,12 @@ pub async fn serve(config: Config, origin: Origin, program: PathBuf) -> anyhow::
     let stow = stow::Service::open(config.stow.as_ref(), config.dicom.tls.as_ref()).await?;
     let http = listen::bind("[http] listen", config.http.listen).await?;
     let state = open_state(&config.device.state_dir, &at_rest)?;
-    let shared = Shared::new(World::real());
+    let world = World::real();
+    let (spans, exporter) = Spans::open(&config.telemetry, &config.device.id, world);
+    let shared = Shared::new(world, spans);
     let status = status(&config, &state, dicom.port(), &shared);
     let watch = Watch::start(http, status, metrics, &state, &shared);
+    watch.export(exporter);
     watch.reload(origin, hangups, dicom.rules(), &shared);
     watch.forget(&config, &state, &shared);
     let models = Models::open(&config)?;
@@ -185,6 +192,13 @@ impl Watch {
         let Origin { file, text, log } = origin;
         let reload = Reload { file, started: text.clone(), taken: text, live: Live { log, rules }, health, notices };
         self.tasks.spawn(reload.run(hangups, self.stop.clone()));
+    }
+
+    /// Brings spans to the collector; it ends after everything that makes them.
+    fn export(&self, exporter: Option<Exporter>) {
+        if let Some(exporter) = exporter {
+            self.tasks.spawn(exporter.run(self.stop.clone()));
+        }
     }
 
     /// Forgets identities that were kept long enough.
@@ -314,6 +328,7 @@ fn pipeline(
         spool: state.spool.clone(),
         quarantine: state.quarantine.clone(),
         privacy,
+        spans: shared.spans.clone(),
         site: config.device.site.clone(),
         world: shared.world,
         arrived: Arc::clone(&shared.arrived),
@@ -330,6 +345,7 @@ fn intake(state: &State, shared: &Shared) -> Intake {
         journal: state.journal.clone(),
         arrived: Arc::clone(&shared.arrived),
         refusals: shared.refusals.clone(),
+        spans: shared.spans.clone(),
         world: shared.world,
         // What the reader would refuse is not taken in the first place.
         longest_object: Limits::default().file_bytes,

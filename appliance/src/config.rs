@@ -17,6 +17,7 @@ use crate::dicom::DicomConfig;
 use crate::folder::FolderConfig;
 use crate::ledger::LookupConfig;
 use crate::output::config::{DestinationConfig, OutputConfig, RouteConfig};
+use crate::spans::TelemetryConfig;
 use crate::stow::StowConfig;
 
 /// The whole file.
@@ -42,6 +43,9 @@ pub struct Config {
     /// `[log]`.
     #[serde(default)]
     pub log: LogConfig,
+    /// `[telemetry]`.
+    #[serde(default)]
+    pub telemetry: TelemetryConfig,
     /// `[[destination]]`: the hospital's own systems.
     #[serde(default)]
     pub destination: Vec<DestinationConfig>,
@@ -214,6 +218,7 @@ impl Checked for Config {
         self.output().mistakes(self.dicom.tls.is_some(), mistakes);
         self.lookup.mistakes(&mut mistakes.table("lookup"));
         self.log.mistakes(&mut mistakes.table("log"));
+        self.telemetry.mistakes(&mut mistakes.table("telemetry"));
         let mut http = mistakes.table("http");
         let taken = self.dicom.listens().any(|dicom| dicom == self.http.listen);
         http.require(!taken, "listen", "use another port than [dicom] listen and [dicom.tls] listen");
@@ -328,6 +333,7 @@ listen = "127.0.0.1:9464"
             ("[http]", &stow("", ""), "[[stow.client]] name"),
             ("[http]", &stow("", "certificate = \"pacs\""), "[[stow.client]] certificate"),
             ("[http]", &stow("", "token_file = \"t\"").replace("8104", "11112"), "[stow] listen"),
+            ("[http]", "[telemetry]\notlp_endpoint = \"collector:4318\"\n[http]", "[telemetry] otlp_endpoint"),
         ] {
             assert!(GOOD.contains(from), "{from}");
             let error = config::parse::<Config>(Path::new("appliance.toml"), &GOOD.replace(from, to)).unwrap_err();

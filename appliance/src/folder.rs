@@ -23,6 +23,7 @@ use vitals::config::Mistakes;
 
 use crate::dicom::{AeTitle, syntax};
 use crate::intake::{Announced, Intake, Origin, Refusal};
+use crate::spans::Bringer;
 use crate::spool::part10::{self, NotSendable, Sendable};
 use seen::{Mark, Seen};
 
@@ -149,7 +150,8 @@ impl Folder {
     async fn take(&self, path: &Path) -> Result<(), Unwanted> {
         let (mut file, what) = open(path)?;
         let announced = announced(&what)?;
-        let origin = Origin { source: self.config.source.clone(), traceparent: self.intake.world.trace() };
+        let (traceparent, began_ms) = (self.intake.world.trace(), (self.intake.world.now_ms)());
+        let origin = Origin { source: self.config.source.clone(), traceparent: traceparent.clone() };
         let mut incoming = self.intake.begin(origin, announced).await;
         file.seek(SeekFrom::Start(what.offset)).map_err(NotSendable::Read)?;
         loop {
@@ -161,6 +163,7 @@ impl Folder {
             incoming.take(&piece).await;
         }
         incoming.finish().await?;
+        self.intake.spans.brought(Bringer::File, &traceparent, began_ms);
         Ok(())
     }
 

@@ -18,6 +18,7 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
+use metrics::gauge;
 use metrics_exporter_prometheus::PrometheusHandle;
 use outbox::InstanceId;
 use reader::model::ModelInfo;
@@ -90,6 +91,7 @@ pub async fn serve(
 pub fn describe() {
     levels::describe();
     machine::describe();
+    gauge!("build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
 }
 
 /// What the address may ask for.

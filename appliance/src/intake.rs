@@ -19,6 +19,7 @@ use tokio::sync::Notify;
 use crate::dicom::{AeTitle, Uid, identity};
 use crate::journal::{Journal, JournalError, NewImage};
 use crate::refusals::Refusals;
+use crate::spans::Spans;
 use crate::spool::{Received, Spool, SpoolError};
 use crate::world::World;
 use writing::Writing;
@@ -33,6 +34,8 @@ pub struct Intake {
     pub arrived: Arc<Notify>,
     /// Where refusals are noted.
     pub refusals: Refusals,
+    /// Told of what brought images.
+    pub spans: Spans,
     /// Clock and dice.
     pub world: World,
     /// Bytes that an object may have.

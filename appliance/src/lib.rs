@@ -29,6 +29,7 @@ pub mod refusals;
 pub mod reload;
 pub mod result_record;
 pub mod retention;
+pub mod spans;
 pub mod spool;
 pub mod stow;
 pub mod world;

@@ -19,6 +19,7 @@ use crate::journal::Journal;
 use crate::output::Dispatch;
 use crate::privacy::Privacy;
 use crate::quarantine::Quarantine;
+use crate::spans::Spans;
 use crate::spool::Spool;
 use crate::world::World;
 
@@ -43,6 +44,8 @@ pub struct Pipeline {
     pub privacy: Privacy,
     /// What the hospital's own systems are owed.
     pub dispatch: Dispatch,
+    /// Told of what was concluded.
+    pub spans: Spans,
     /// The site as configured.
     pub site: String,
     /// Clock and dice.

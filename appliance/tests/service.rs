@@ -20,6 +20,9 @@ use wire::topics::Up;
 use wire::v1::result::OutcomeV1;
 use wire::v1::{ImageV1, ResultV1};
 
+#[path = "service/spans.rs"]
+mod spans;
+
 const PROGRAM: &str = env!("CARGO_BIN_EXE_hilum-appliance");
 
 /// A configured appliance in a folder of its own.
@@ -175,7 +178,12 @@ fn every_image_that_was_acknowledged_has_its_one_result() {
     assert_eq!(status, 200);
     assert!(page.contains("lab-1, Lab") && page.contains("Everything works"), "{page}");
     let (_, metrics) = lab.get("/metrics").unwrap();
-    for name in ["pneumonia_predictions_total{", "model_inference_duration_seconds_count", "dicom_stores_total{"] {
+    for name in [
+        "build_info{version=",
+        "pneumonia_predictions_total{",
+        "model_inference_duration_seconds_count",
+        "dicom_stores_total{",
+    ] {
         assert!(metrics.contains(name), "{name}: {metrics}");
     }
     stop(service);

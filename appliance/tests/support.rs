@@ -24,6 +24,7 @@ use appliance::folder::{self, FolderConfig};
 use appliance::intake::Intake;
 use appliance::journal::Journal;
 use appliance::refusals::Refusals;
+use appliance::spans::Spans;
 use appliance::spool::Spool;
 use appliance::stow::{self, StowConfig};
 use appliance::world::World;
@@ -75,6 +76,7 @@ impl Scp {
             journal: Journal::start(Outbox::open(&state.path().join("outbox.sqlite")).unwrap()).unwrap(),
             arrived: Arc::default(),
             refusals: refusals.clone(),
+            spans: Spans::default(),
             world: World::real(),
             longest_object: 64 << 20,
         };
@@ -268,6 +270,7 @@ fn copy(intake: &Intake) -> Intake {
         journal: intake.journal.clone(),
         arrived: Arc::clone(&intake.arrived),
         refusals: intake.refusals.clone(),
+        spans: intake.spans.clone(),
         world: intake.world,
         longest_object: intake.longest_object,
     }

@@ -25,6 +25,7 @@ use super::store::Caller;
 use super::tls::{Acceptor, Identity};
 use super::transport::Connection;
 use super::{AeTitle, syntax};
+use crate::spans::Bringer;
 use crate::spool::part10::{IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION};
 
 /// Maximum length announced for P-DATA-TF PDUs, bytes (PS3.8 D.1): what dcmtk and most modalities use at most.
@@ -138,6 +139,7 @@ impl Door {
         }
         tracing::info!(source = %caller.title, contexts = contexts.len(), "association accepted");
         gauge!("dicom_associations_open").increment(1);
+        let (traceparent, began_ms) = (caller.traceparent.clone(), (self.listener.intake.world.now_ms)());
         let association = Association {
             stream,
             contexts,
@@ -149,6 +151,7 @@ impl Door {
             timeouts: self.listener.timeouts,
         };
         let end = association.serve(&self.stop).await;
+        self.listener.intake.spans.brought(Bringer::Association, &traceparent, began_ms);
         gauge!("dicom_associations_open").decrement(1);
         tracing::info!(end = end.label(), "association ended");
         count(end.label());

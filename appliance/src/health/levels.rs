@@ -83,6 +83,7 @@ pub fn describe() {
         "Images concluded, by model version and status (read, abstained, unreadable)"
     );
     describe_counter!("pipeline_retries_total", "Attempts repeated for a reason that was not the image's fault");
+    describe_gauge!("build_info", "1, with the version of this program");
     describe_gauge!("dicom_associations_open", "Associations open now");
     describe_gauge!(
         "decoder_confined",

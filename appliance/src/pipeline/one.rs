@@ -22,6 +22,7 @@ use crate::journal::JournalError;
 use crate::ledger::Line;
 use crate::quarantine::Note;
 use crate::result_record::{self, Source};
+use crate::spans::Concluded;
 use crate::spool::SpoolError;
 
 /// Readings begun for one image before it is given up: a crash may be chance once, and chance twice is rare.
@@ -117,6 +118,7 @@ impl Pipeline {
     }
 
     async fn end(&self, image: &Instance, reading: &Reading, stop: &CancellationToken) -> Option<()> {
+        let read_ms = (self.world.now_ms)();
         if let Outcome::Unreadable(reason) = &reading.outcome {
             self.keep_aside(image, reason).await;
         }
@@ -124,7 +126,9 @@ impl Pipeline {
         self.health.up();
         let model = self.reader.engine().model();
         let version = model.as_ref().map_or("none", |model| &model.manifest.version);
-        measure(image, reading, version, (self.world.now_ms)());
+        let concluded_ms = (self.world.now_ms)();
+        measure(image, reading, version, concluded_ms);
+        self.spans.concluded(&Concluded { image, reading, read_ms, concluded_ms });
         Some(())
     }
 

@@ -22,6 +22,7 @@ use super::object::{Batch, Receiving};
 use crate::dicom::tls::Identity;
 use crate::dicom::{AeTitle, Uid};
 use crate::intake::{Intake, Origin};
+use crate::spans::Bringer;
 
 /// How long the rest of a refused body is read and thrown away: a sender that is cut off while it writes does not read why.
 const PARTING: Duration = Duration::from_secs(2);
@@ -142,7 +143,9 @@ impl Desk {
         peer: &Peer,
     ) -> Response<Full<Bytes>> {
         let mut answer = Answer::default();
+        let began_ms = (self.intake.world.now_ms)();
         let read = self.read(batch, &mut multipart, body, &mut answer).await;
+        self.intake.spans.brought(Bringer::Request, &batch.origin.traceparent, began_ms);
         match read {
             // What is stored stays stored, and its sender is told so; the answer names what is not.
             Err(refused) if !answer.has_stored() => self.refuse(&refused, peer),
