@@ -17,7 +17,7 @@ use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use opentelemetry_proto::tonic::trace::v1::{Span, Status};
 use outbox::Instance;
-use reader::{Outcome, Reading};
+use reader::{Outcome, Reading, Reason};
 
 use crate::privacy;
 
@@ -118,20 +118,21 @@ fn steps(concluded: &Concluded<'_>, begin: u64, end: u64) -> Vec<(&'static str, 
 
 /// What is said of an image. Its source is a name of the configuration; codes are of the privacy room's list.
 fn attributes(concluded: &Concluded<'_>) -> Vec<KeyValue> {
-    let mut attributes = vec![text("hilum.source", &concluded.image.source)];
-    match &concluded.reading.outcome {
-        Outcome::Read { finding, model, .. } => attributes.extend([
+    let source = text("hilum.source", &concluded.image.source);
+    let unread = |outcome: &str, reason: &Reason| {
+        vec![text("hilum.outcome", outcome), text("hilum.reason", &privacy::reason(reason).code)]
+    };
+    let mut attributes = match &concluded.reading.outcome {
+        Outcome::Read { finding, model, .. } => vec![
             text("hilum.outcome", "read"),
             text("hilum.finding", if finding.positive { "positive" } else { "negative" }),
             text("hilum.model.version", &model.manifest.version),
             text("hilum.provider", &model.provider.to_string()),
-        ]),
-        Outcome::Abstained(reason) => {
-            attributes.extend([text("hilum.outcome", "abstained"), text("hilum.reason", &privacy::reason(reason).code)])
-        }
-        Outcome::Unreadable(reason) => attributes
-            .extend([text("hilum.outcome", "unreadable"), text("hilum.reason", &privacy::reason(reason).code)]),
-    }
+        ],
+        Outcome::Abstained(reason) => unread("abstained", reason),
+        Outcome::Unreadable(reason) => unread("unreadable", reason),
+    };
+    attributes.push(source);
     attributes
 }
 

@@ -3,7 +3,6 @@
 use outbox::InstanceId;
 use proptest::prelude::*;
 use prost::Message;
-use reader::Reason;
 use reader::reading::StageTimes;
 
 use super::*;
@@ -91,6 +90,9 @@ fn what_was_never_begun_has_no_span_and_what_failed_says_so() {
 
 #[test]
 fn the_bringer_is_what_the_trace_context_names() {
+    for (by, name) in [(Bringer::Association, "association"), (Bringer::Request, "request"), (Bringer::File, "file")] {
+        assert_eq!(of_bringer(by, TRACE, 10, 20)[0].name, name);
+    }
     let [span] = of_bringer(Bringer::Association, TRACE, 20, 10).try_into().unwrap();
     assert_eq!((hex::encode(&span.trace_id), hex::encode(&span.span_id)), (TRACE[3..35].into(), TRACE[36..52].into()));
     assert_eq!(
