@@ -32,4 +32,5 @@ pub mod retention;
 pub mod spans;
 pub mod spool;
 pub mod stow;
+pub mod time_zone;
 pub mod world;

@@ -2,8 +2,8 @@
 
 use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
-use time::{OffsetDateTime, UtcOffset};
-use tz::TimeZone;
+
+use crate::time_zone::local;
 
 const MOMENT: &[BorrowedFormatItem<'_>] = format_description!("[year]-[month]-[day] [hour]:[minute]:[second]");
 const CLOCK: &[BorrowedFormatItem<'_>] = format_description!("[hour]:[minute]:[second]");
@@ -25,19 +25,6 @@ pub(super) fn time_of_day(ms: i64, now_ms: i64) -> String {
 pub(super) fn midnight_ms(now_ms: i64) -> i64 {
     let (now, _) = local(now_ms);
     now.replace_time(time::Time::MIDNIGHT).unix_timestamp() * 1000
-}
-
-/// The time on the machine's wall clock. A machine without a zone is in UTC, as everything else on it is then.
-fn local(ms: i64) -> (OffsetDateTime, String) {
-    let seconds = ms.div_euclid(1000);
-    let utc = OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH);
-    let zone = TimeZone::local().ok();
-    let kind = zone.as_ref().and_then(|zone| zone.find_local_time_type(seconds).ok());
-    let offset = kind.and_then(|kind| UtcOffset::from_whole_seconds(kind.ut_offset()).ok());
-    match (offset, kind) {
-        (Some(offset), Some(kind)) => (utc.to_offset(offset), kind.time_zone_designation().to_owned()),
-        _ => (utc, "UTC".to_owned()),
-    }
 }
 
 /// A length of time.

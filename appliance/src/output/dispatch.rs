@@ -73,7 +73,7 @@ impl Dispatch {
             version: env!("CARGO_PKG_VERSION").to_owned(),
         };
         let config = Arc::new(config.output());
-        Self { config, origin, at_rest, utc_offset: machine_offset, arrived: Arc::default() }
+        Self { config, origin, at_rest, utc_offset: crate::time_zone::offset_minutes, arrived: Arc::default() }
     }
 
     /// What is owed of an image; `None` where no route asks for anything. Without room for pictures a capture is not made, and
@@ -173,13 +173,6 @@ impl Object {
             Self::Hl7 | Self::Fhir => None,
         }
     }
-}
-
-/// The machine's own time zone.
-fn machine_offset(unix_ms: i64) -> i16 {
-    let time = chrono::DateTime::from_timestamp_millis(unix_ms).unwrap_or_default().with_timezone(&chrono::Local);
-    // Within a day, so it fits.
-    (time.offset().local_minus_utc() / 60) as i16
 }
 
 /// Minutes of an offset such as `+0100`, whose form the reader has checked.
