@@ -231,9 +231,14 @@ fn the_shipped_model_gives_its_golden_logits_here() {
     assert_eq!((loaded.info.manifest.id.as_str(), loaded.info.provider), ("pneumonia-cxr", Provider::Cpu));
 }
 
-/// A dark grey film but for the topmost left tile of 4 × 4, which has this grey.
+/// A dark grey film but for the topmost left tile of 4 × 4, which has this grey, and a bright middle as a chest has: the
+/// header's and the pixels' rules take it, whatever that tile is.
 fn step(folder: &Path, grey: u8) -> PathBuf {
-    let pixel = |i: usize| if i / SIDE < SIDE / 4 && i % SIDE < SIDE / 4 { grey } else { 40 };
+    let pixel = |i: usize| match (i / SIDE, i % SIDE) {
+        (row, column) if row < SIDE / 4 && column < SIDE / 4 => grey,
+        (_, column) if (SIDE / 3..2 * SIDE / 3).contains(&column) => 200,
+        _ => 40,
+    };
     let image = Plain { rows: SIDE, columns: SIDE, samples: Samples::Eight((0..SIDE * SIDE).map(pixel).collect()) };
     let path = folder.join(format!("step-{grey}.dcm"));
     to_dicom(&image, &WrapFacts::default()).unwrap().write_to_file(&path).unwrap();

@@ -116,7 +116,8 @@ fn a_deflate_bomb_stops_at_the_memory_limit_and_the_next_file_is_read() {
     object.update_meta(|meta| meta.transfer_syntax = uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN.into());
     let bomb = folder.path().join("bomb.dcm");
     object.write_to_file(&bomb).unwrap();
-    assert!(std::fs::metadata(&bomb).unwrap().len() < 1 << 20);
+    // A hundredth of what it becomes: the encoder's speed decides by how much less.
+    assert!(std::fs::metadata(&bomb).unwrap().len() < 2_000_000);
     let limits = Limits { memory_bytes: 150 << 20, pixels: 1_000_000_000, ..Limits::default() };
     let sandbox = real(limits);
     let prepared = sandbox.prepare(&open(&bomb)).unwrap();
