@@ -56,7 +56,7 @@ impl Watcher {
     }
 
     fn is_old(&self, open: Option<&Tally>) -> bool {
-        open.is_some_and(|open| (self.world.now_ms)() - open.from_ms() >= WINDOW_MS)
+        open.is_some_and(|open| (self.world.now_ms)() - open.since_ms() >= WINDOW_MS)
     }
 
     async fn count(&self, pair: &Pair, open: &mut Option<Tally>, missed: &mut u64) {

@@ -62,7 +62,7 @@ impl Tally {
         self.cells.iter().sum()
     }
 
-    pub(super) fn from_ms(&self) -> i64 {
+    pub(super) fn since_ms(&self) -> i64 {
         self.from_ms
     }
 

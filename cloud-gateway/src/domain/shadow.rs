@@ -78,7 +78,8 @@ pub(crate) mod tests {
     fn a_sound_window_passes_and_each_lie_is_named() {
         assert_eq!(check(&window()), Ok(()));
         assert_eq!(check(&ShadowV1 { correlation: None, ..window() }), Ok(()));
-        let lies: [(&str, fn(&mut ShadowV1)); 9] = [
+        type Lie = fn(&mut ShadowV1);
+        let lies: [(&str, Lie); 9] = [
             ("from_ms", |w| w.from_ms = w.to_ms + 1),
             ("pairs", |w| w.both_positive = 2),
             ("pairs", |w| w.both_positive = u64::MAX),
