@@ -37,7 +37,7 @@ fn page_with(kind: &str, wanted: &str, mistake: impl FnOnce(&mut HospitalPlan)) 
     // Nothing listens in the first moments.
     let page = || Ok(api::text(&address).ok().map(|(_, page)| page).filter(|page| page.contains(wanted)));
     let page = patience::until(&format!("{wanted:?} on the status page"), patience::START, page).unwrap();
-    let film = modality::draw(&hospital.plan.folder, 1, 3).unwrap();
+    let film = modality::draw(&hospital.plan.folder.join("films"), 1, 3).unwrap();
     let answers = Modality::known(hospital.plan.dicom_port).send_all(&film).unwrap();
     assert!(answers[0].is_accepted(), "{answers:?}");
     page
