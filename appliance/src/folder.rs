@@ -11,7 +11,7 @@ mod seen;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -66,11 +66,13 @@ enum Unwanted {
     #[error(transparent)]
     Unreadable(#[from] NotSendable),
     /// Of a kind that is not taken.
-    #[error("this appliance does not take objects of the SOP class {0}")]
-    Class(String),
+    #[error(
+        "this appliance does not take objects of its SOP class; the conformance statement lists those that it takes"
+    )]
+    Class,
     /// In an encoding that is not taken.
-    #[error("this appliance does not take the transfer syntax {0}")]
-    Syntax(String),
+    #[error("this appliance does not take its transfer syntax; the conformance statement lists those that it takes")]
+    Syntax,
     /// The intake refused.
     #[error(transparent)]
     Refused(#[from] Refusal),
@@ -123,7 +125,10 @@ impl Folder {
 
     async fn bring(&self, file: &Path) {
         let outcome = match self.take(file).await {
-            Ok(()) => self.put_away(file).map(|()| "stored"),
+            // Another film under the same name, or more of this one: what lies there now was not read and is not touched. It
+            // is taken at a later look.
+            Ok(mark) if !mark.is_still(file) => Ok("changed"),
+            Ok(_) => self.put_away(file).map(|()| "stored"),
             // Neither is the file's fault: it stays and is tried again.
             Err(Unwanted::Refused(why @ (Refusal::DiskFull | Refusal::Failed))) => {
                 self.note(format!("A file in the folder of {} waits: {why}.", self.config.source));
@@ -147,8 +152,10 @@ impl Folder {
     }
 
     /// The whole way of one file; it is durable and owed a result when this returns.
-    async fn take(&self, path: &Path) -> Result<(), Unwanted> {
+    /// The mark is the file's before its first byte was read.
+    async fn take(&self, path: &Path) -> Result<Identical, Unwanted> {
         let (mut file, what) = open(path)?;
+        let mark = Identical::of(&file.metadata().map_err(NotSendable::Read)?);
         let announced = announced(&what)?;
         let (traceparent, began_ms) = (self.intake.world.trace(), (self.intake.world.now_ms)());
         let origin = Origin { source: self.config.source.clone(), traceparent: traceparent.clone() };
@@ -162,9 +169,13 @@ impl Folder {
             }
             incoming.take(&piece).await;
         }
+        // A copy that paused and went on: half a film must not become one.
+        if !mark.is(&file.metadata().map_err(NotSendable::Read)?) {
+            return Ok(mark);
+        }
         incoming.finish().await?;
         self.intake.spans.brought(Bringer::File, &traceparent, began_ms);
-        Ok(())
+        Ok(mark)
     }
 
     fn put_away(&self, file: &Path) -> io::Result<()> {
@@ -197,6 +208,25 @@ impl Folder {
     }
 }
 
+/// A file and a state of it: device, inode, length, and when its content changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Identical(u64, u64, u64, i64, i64);
+
+impl Identical {
+    fn of(about: &fs::Metadata) -> Self {
+        Self(about.dev(), about.ino(), about.len(), about.mtime(), about.mtime_nsec())
+    }
+
+    fn is(&self, about: &fs::Metadata) -> bool {
+        *self == Self::of(about)
+    }
+
+    /// Whether the name still means that file in that state.
+    fn is_still(&self, path: &Path) -> bool {
+        fs::symlink_metadata(path).is_ok_and(|about| self.is(&about))
+    }
+}
+
 /// The plain files of a folder with what tells whether they change. Names that begin with a dot are programs' own.
 fn listing(path: &Path) -> io::Result<Vec<(PathBuf, Mark)>> {
     let mut files = Vec::new();
@@ -223,9 +253,33 @@ fn announced(what: &Sendable) -> Result<Announced, Unwanted> {
     let class = what.sop_class.parse().map_err(|_| NotSendable::Incomplete)?;
     let instance = what.sop_instance.parse().map_err(|_| NotSendable::Incomplete)?;
     if syntax::storage_name(&what.sop_class).is_none() {
-        return Err(Unwanted::Class(what.sop_class.clone()));
+        return Err(Unwanted::Class);
     }
     let known = syntax::TRANSFER_SYNTAXES.into_iter().find(|known| *known == what.transfer_syntax);
-    let transfer_syntax = known.ok_or_else(|| Unwanted::Syntax(what.transfer_syntax.clone()))?;
+    let transfer_syntax = known.ok_or(Unwanted::Syntax)?;
     Ok(Announced { class, instance, transfer_syntax })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_film_under_the_name_and_more_of_the_same_are_both_noticed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (name, other) = (folder.path().join("image.dcm"), folder.path().join("image.tmp"));
+        fs::write(&name, "first").unwrap();
+        let read = File::open(&name).unwrap();
+        let mark = Identical::of(&read.metadata().unwrap());
+        assert!(mark.is_still(&name) && mark.is(&read.metadata().unwrap()));
+        // What an uploader does that replaces whole files: same length, another file.
+        fs::write(&other, "other").unwrap();
+        fs::rename(&other, &name).unwrap();
+        assert!(!mark.is_still(&name) && mark.is(&read.metadata().unwrap()));
+        let mark = Identical::of(&fs::symlink_metadata(&name).unwrap());
+        fs::OpenOptions::new().append(true).open(&name).unwrap().set_len(6).unwrap();
+        assert!(!mark.is_still(&name));
+        fs::remove_file(&name).unwrap();
+        assert!(!mark.is_still(&name));
+    }
 }

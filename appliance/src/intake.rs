@@ -144,7 +144,11 @@ impl Incoming {
     pub async fn finish(mut self) -> Result<Stored, Refusal> {
         match std::mem::replace(&mut self.stage, Stage::Refused(Refusal::Failed)) {
             Stage::Refused(refusal) => Err(refusal),
-            Stage::Writing { announced, writing } => self.keep(announced, writing).await,
+            // To its end, whoever still waits for it: a sender that hangs up now must not leave a file that no row names.
+            Stage::Writing { announced, writing } => {
+                let kept = tokio::spawn(async move { self.keep(announced, writing).await });
+                kept.await.unwrap_or(Err(Refusal::Failed))
+            }
         }
     }
 

@@ -69,11 +69,13 @@ pub enum SpoolError {
 }
 
 impl SpoolError {
-    /// True where the disk does not give back what it took (EIO): it may recover, and the image is not at fault.
+    /// True where the disk does not give back what it took: it may recover, and the image is not at fault. A damaged file
+    /// system says EUCLEAN or EBADMSG (its own checksum), a damaged disk EIO or ENODATA.
     #[must_use]
     pub fn is_medium(&self) -> bool {
-        let eio = rustix::io::Errno::IO.raw_os_error();
-        matches!(self, Self::Io { source, .. } if source.raw_os_error() == Some(eio))
+        use rustix::io::Errno;
+        let medium = [Errno::IO, Errno::UCLEAN, Errno::BADMSG, Errno::NODATA].map(Errno::raw_os_error);
+        matches!(self, Self::Io { source, .. } if source.raw_os_error().is_some_and(|error| medium.contains(&error)))
     }
 }
 

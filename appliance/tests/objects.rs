@@ -232,7 +232,7 @@ fn highdicom_reads_the_measurement_back() {
         assert_eq!((report["source"].as_str(), report["language"].as_str()), (Some("2.25.102"), Some("en")));
         let (probability, presence, algorithm) = match name {
             "positive" => (Some(0.873_615), "52101004", Some("pneumonia-cxr 1.2.0")),
-            "negative" => (Some(0.03), "272519000", Some("pneumonia-cxr 1.2.0")),
+            "negative" => (Some(0.03), "260415000", Some("pneumonia-cxr 1.2.0")),
             _ => (None, "373068000", None),
         };
         assert_eq!(report["probability"].as_f64(), probability, "{name}");

@@ -52,7 +52,7 @@ pub(super) fn size(bytes: u64) -> String {
 pub fn outcome(status: &str, detail: &str) -> String {
     match (status, detail) {
         ("read", "positive") => "signs of pneumonia".to_owned(),
-        ("read", _) => "no signs of pneumonia".to_owned(),
+        ("read", _) => "no signs of pneumonia detected, which does not exclude it".to_owned(),
         ("abstained", code) => format!("not read: {}", crate::privacy::words(code)),
         (_, code) => format!("unreadable: {}", crate::privacy::words(code)),
     }
@@ -95,7 +95,7 @@ mod tests {
 
     #[test]
     fn outcomes_are_sentences_and_unknown_codes_are_not_repeated() {
-        assert_eq!(outcome("read", "negative"), "no signs of pneumonia");
+        assert_eq!(outcome("read", "negative"), "no signs of pneumonia detected, which does not exclude it");
         assert!(!outcome("abstained", "<b>").contains("<b>"));
     }
 }

@@ -15,7 +15,7 @@ use reader::pixels::grayscale::{Lut, Voi};
 use reader::pixels::preview::PreviewVoi;
 use wire::v1::result::{OutcomeV1, ReadV1};
 
-use super::modules::{DISCLAIMER, EncodeError, Made, begin, sequence, source_image, text};
+use super::modules::{DISCLAIMER, EncodeError, Made, NOT_EXCLUDED, begin, sequence, source_image, text};
 use super::record::{Picture, Record};
 use super::uids::Kind;
 use canvas::{Canvas, advance, line_height, wrapped};
@@ -138,8 +138,11 @@ fn caption(record: &Record, read: &ReadV1) -> Vec<String> {
     let found = if read.positive { "positive" } else { "negative" };
     let digest = model.digest.get(..12).unwrap_or_default();
     let part = |text: &str, range: std::ops::Range<usize>| text.get(range).unwrap_or_default().to_owned();
-    vec![
-        format!("Pneumonia: {found}, probability {:.1} %", read.probability * 100.0),
+    let mut lines = vec![format!("Pneumonia: {found}, probability {:.1} %", read.probability * 100.0)];
+    // Straight after the finding, because they qualify it: a viewer may show the capture and nothing else of ours.
+    lines.extend((!read.positive).then(|| NOT_EXCLUDED.to_owned()));
+    lines.extend(record.caveats.iter().map(|caveat| format!("Caution: {}", caveat.words)));
+    lines.extend([
         format!("Operating point {}: positive from {:.1} %", point.name, point.threshold * 100.0),
         format!("Model {} {} (SHA-256 {digest})", model.id, model.version),
         format!(
@@ -153,7 +156,9 @@ fn caption(record: &Record, read: &ReadV1) -> Vec<String> {
             record.moment.offset()
         ),
         "Colour: where the evidence of the model lies, strongest in yellow".to_owned(),
-    ]
+        DISCLAIMER.to_owned(),
+    ]);
+    lines
 }
 
 /// The preview under its own window, 8-bit grey: what the model and the reviewer see (PS3.3 C.11.2).

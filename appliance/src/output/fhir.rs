@@ -5,7 +5,7 @@
 use serde_json::{Map, Value, json};
 use wire::v1::result::OutcomeV1;
 
-use super::modules::{DISCLAIMER, MANUFACTURER, MODEL_NAME};
+use super::modules::{DISCLAIMER, MANUFACTURER, MODEL_NAME, NOT_EXCLUDED};
 use super::record::{Moment, Record};
 use super::sr::Code;
 use super::uids::Kind;
@@ -32,7 +32,7 @@ pub fn bundle(record: &Record, base: &str) -> Value {
 fn observation(record: &Record, id: &str) -> Value {
     let (presence, interpretation) = match &record.outcome {
         OutcomeV1::Read(read) if read.positive => (Code::PRESENT, ("POS", "Positive")),
-        OutcomeV1::Read(_) => (Code::ABSENT, ("NEG", "Negative")),
+        OutcomeV1::Read(_) => (Code::NOT_DETECTED, ("NEG", "Negative")),
         OutcomeV1::Abstained { .. } | OutcomeV1::Unreadable { .. } => (Code::UNDETERMINED, ("IND", "Indeterminate")),
     };
     let mut resource = common(record, "Observation", id);
@@ -65,7 +65,7 @@ fn report(record: &Record, id: &str, observation: &str) -> Value {
     resource.extend(object(json!({
         "identifier": [{ "system": "urn:ietf:rfc:3986", "value": format!("urn:oid:{id}") }],
         "category": [concept(("http://terminology.hl7.org/CodeSystem/v2-0074", "RAD", "Radiology"))],
-        "code": coded(Code::CHEST_RADIOGRAPH),
+        "code": coded(record.procedure()),
         "result": [{ "reference": format!("Observation/{observation}") }],
         "imagingStudy": [{ "type": "ImagingStudy", "identifier": {
             "system": "urn:dicom:uid",
@@ -124,8 +124,9 @@ fn device(record: &Record) -> Value {
 fn conclusion(record: &Record) -> String {
     match &record.outcome {
         OutcomeV1::Read(read) => {
-            let found = if read.positive { "Pneumonia suspected" } else { "No pneumonia found" };
-            format!("{found} by an algorithm, probability {:.1} %. {DISCLAIMER}", read.probability * 100.0)
+            let (found, rest) = if read.positive { ("suspected", "") } else { ("not detected", NOT_EXCLUDED) };
+            let percent = read.probability * 100.0;
+            [&format!("Pneumonia {found} by an algorithm, probability {percent:.1} %."), rest, DISCLAIMER].join(" ")
         }
         OutcomeV1::Abstained { reason } | OutcomeV1::Unreadable { reason } => {
             format!("The image was not read. {} {DISCLAIMER}", reason.words)

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use wire::v1::result::{OutcomeV1, ReadV1};
 
 use super::config::Hl7Destination;
-use super::modules::DISCLAIMER;
+use super::modules::{DISCLAIMER, NOT_EXCLUDED};
 use super::record::Record;
 use super::sr::Code;
 use super::uids::Kind;
@@ -81,7 +81,7 @@ fn request(record: &Record) -> Segment {
         .with(1, "1")
         .with(2, escaped(identity.accession_number.as_deref().unwrap_or_default()))
         .with(3, format!("{}^HILUM", control_number(record)))
-        .with(4, coded(Code::CHEST_RADIOGRAPH))
+        .with(4, coded(record.procedure()))
         .with(7, study)
         .with(16, component(&person(identity.referring_physician.as_deref())))
         .with(22, timestamp(record))
@@ -97,9 +97,16 @@ fn observations(record: &Record) -> Vec<Segment> {
     let presence = |code, flag| ("CWE", coded(Code::PNEUMONIA), coded(code), flag);
     match &record.outcome {
         OutcomeV1::Read(read) => {
-            let (code, flag) = if read.positive { (Code::PRESENT, "A") } else { (Code::ABSENT, "N") };
-            told.push(presence(code, Some(flag)));
+            // Table 0078 has `N` for normal, which no algorithm can say: a negative bears no flag.
+            told.push(if read.positive {
+                presence(Code::PRESENT, Some("A"))
+            } else {
+                presence(Code::NOT_DETECTED, None)
+            });
             told.push(("NM", coded(Code::PROBABILITY), format!("{:.6}", read.probability), None));
+            if !read.positive {
+                told.push(comment(NOT_EXCLUDED));
+            }
             told.push(comment(&model(read)));
         }
         OutcomeV1::Abstained { reason } | OutcomeV1::Unreadable { reason } => {

@@ -14,6 +14,8 @@ use super::record::Record;
 pub const MANUFACTURER: &str = "Hilum";
 /// Manufacturer's Model Name (0008,1090).
 pub const MODEL_NAME: &str = "Hilum appliance";
+/// What is said wherever nothing was detected.
+pub const NOT_EXCLUDED: &str = "Below the operating point. This does not exclude pneumonia.";
 /// What every object says about itself.
 pub const DISCLAIMER: &str =
     "Hilum is not a cleared medical device. This result is for review by a clinician and not for diagnosis.";

@@ -8,6 +8,7 @@ use reader::saliency::Saliency;
 use serde::{Deserialize, Serialize};
 use wire::v1::result::{OutcomeV1, ReasonV1};
 
+use super::sr::Code;
 use super::uids::{self, Kind};
 
 /// What came of one image, and whose it is.
@@ -89,6 +90,11 @@ pub enum Finding {
 }
 
 impl Record {
+    /// What was done, as far as it is known: only an image that the gate took for a chest film was one.
+    pub(super) fn procedure(&self) -> Code {
+        if matches!(self.outcome, OutcomeV1::Read(_)) { Code::CHEST_RADIOGRAPH } else { Code::IMAGING }
+    }
+
     /// What the image is routed by.
     #[must_use]
     pub fn finding(&self) -> Finding {

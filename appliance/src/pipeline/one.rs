@@ -87,7 +87,7 @@ impl Pipeline {
             };
             match self.reader.read(object, priority(image.received_ms, (self.world.now_ms)())).await {
                 Err(
-                    ReadingError::Sandbox(SandboxError::Killed | SandboxError::Machine { .. })
+                    ReadingError::Sandbox(SandboxError::Killed | SandboxError::Stopped | SandboxError::Machine { .. })
                     | ReadingError::Infer(InferError::Fatal { .. }),
                 ) if given_up(&refusals) => Ok(crashed()),
                 other => other.map_err(NotNow::Reading),

@@ -102,8 +102,8 @@ const REASONS: [(&str, &str); 31] = [
     ("view_unknown", "The header does not say that this is a frontal view; it was read as one."),
     ("age_unknown", "The patient's age is not stated; whether the model was made for this patient is unknown."),
     ("age_outside_intended_use", "The patient is outside the ages that the model was made for; its answer is less reliable than measured."),
-    ("burned_in_annotation", "The header says that text is burned into the image; the picture is not shown here for that reason."),
-    ("text_in_image", "The image seems to have lines of text in its pixels; the picture is not shown here for that reason."),
+    ("burned_in_annotation", "The header says that text is burned into the image, which can mislead the model; as it may name the patient, the picture does not leave the hospital."),
+    ("text_in_image", "The image seems to have lines of text in its pixels, which can mislead the model; as they may name the patient, the picture does not leave the hospital."),
     // Not readable.
     ("file_not_found", "The stored file was lost on the appliance; send the image again and look at the appliance's disk."),
     ("file_damaged", "The stored file was damaged on the appliance; send the image again and look at the appliance's disk."),

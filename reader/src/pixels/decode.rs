@@ -2,6 +2,7 @@
 //! limits are checked before memory is taken; what a limit cannot see (a decompression bomb, a nesting bomb, a decoder's
 //! bug) is what the memory-limited child process is for. It never runs in a service's own process.
 
+mod anatomy;
 mod codec;
 mod header;
 mod identity;

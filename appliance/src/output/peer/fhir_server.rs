@@ -61,6 +61,8 @@ fn post(destination: &FhirDestination, bundle: &str) -> Result<u16, Unsent> {
         // A redirect would take patients to somebody whom nobody configured.
         .max_redirects(0)
         .max_redirects_will_error(false)
+        // As configured, and by way of nobody else: the environment may name a proxy.
+        .proxy(None)
         .tls_config(tls(destination)?)
         .build()
         .new_agent();

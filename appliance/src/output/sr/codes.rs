@@ -24,6 +24,8 @@ impl Code {
     pub(super) const DEVICE_MODEL: Self = Self("121015", "DCM", "Device Observer Model Name");
     pub(super) const DEVICE_SERIAL: Self = Self("121016", "DCM", "Device Observer Serial Number");
     pub(super) const PROCEDURE: Self = Self("121058", "DCM", "Procedure reported");
+    /// What is not known to be a chest film.
+    pub(crate) const IMAGING: Self = Self("18748-4", "LN", "Diagnostic imaging study");
     pub(crate) const CHEST_RADIOGRAPH: Self = Self("36554-4", "LN", "XR Chest Single view");
     pub(super) const IMAGE_LIBRARY: Self = Self("111028", "DCM", "Image Library");
     pub(super) const IMAGE_LIBRARY_GROUP: Self = Self("126200", "DCM", "Image Library Group");
@@ -46,7 +48,8 @@ impl Code {
     pub(super) const ZERO_TO_ONE: Self = Self("{0:1}", "UCUM", "range: 0:1");
     pub(super) const PRESENCE: Self = Self("121052", "DCM", "Presence of property");
     pub(crate) const PRESENT: Self = Self("52101004", "SCT", "Present");
-    pub(crate) const ABSENT: Self = Self("272519000", "SCT", "Absent");
+    /// An algorithm that finds nothing does not say that there is nothing.
+    pub(crate) const NOT_DETECTED: Self = Self("260415000", "SCT", "Not detected");
     pub(crate) const UNDETERMINED: Self = Self("373068000", "SCT", "Undetermined");
     pub(super) const ALGORITHM_NAME: Self = Self("111001", "DCM", "Algorithm Name");
     pub(super) const ALGORITHM_VERSION: Self = Self("111003", "DCM", "Algorithm Version");

@@ -3,7 +3,7 @@
 
 use wire::v1::result::{OutcomeV1, ReadV1, ReasonV1};
 
-use super::super::modules::{DISCLAIMER, MANUFACTURER, MODEL_NAME, source_image};
+use super::super::modules::{DISCLAIMER, MANUFACTURER, MODEL_NAME, NOT_EXCLUDED, source_image};
 use super::super::record::Record;
 use super::super::uids::Kind;
 use super::codes::Code;
@@ -16,7 +16,7 @@ pub(super) fn root(record: &Record) -> Item {
         .with([Item::new(HasConceptModifier, Code::LANGUAGE, Value::Code(Code::ENGLISH))])
         .with(observer(record))
         .with([
-            Item::new(HasConceptModifier, Code::PROCEDURE, Value::Code(Code::CHEST_RADIOGRAPH)),
+            Item::new(HasConceptModifier, Code::PROCEDURE, Value::Code(record.procedure())),
             library(record),
             Item::new(Contains, Code::MEASUREMENTS, Value::Container(None)).with([group(record)]),
         ])
@@ -81,7 +81,8 @@ fn group(record: &Record) -> Item {
             group
                 .with(algorithm(read))
                 .with([finding, site, source, Item::new(Contains, Code::PROBABILITY, probability)])
-                .with([presence(if read.positive { Code::PRESENT } else { Code::ABSENT })])
+                .with([presence(if read.positive { Code::PRESENT } else { Code::NOT_DETECTED })])
+                .with((!read.positive).then(|| text(NOT_EXCLUDED.to_owned())))
         }
         OutcomeV1::Abstained { reason } | OutcomeV1::Unreadable { reason } => group
             .with([finding, source, presence(Code::UNDETERMINED)])

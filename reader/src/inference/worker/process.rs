@@ -26,6 +26,9 @@ const NVIDIA: &str = "/dev/nvidiactl";
 /// How often a wait looks whether it is still wanted.
 const GLANCE: Duration = Duration::from_millis(200);
 
+/// Time for a killed process to be gone: it takes milliseconds unless its driver hangs.
+const DYING: Duration = Duration::from_secs(2);
+
 /// A running inference process; it is killed when dropped.
 pub(in crate::inference) struct Process {
     child: Child,
@@ -150,7 +153,12 @@ impl Drop for Unproven {
 /// It holds nothing that needs an orderly end. Killing fails only where it has ended meanwhile.
 fn end(child: &mut Child) {
     let _ = child.kill();
-    let _ = child.wait();
+    // A process that its driver holds in the kernel does not die of it, and nobody may wait for that; the worst that stays
+    // is its entry in the process table.
+    let until = Instant::now() + DYING;
+    while matches!(child.try_wait(), Ok(None)) && Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }
 
 fn command(config: &WorkerConfig, socket: UnixStream) -> Command {

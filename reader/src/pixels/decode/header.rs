@@ -4,11 +4,11 @@ use dicom_core::Tag;
 use dicom_dictionary_std::tags;
 use dicom_object::DefaultDicomObject;
 
-use super::identity;
+use super::{anatomy, identity};
 use crate::pixels::{About, ImageFacts};
 
 /// Longest text taken from a header: the longest value representation used here (LO, UI) has 64 characters, PS3.5 6.2.
-const LONGEST: usize = 64;
+pub(super) const LONGEST: usize = 64;
 
 pub(super) fn about(object: &DefaultDicomObject) -> About {
     let code = |tag| text(object, tag).map(|t| t.to_ascii_uppercase());
@@ -16,8 +16,9 @@ pub(super) fn about(object: &DefaultDicomObject) -> About {
     let facts = ImageFacts {
         sop_class: text(object, tags::SOP_CLASS_UID),
         modality: code(tags::MODALITY),
-        body_part: code(tags::BODY_PART_EXAMINED),
-        view: code(tags::VIEW_POSITION),
+        body_part: code(tags::BODY_PART_EXAMINED).or_else(|| anatomy::region(object)),
+        // DX must have the code (PS3.3 C.8.11.5); the word may be a default of the console.
+        view: anatomy::view(object).or_else(|| code(tags::VIEW_POSITION)),
         laterality: code(tags::IMAGE_LATERALITY).or_else(|| code(tags::LATERALITY)),
         orientation: orientation(object),
         sex: code(tags::PATIENT_SEX),
@@ -65,17 +66,30 @@ pub(super) fn number(object: &DefaultDicomObject, tag: Tag) -> Option<u32> {
 
 fn age(object: &DefaultDicomObject) -> Option<f32> {
     let stated = text(object, tags::PATIENT_AGE).and_then(|t| parse_age(&t));
-    stated.or_else(|| {
-        let birth = day(&text(object, tags::PATIENT_BIRTH_DATE)?)?;
-        let study = day(&text(object, tags::STUDY_DATE)?)?;
-        plausible((study - birth) / 365.25)
-    })
+    let date = |tag| day(&text(object, tag)?);
+    let counted = date(tags::STUDY_DATE).zip(date(tags::PATIENT_BIRTH_DATE));
+    weighed(stated, counted.and_then(|(study, birth)| plausible((study - birth) / 365.25)))
+}
+
+/// The age of one that was typed and one that was counted from the dates. Where the two are years apart, the typed one was a
+/// default or belonged to somebody else.
+fn weighed(stated: Option<f32>, counted: Option<f32>) -> Option<f32> {
+    // Ages are stated in whole years, and a year may pass between a registration and the film.
+    const APART: f32 = 2.0;
+    match (stated, counted) {
+        (Some(stated), Some(counted)) if (stated - counted).abs() > APART => Some(counted),
+        _ => stated.or(counted),
+    }
 }
 
 /// Age String, PS3.5 6.2: three digits and D, W, M or Y; some writers leave leading zeros out.
 fn parse_age(text: &str) -> Option<f32> {
     let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
     let number: f32 = number.trim().parse::<u16>().ok()?.into();
+    // A newborn's age is stated in days, weeks or months; no years at all is what a console fills in by itself.
+    if number == 0.0 && unit.eq_ignore_ascii_case("y") {
+        return None;
+    }
     let per_year = match unit {
         "D" | "d" => 365.25,
         "W" | "w" => 365.25 / 7.0,
@@ -107,8 +121,21 @@ mod tests {
             let found = parse_age(text).unwrap();
             assert!((found - years).abs() < 1e-4, "{text}: {found}");
         }
-        for text in ["", "Y", "abcY", "999Y", "12", "5y\u{e9}", "\u{e9}"] {
+        for text in ["", "Y", "abcY", "000Y", "0Y", "999Y", "12", "5y\u{e9}", "\u{e9}"] {
             assert_eq!(parse_age(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_dates_outweigh_an_age_that_contradicts_them() {
+        for (stated, counted, age) in [
+            (Some(3.0), Some(70.0), Some(70.0)),
+            (Some(3.0), Some(3.8), Some(3.0)),
+            (Some(3.0), None, Some(3.0)),
+            (None, Some(3.8), Some(3.8)),
+            (None, None, None),
+        ] {
+            assert_eq!(weighed(stated, counted), age, "{stated:?}, {counted:?}");
         }
     }
 

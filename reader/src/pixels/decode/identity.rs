@@ -5,7 +5,7 @@ use dicom_core::Tag;
 use dicom_dictionary_std::tags;
 use dicom_object::DefaultDicomObject;
 
-use super::header::{bounded, text};
+use super::header::{LONGEST, bounded, text};
 use crate::pixels::Identity;
 
 /// A Person Name has up to three component groups of 64 characters, parted by `=` (PS3.5 6.2.1).
@@ -15,8 +15,11 @@ const LONGEST_NAME: usize = 3 * 64 + 2;
 const LONGEST_SHORT: usize = 16;
 
 pub(super) fn of(object: &DefaultDicomObject) -> Identity {
-    let long = |tag| text(object, tag);
-    let short = |tag| bounded(object, tag, LONGEST_SHORT);
+    // Half an identifier is somebody else's: what is too long is absent, not cut.
+    let whole = |tag, most: usize| bounded(object, tag, most + 1).filter(|text| text.chars().count() <= most);
+    let long = |tag| whole(tag, LONGEST);
+    let short = |tag| whole(tag, LONGEST_SHORT);
+    let uid = |tag| long(tag).filter(|text| is_uid(text));
     let shaped = |tag: Tag, is: fn(&str) -> bool| text(object, tag).filter(|text| is(text));
     Identity {
         patient_id: long(tags::PATIENT_ID),
@@ -26,17 +29,22 @@ pub(super) fn of(object: &DefaultDicomObject) -> Identity {
         sex: text(object, tags::PATIENT_SEX)
             .map(|sex| sex.to_ascii_uppercase())
             .filter(|sex| ["M", "F", "O"].contains(&sex.as_str())),
-        study_instance_uid: long(tags::STUDY_INSTANCE_UID),
+        study_instance_uid: uid(tags::STUDY_INSTANCE_UID),
         study_date: shaped(tags::STUDY_DATE, is_date),
         study_time: shaped(tags::STUDY_TIME, is_time),
         study_id: short(tags::STUDY_ID),
-        study_description: long(tags::STUDY_DESCRIPTION),
+        study_description: text(object, tags::STUDY_DESCRIPTION),
         accession_number: short(tags::ACCESSION_NUMBER),
         referring_physician: bounded(object, tags::REFERRING_PHYSICIAN_NAME, LONGEST_NAME),
-        series_instance_uid: long(tags::SERIES_INSTANCE_UID),
-        sop_instance_uid: long(tags::SOP_INSTANCE_UID),
+        series_instance_uid: uid(tags::SERIES_INSTANCE_UID),
+        sop_instance_uid: uid(tags::SOP_INSTANCE_UID),
         utc_offset: shaped(tags::TIMEZONE_OFFSET_FROM_UTC, is_offset),
     }
+}
+
+/// Unique identifier: components of digits, parted by dots (PS3.5 9.1).
+fn is_uid(text: &str) -> bool {
+    text.split('.').all(digits)
 }
 
 /// Date: YYYYMMDD with a month and a day that exist in some year (PS3.5 6.2).
@@ -145,9 +153,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_malformed_is_absent_and_what_is_long_is_cut() {
-        let identity = of(&written("ISO_IR 100", b"A^B ", &"7".repeat(40)));
+    fn what_is_malformed_or_too_long_is_absent() {
+        let identity = of(&written("ISO_IR 100", b"A^B ", &"7".repeat(16)));
         assert_eq!(identity.accession_number.as_deref(), Some("7".repeat(16).as_str()));
+        let identity = of(&written("ISO_IR 100", b"A^B ", &"7".repeat(17)));
+        assert_eq!(identity.accession_number, None, "the first sixteen digits may be another order's");
+        assert_eq!(identity.sop_instance_uid.as_deref(), Some("2.25.42"));
+        assert!(!is_uid("") && !is_uid("1..2") && !is_uid("1.2a") && is_uid("1.2.840"));
         assert_eq!((identity.sex, identity.study_time), (None, None));
         assert_eq!(identity.study_date.as_deref(), Some("20240301"));
         assert_eq!(format!("{:?}", of(&written("ISO_IR 100", b"A^B ", "A1"))), "Identity(withheld)");
