@@ -54,7 +54,11 @@ mod tests {
         let value = DataElement::new(tags::CODE_VALUE, VR::SH, PrimitiveValue::from(code));
         let items = DataSetSequence::from(vec![InMemDicomObject::from_element_iter([value])]);
         let object = InMemDicomObject::from_element_iter([
-            DataElement::new(tags::SOP_CLASS_UID, VR::UI, PrimitiveValue::from(uids::COMPUTED_RADIOGRAPHY_IMAGE_STORAGE)),
+            DataElement::new(
+                tags::SOP_CLASS_UID,
+                VR::UI,
+                PrimitiveValue::from(uids::COMPUTED_RADIOGRAPHY_IMAGE_STORAGE),
+            ),
             DataElement::new(tags::SOP_INSTANCE_UID, VR::UI, PrimitiveValue::from("2.25.42")),
             DataElement::new(sequence, VR::SQ, items),
         ]);
