@@ -24,7 +24,7 @@ struct Prediction {
 ///
 /// # Errors
 /// Where the file is no table of predictions or has none of the images, or where a figure differs by more than
-/// [`AGREEMENT`].
+/// [`AGREEMENT`] and, for a share, by more than one film.
 pub(crate) fn print(file: &Path, accounts: &[Account], threshold: f64) -> anyhow::Result<()> {
     let text = std::fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?;
     let predictions = parse(&text).with_context(|| format!("{} is no table of predictions", file.display()))?;
@@ -37,16 +37,23 @@ pub(crate) fn print(file: &Path, accounts: &[Account], threshold: f64) -> anyhow
     let largest = pairs.iter().map(|(ours, theirs)| (ours.probability - theirs.probability).abs()).fold(0.0, f64::max);
     println!("\nAgainst the training script's predictions, {} images:", pairs.len());
     println!("  largest difference of one probability {largest:.4}");
+    // A share moves by whole films: where one lies at the threshold itself, a rounded pixel decides.
+    let positives = ours.iter().filter(|answer| answer.truth).count();
+    let one_film = 1.0 / positives.min(ours.len() - positives).max(1) as f64;
+    let allowed = |name: &str| if name.ends_with("ity") { AGREEMENT.max(one_film) } else { AGREEMENT };
     let Some((ours, theirs)) = Quality::of(&ours).zip(Quality::of(&theirs)) else { return Ok(()) };
     let mut apart = Vec::new();
     for ((name, ours), (_, theirs)) in ours.named().into_iter().zip(theirs.named()) {
         println!("  {name:<12}{ours:.4} through the chain, {theirs:.4} by the script, {:+.4}", ours - theirs);
-        if (ours - theirs).abs() > AGREEMENT {
+        if (ours - theirs).abs() > allowed(name) {
             apart.push(name);
         }
     }
     if !apart.is_empty() {
-        bail!("{} through the chain differ from the script's by more than {AGREEMENT}", apart.join(", "));
+        bail!(
+            "through the chain and by the script these differ by more than {AGREEMENT} and one film: {}",
+            apart.join(", ")
+        );
     }
     Ok(())
 }
