@@ -20,8 +20,14 @@ use wire::topics::Up;
 use wire::v1::result::OutcomeV1;
 use wire::v1::{ImageV1, ResultV1};
 
+#[path = "service/damage.rs"]
+mod damage;
+#[path = "../../reader/tests/support/onnxruntime.rs"]
+mod onnxruntime;
 #[path = "service/spans.rs"]
 mod spans;
+
+use onnxruntime::library;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_hilum-appliance");
 
@@ -202,134 +208,6 @@ fn a_killed_service_goes_on_with_what_it_had_acknowledged() {
     let (results, _) = lab.messages();
     let instances: BTreeSet<&str> = results.iter().map(|result| result.instance.0.as_str()).collect();
     assert_eq!((results.len(), instances.len()), (6, 6));
-    stop(service);
-}
-
-/// The power goes while images come in, at one moment or another: whoever was told success has one row, and a file that opens.
-#[test]
-fn whatever_was_acknowledged_before_a_kill_is_read_and_read_once() {
-    let lab = Lab::new();
-    let mut acknowledged = BTreeSet::new();
-    for round in 0..6_u32 {
-        let films = lab.draw(3, 100 + round);
-        let mut service = lab.start();
-        let sender = lab.sender(&films).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-        // Three films are sent within this time on a machine that does nothing else; whenever it is, the promise is the same.
-        std::thread::sleep(Duration::from_millis(rand::random_range(50..700)));
-        service.0.kill().unwrap();
-        service.0.wait().unwrap();
-        let said = String::from_utf8(sender.wait_with_output().unwrap().stdout).unwrap();
-        let lines = said.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
-        let stored = lines.filter(|line| line["status"] == "0x0000");
-        acknowledged.extend(stored.map(|line| line["sop_instance"].as_str().unwrap().to_owned()));
-    }
-    assert!(!acknowledged.is_empty(), "no image came before a kill: nothing was tested");
-    let service = lab.start();
-    eventually("every image concluded", || lab.outbox().journal_counts().unwrap().accepted == 0);
-    let (results, _) = lab.messages();
-    let key = PseudonymKey::load(&lab.path("pseudonym.key")).unwrap();
-    for instance in &acknowledged {
-        let stand_in = key.pseudonym("instance", instance);
-        let its: Vec<&ResultV1> = results.iter().filter(|result| result.instance == stand_in).collect();
-        let [result] = its.as_slice() else { panic!("{} results for one image", its.len()) };
-        assert!(matches!(result.outcome, OutcomeV1::Read(_)), "{:?}", result.outcome);
-    }
-    // What was stored and not acknowledged may be there, too; what was neither is not.
-    let files = std::fs::read_dir(lab.path("state/spool")).unwrap().count();
-    assert_eq!(files, results.len());
-    stop(service);
-}
-
-/// A database that cannot grow, as on a disk that fails to write: the scanner is refused, and all goes on once it can.
-#[test]
-fn an_image_that_cannot_be_journalled_is_refused_and_its_file_waits_for_the_truth() {
-    let lab = Lab::new();
-    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../reader/tests/models/tiny/golden");
-    let images = lab.path("images");
-    assert!(run(&["wrap", "--out", images.to_str().unwrap(), golden.to_str().unwrap()]).status.success());
-    let mut images: Vec<PathBuf> = std::fs::read_dir(images).unwrap().map(|entry| entry.unwrap().path()).collect();
-    let last = images.pop().unwrap();
-    let service = lab.start();
-    for image in &images {
-        assert!(lab.send(image).status.success());
-    }
-    lab.await_concluded(images.len() as u64);
-
-    // From here on its write-ahead log cannot grow by a byte.
-    let log = std::fs::metadata(lab.path("state/outbox.sqlite-wal")).unwrap().len();
-    assert!(log > std::fs::metadata(&last).unwrap().len() + 4096, "the image itself must still fit: {log}");
-    limit_files(&service, &log.to_string());
-    let refused = lab.send(&last);
-    assert!(!refused.status.success(), "{refused:?}");
-    assert_eq!(lab.outbox().journal_counts().unwrap().accepted, 0);
-    limit_files(&service, "unlimited");
-    assert!(lab.send(&last).status.success(), "it recovers by itself");
-    lab.await_concluded(images.len() as u64 + 1);
-    let files = || std::fs::read_dir(lab.path("state/spool")).unwrap().count();
-    assert_eq!(files(), images.len() + 2, "nobody could tell whether the first attempt had its row");
-    stop(service);
-    stop(lab.start());
-    assert_eq!(files(), images.len() + 1, "the next start can");
-}
-
-/// The disk does not give a file back, and then it does: nothing is said about the image meanwhile.
-#[test]
-fn an_image_whose_file_cannot_be_read_waits_until_it_can() {
-    let lab = Lab::new();
-    let film = std::fs::read(lab.synth(1).join("synthetic-0001-normal.dcm")).unwrap();
-    let key = AtRest::load(None, Some(&lab.path("at-rest.key")), rand::random).unwrap();
-    std::fs::create_dir(lab.path("state")).unwrap();
-    key.claim(&lab.path("state")).unwrap();
-    let (spool, aside) = (lab.path("state/spool"), lab.path("aside"));
-    std::fs::create_dir(&spool).unwrap();
-    let mut sealer = key.sealer("film.dcm", std::fs::File::create(&aside).unwrap()).unwrap();
-    sealer.write(&film).unwrap();
-    sealer.finish().unwrap();
-    // A folder opens and does not read.
-    std::fs::create_dir(spool.join("film.dcm")).unwrap();
-    let image = NewInstance {
-        sop_class: "1.2",
-        sop_instance: "1.3",
-        digest: [1; 32],
-        file: "film.dcm",
-        source: "XR-ROOM-1",
-        received_ms: 1,
-        receive_ms: 1.0,
-        traceparent: None,
-    };
-    lab.outbox().accept(&image).unwrap();
-    let service = lab.launch();
-    eventually("words about the file", || lab.get("/").is_some_and(|(_, page)| page.contains("cannot read a file")));
-    assert_eq!(lab.outbox().journal_counts().unwrap().accepted, 1);
-    std::fs::remove_dir(spool.join("film.dcm")).unwrap();
-    std::fs::rename(&aside, spool.join("film.dcm")).unwrap();
-    lab.await_concluded(1);
-    let (results, _) = lab.messages();
-    assert!(matches!(results[0].outcome, OutcomeV1::Read(_)), "{:?}", results[0].outcome);
-    stop(service);
-}
-
-#[test]
-fn a_stored_file_that_was_tampered_with_is_answered_as_such() {
-    let lab = Lab::new();
-    let films = lab.synth(1);
-    let mut service = lab.start();
-    assert!(lab.send(&films).status.success());
-    service.0.kill().unwrap();
-    service.0.wait().unwrap();
-    if lab.outbox().journal_counts().unwrap().accepted == 0 {
-        return eprintln!("left out: the film was read before the kill");
-    }
-    let file = std::fs::read_dir(lab.path("state/spool")).unwrap().next().unwrap().unwrap().path();
-    let mut sealed = std::fs::read(&file).unwrap();
-    let middle = sealed.len() / 2;
-    sealed[middle] ^= 1;
-    std::fs::write(&file, sealed).unwrap();
-    let service = lab.start();
-    lab.await_concluded(1);
-    let (results, _) = lab.messages();
-    let OutcomeV1::Unreadable { reason } = &results[0].outcome else { panic!("{:?}", results[0].outcome) };
-    assert_eq!(reason.code, "file_damaged");
     stop(service);
 }
 
@@ -562,15 +440,4 @@ fn give_key(file: &Path, byte: &str) {
 
 fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
-fn library() -> PathBuf {
-    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/hilum/onnxruntime/libonnxruntime.so");
-    let library = std::env::var_os("HILUM_ONNXRUNTIME").map_or(own, PathBuf::from);
-    assert!(
-        library.is_file(),
-        "{} is not there: run `cargo xtask setup`, or set HILUM_ONNXRUNTIME to libonnxruntime.so (1.24 or newer)",
-        library.display()
-    );
-    library
 }

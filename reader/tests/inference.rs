@@ -1,7 +1,5 @@
 //! The inference process with the real ONNX Runtime and the tiny bundle: killed, frozen, grown old, exchanged. Each image
 //! still gets exactly one answer, and it is the model's.
-//!
-//! Needs ONNX Runtime's library: `HILUM_ONNXRUNTIME`, else target/hilum/onnxruntime/, where `cargo xtask setup` puts it.
 
 #![allow(
     clippy::unwrap_used,
@@ -10,12 +8,14 @@
     reason = "a test states its expectations by panicking"
 )]
 
+#[path = "support/onnxruntime.rs"]
+mod onnxruntime;
 #[path = "support/publisher.rs"]
 mod publisher;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -23,21 +23,10 @@ use reader::Priority;
 use reader::inference::{BatchPolicy, Engine, EngineConfig, Recycling, Standing, WorkerConfig};
 use reader::model::{ProviderChoice, SessionConfig};
 
+use onnxruntime::library;
 use publisher::{tiny, trust, variant};
 
 const SIDE: usize = 224;
-
-fn library() -> PathBuf {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let own = root.join("../target/hilum/onnxruntime/libonnxruntime.so");
-    let library = std::env::var_os("HILUM_ONNXRUNTIME").map_or(own, PathBuf::from);
-    assert!(
-        library.is_file(),
-        "{} is not there: run `cargo xtask setup`, or set HILUM_ONNXRUNTIME to libonnxruntime.so (1.24 or newer)",
-        library.display()
-    );
-    library
-}
 
 fn start(bend: impl FnOnce(&mut EngineConfig)) -> Engine {
     let worker = WorkerConfig::new(env!("CARGO_BIN_EXE_inference-worker").into(), vec![]);

@@ -1,6 +1,4 @@
 //! Files to readings with the real ONNX Runtime, the tiny bundle and real decoding processes.
-//!
-//! Needs ONNX Runtime's library: `HILUM_ONNXRUNTIME`, else target/hilum/onnxruntime/, where `cargo xtask setup` puts it.
 
 #![allow(
     clippy::unwrap_used,
@@ -9,6 +7,8 @@
     reason = "a test states its expectations by panicking"
 )]
 
+#[path = "support/onnxruntime.rs"]
+mod onnxruntime;
 #[path = "support/publisher.rs"]
 mod publisher;
 
@@ -27,21 +27,10 @@ use reader::pixels::sandbox::SandboxConfig;
 use reader::pixels::wrap::{WrapFacts, to_dicom};
 use reader::{Outcome, Priority, Reader, ReaderConfig};
 
+use onnxruntime::library;
 use publisher::{tiny, trust, variant};
 
 const SIDE: usize = 224;
-
-fn library() -> PathBuf {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let own = root.join("../target/hilum/onnxruntime/libonnxruntime.so");
-    let library = std::env::var_os("HILUM_ONNXRUNTIME").map_or(own, PathBuf::from);
-    assert!(
-        library.is_file(),
-        "{} is not there: run `cargo xtask setup`, or set HILUM_ONNXRUNTIME to libonnxruntime.so (1.24 or newer)",
-        library.display()
-    );
-    library
-}
 
 fn session() -> SessionConfig {
     SessionConfig { threads: 1, provider: ProviderChoice::Cpu, ..SessionConfig::default() }
