@@ -17,6 +17,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use reader::Priority;
@@ -74,23 +76,42 @@ async fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
     }
 }
 
+/// Asks for one image after the other until told to stop, and counts the answers.
+async fn keep_asking(engine: Engine, first: u8, answered: Arc<AtomicUsize>, stop: Arc<AtomicBool>) {
+    let mut grey = first;
+    while !stop.load(Ordering::Relaxed) {
+        ask(engine.clone(), grey).await;
+        grey = grey.wrapping_add(7);
+        answered.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// There is always work in hand when the processes are killed. Between two rounds each caller gets its answer, so no
+/// image meets as many deaths as would make it a suspect.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn processes_killed_in_the_middle_of_their_batches_lose_nothing() {
     let engine = start(|config| config.workers = 2);
-    engine.ready().await.unwrap();
-    let asked: Vec<_> = (0..=255u8).map(|grey| tokio::spawn(ask(engine.clone(), grey))).collect();
+    let stop = Arc::new(AtomicBool::new(false));
+    let counts: Vec<Arc<AtomicUsize>> = (0..16).map(|_| Arc::default()).collect();
+    let asking = counts.iter().zip(0u8..);
+    let callers: Vec<_> = asking
+        .map(|(count, first)| tokio::spawn(keep_asking(engine.clone(), first, Arc::clone(count), Arc::clone(&stop))))
+        .collect();
     let mut killed = BTreeSet::new();
-    while !asked.iter().all(tokio::task::JoinHandle::is_finished) && killed.len() < 8 {
+    for _ in 0..5 {
+        let seen: Vec<usize> = counts.iter().map(|count| count.load(Ordering::Relaxed)).collect();
+        let each_went_on = || counts.iter().zip(&seen).all(|(count, seen)| count.load(Ordering::Relaxed) > seen + 1);
+        eventually("two answers for each caller", each_went_on).await;
         let now = processes();
         signal("-KILL", &now);
         killed.extend(now);
-        tokio::time::sleep(Duration::from_millis(30)).await;
     }
-    for one in asked {
-        one.await.unwrap();
-    }
-    assert!(killed.len() >= 2, "only {} were killed: nothing was tested", killed.len());
     eventually("a process that lives", || engine.standing().borrow().trouble.is_none()).await;
+    stop.store(true, Ordering::Relaxed);
+    for caller in callers {
+        caller.await.unwrap();
+    }
+    assert!(killed.len() >= 5, "only {} were killed in five rounds", killed.len());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
