@@ -97,8 +97,10 @@ fn our_own_sender_checks_whom_it_sends_to() {
         sent.remove(0)
     };
     assert!(send(&papers, "appliance").is_stored());
-    assert!(send(&papers, "somebody-else").words.contains("over TLS"));
-    assert!(send(&strangers, "appliance").words.contains("over TLS"));
+    let told = send(&papers, "somebody-else").words;
+    assert!(told.contains("over TLS (its certificate is for another name)"), "{told}");
+    let told = send(&strangers, "appliance").words;
+    assert!(told.contains("over TLS (its certificate is not of the configured authority)"), "{told}");
 }
 
 #[test]

@@ -17,6 +17,7 @@ use wire::ids::DeviceId;
 
 use super::lost;
 use super::tree::text;
+use crate::http_client::{self, Papers};
 
 /// Spans in one request: some 100 kB, far below the 4 MiB that collectors commonly take.
 const BATCH: usize = 512;
@@ -39,7 +40,6 @@ pub struct Exporter {
     resource: Resource,
     handed: mpsc::Receiver<Vec<Span>>,
     said: Arc<AtomicBool>,
-    agent: ureq::Agent,
 }
 
 /// What became of a request.
@@ -60,21 +60,12 @@ impl Exporter {
         handed: mpsc::Receiver<Vec<Span>>,
         said: Arc<AtomicBool>,
     ) -> Self {
-        let agent = ureq::Agent::config_builder()
-            .timeout_global(Some(ANSWER))
-            .http_status_as_error(false)
-            // The collector is where the configuration says, and nowhere else.
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .proxy(None)
-            .build()
-            .new_agent();
         let attributes = vec![
             text("service.name", "hilum-appliance"),
             text("service.version", env!("CARGO_PKG_VERSION")),
             text("service.instance.id", device.as_str()),
         ];
-        Self { url, resource: Resource { attributes, ..Resource::default() }, handed, said, agent }
+        Self { url, resource: Resource { attributes, ..Resource::default() }, handed, said }
     }
 
     /// Brings what is handed over until `stop`, then what is there already, once.
@@ -155,16 +146,21 @@ impl Exporter {
 
     /// The client blocks, so it works on a thread of its own.
     async fn post(&self, body: Arc<[u8]>) -> Answer {
-        let (agent, url) = (self.agent.clone(), self.url.clone());
-        let posted = tokio::task::spawn_blocking(move || post(&agent, &url, &body)).await;
+        let url = self.url.clone();
+        let posted = tokio::task::spawn_blocking(move || post(&url, &body)).await;
         posted.unwrap_or_else(|_| Answer::Refused("the request was cut short".to_owned()))
     }
 }
 
-fn post(agent: &ureq::Agent, url: &str, body: &[u8]) -> Answer {
+fn post(url: &str, body: &[u8]) -> Answer {
+    let later = |why: String| Answer::Later { why, after: None };
+    let agent = match http_client::agent(ANSWER, Papers::default()) {
+        Ok(agent) => agent,
+        Err(error) => return later(error.to_string()),
+    };
     let mut answer = match agent.post(url).header("Content-Type", "application/x-protobuf").send(body) {
         Ok(answer) => answer,
-        Err(error) => return Answer::Later { why: error.to_string(), after: None },
+        Err(error) => return later(http_client::failure(&error).to_owned()),
     };
     let after = answer.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
     let status = answer.status().as_u16();

@@ -1,12 +1,9 @@
 //! A FHIR R4 server over HTTP: one transaction for each image. The client blocks, so it works on a thread of its own.
 
-use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
-use ureq::tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig};
-
 use super::{Silence, fill};
+use crate::http_client::{self, Papers, UnusablePaper};
 use crate::output::config::FhirDestination;
 use crate::output::courier::Parcel;
 use crate::output::fhir;
@@ -26,9 +23,12 @@ pub struct FhirServer {
 /// Why it cannot be spoken to.
 #[derive(Debug, thiserror::Error)]
 enum Unsent {
-    /// A paper or the token cannot be used.
-    #[error("the {0} of the destination cannot be used; name a file that the service's user can read")]
-    Paper(&'static str),
+    /// A certificate or a key cannot be used.
+    #[error(transparent)]
+    Paper(#[from] UnusablePaper),
+    /// The token cannot be used.
+    #[error("the token_file cannot be read; name a file that the service's user can read")]
+    Token,
     /// No answer.
     #[error("the server cannot be reached ({0}); check its url, its certificate and that it runs")]
     Unreached(&'static str),
@@ -55,61 +55,18 @@ impl FhirServer {
 
 /// Posts a transaction and gives the status of its answer; what the answer says is not read, since it may name the patient.
 fn post(destination: &FhirDestination, bundle: &str) -> Result<u16, Unsent> {
-    let agent = ureq::Agent::config_builder()
-        .timeout_global(Some(ANSWER))
-        .http_status_as_error(false)
-        // A redirect would take patients to somebody whom nobody configured.
-        .max_redirects(0)
-        .max_redirects_will_error(false)
-        // As configured, and by way of nobody else: the environment may name a proxy.
-        .proxy(None)
-        .tls_config(tls(destination)?)
-        .build()
-        .new_agent();
+    let papers = Papers {
+        ca: destination.ca.as_deref(),
+        own: destination.certificate.as_deref().zip(destination.key.as_deref()),
+    };
+    let agent = http_client::agent(ANSWER, papers)?;
     let mut request = agent.post(destination.base()).header("Content-Type", FHIR_JSON).header("Accept", FHIR_JSON);
     if let Some(file) = &destination.token_file {
-        let token = std::fs::read_to_string(file).map_err(|_| Unsent::Paper("token_file"))?;
+        let token = std::fs::read_to_string(file).map_err(|_| Unsent::Token)?;
         request = request.header("Authorization", format!("Bearer {}", token.trim()));
     }
     match request.send(bundle) {
         Ok(answer) => Ok(answer.status().as_u16()),
-        Err(error) => Err(Unsent::Unreached(word(&error))),
-    }
-}
-
-/// The papers for https://.
-fn tls(destination: &FhirDestination) -> Result<TlsConfig, Unsent> {
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let mut config = TlsConfig::builder().unversioned_rustls_crypto_provider(provider);
-    if let Some(file) = &destination.ca {
-        config = config.root_certs(RootCerts::new_with_certs(&certificates(file, "ca")?));
-    }
-    if let (Some(certificate), Some(key)) = (&destination.certificate, &destination.key) {
-        let chain = certificates(certificate, "certificate")?;
-        let pem = std::fs::read(key).map_err(|_| Unsent::Paper("key"))?;
-        let key = PrivateKey::from_pem(&pem).map_err(|_| Unsent::Paper("key"))?;
-        config = config.client_cert(Some(ClientCert::new_with_certs(&chain, key)));
-    }
-    Ok(config.build())
-}
-
-fn certificates(file: &Path, what: &'static str) -> Result<Vec<Certificate<'static>>, Unsent> {
-    let pem = std::fs::read(file).map_err(|_| Unsent::Paper(what))?;
-    let found = ureq::tls::parse_pem(&pem).filter_map(Result::ok).filter_map(|item| match item {
-        ureq::tls::PemItem::Certificate(certificate) => Some(certificate),
-        _ => None,
-    });
-    let found: Vec<Certificate<'static>> = found.collect();
-    if found.is_empty() { Err(Unsent::Paper(what)) } else { Ok(found) }
-}
-
-/// The kind of failure alone: the client's own words hold the url.
-fn word(error: &ureq::Error) -> &'static str {
-    match error {
-        ureq::Error::Timeout(_) => "no answer in time",
-        ureq::Error::HostNotFound => "its name is unknown",
-        ureq::Error::ConnectionFailed | ureq::Error::Io(_) => "no connection",
-        ureq::Error::Tls(_) | ureq::Error::Rustls(_) | ureq::Error::Pem(_) => "no TLS",
-        _ => "no HTTP",
+        Err(error) => Err(Unsent::Unreached(http_client::failure(&error))),
     }
 }

@@ -9,6 +9,7 @@ use dicom_ul::pdu::PresentationContextResultReason as ContextReason;
 use super::MAX_CONTEXTS;
 use crate::dicom::dimse::DimseError;
 use crate::dicom::pdu_stream::PduError;
+use crate::handshake;
 
 /// Why a file was not sent, or a question not asked.
 #[derive(Debug, thiserror::Error)]
@@ -22,7 +23,10 @@ pub enum LinkError {
         source: io::Error,
     },
     /// It listens, and the TLS handshake failed.
-    #[error("{host} cannot be reached over TLS; check the certificates of both sides, their authority and the port")]
+    #[error(
+        "{host} cannot be reached over TLS ({}); check the certificates of both sides, their authority and the port",
+        handshake::failure(source).unwrap_or("the connection broke off")
+    )]
     Tls {
         /// Whom.
         host: String,
@@ -76,7 +80,12 @@ impl LinkError {
 
 impl From<PduError> for LinkError {
     fn from(error: PduError) -> Self {
-        Self::Protocol(vitals::exit::chain(&error))
+        // A server of TLS 1.3 looks at our certificate after the handshake has ended for us (RFC 8446 4.4).
+        let refused = match &error {
+            PduError::Socket(socket) => handshake::failure(socket).map(str::to_owned),
+            _ => None,
+        };
+        Self::Protocol(refused.unwrap_or_else(|| vitals::exit::chain(&error)))
     }
 }
 
