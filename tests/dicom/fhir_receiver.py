@@ -1,9 +1,11 @@
 """A FHIR endpoint for transactions: parses each Bundle with fhir.resources, refuses what that refuses with 422, and puts each
-resource under its id into a folder, as a server does. The first request of all is answered with 503."""
+resource under its id into a folder, as a server does. The first request of all is answered with 503. Given a certificate,
+its key and an authority it speaks TLS, and only with a client that shows a certificate of that authority."""
 
 import http.server
 import json
 import pathlib
+import ssl
 import sys
 
 from fhir.resources.R4B.bundle import Bundle
@@ -44,5 +46,16 @@ class Endpoint(http.server.BaseHTTPRequestHandler):
         """Nothing: a log would name the patient."""
 
 
+def serve(port, papers):
+    server = http.server.HTTPServer(("127.0.0.1", port), Endpoint)
+    if papers:
+        certificate, key, authority = papers
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=authority)
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.load_cert_chain(certificate, key)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+    server.serve_forever()
+
+
 if __name__ == "__main__":
-    http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Endpoint).serve_forever()
+    serve(int(sys.argv[1]), sys.argv[3:])

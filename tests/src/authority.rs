@@ -1,5 +1,5 @@
-//! A throw-away certificate authority and the papers of the broker and the gateway. It never signs for a device: that is
-//! what enrolment is for.
+//! A throw-away certificate authority: the cloud's, with the papers of the broker and the gateway, or a hospital's, with those
+//! of its own systems. It never signs for a device towards the cloud: that is what enrolment is for.
 
 use std::path::{Path, PathBuf};
 
@@ -11,8 +11,7 @@ use rcgen::{
 
 use crate::place;
 
-/// An authority whose papers lie in one folder: `ca.pem`, `ca.key`, `broker.pem`, `broker.key`, `gateway.pem`,
-/// `gateway.key`.
+/// An authority whose papers lie in one folder: `ca.pem`, `ca.key`, and `NAME.pem`, `NAME.key` for whom it signed.
 #[derive(Clone, Debug)]
 pub struct Authority {
     folder: PathBuf,
@@ -24,6 +23,27 @@ impl Authority {
     /// # Errors
     /// Where a key can't be made or a file can't be written.
     pub fn found(folder: &Path) -> anyhow::Result<Self> {
+        let (authority, issuer) = Self::begin(folder)?;
+        let broker = answering_here("localhost")?;
+        authority.sign("broker", broker, &[ExtendedKeyUsagePurpose::ServerAuth], &issuer)?;
+        authority.sign("gateway", named("gateway"), &[ExtendedKeyUsagePurpose::ClientAuth], &issuer)?;
+        Ok(authority)
+    }
+
+    /// Makes an authority and signs for a hospital's systems, which call and are called at `localhost` or 127.0.0.1.
+    ///
+    /// # Errors
+    /// As [`Self::found`].
+    pub fn of_hospital(folder: &Path, systems: &[&str]) -> anyhow::Result<Self> {
+        let (authority, issuer) = Self::begin(folder)?;
+        for system in systems {
+            let both = [ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+            authority.sign(system, answering_here(system)?, &both, &issuer)?;
+        }
+        Ok(authority)
+    }
+
+    fn begin(folder: &Path) -> anyhow::Result<(Self, CertifiedIssuer<'static, KeyPair>)> {
         place::make(folder)?;
         let key = KeyPair::generate().context("the authority's key cannot be made")?;
         let mut params = named("Hilum throw-away authority");
@@ -34,15 +54,10 @@ impl Authority {
         let authority = Self { folder: folder.to_owned() };
         place::write(&authority.certificate("ca"), issuer.pem())?;
         place::write(&authority.key("ca"), pem)?;
-        let mut broker = CertificateParams::new(["localhost".to_owned(), "127.0.0.1".to_owned()])
-            .context("the broker's names are refused")?;
-        broker.distinguished_name = named("localhost").distinguished_name;
-        authority.sign("broker", broker, ExtendedKeyUsagePurpose::ServerAuth, &issuer)?;
-        authority.sign("gateway", named("gateway"), ExtendedKeyUsagePurpose::ClientAuth, &issuer)?;
-        Ok(authority)
+        Ok((authority, issuer))
     }
 
-    /// A paper's certificate: `ca`, `broker` or `gateway`.
+    /// A certificate: the authority's own, `ca`, or of whom it signed for.
     #[must_use]
     pub fn certificate(&self, name: &str) -> PathBuf {
         self.folder.join(format!("{name}.pem"))
@@ -58,17 +73,26 @@ impl Authority {
         &self,
         name: &str,
         mut params: CertificateParams,
-        usage: ExtendedKeyUsagePurpose,
+        usages: &[ExtendedKeyUsagePurpose],
         issuer: &CertifiedIssuer<'_, KeyPair>,
     ) -> anyhow::Result<()> {
         let key = KeyPair::generate().with_context(|| format!("the key of the {name} cannot be made"))?;
-        params.extended_key_usages = vec![usage];
+        params.extended_key_usages = usages.to_vec();
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.use_authority_key_identifier_extension = true;
         let signed = params.signed_by(&key, issuer).with_context(|| format!("the {name} cannot be signed for"))?;
         place::write(&self.certificate(name), signed.pem())?;
         place::write(&self.key(name), key.serialize_pem())
     }
+}
+
+/// A server on this machine.
+fn answering_here(common_name: &str) -> anyhow::Result<CertificateParams> {
+    let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
+    let params = CertificateParams::new(names);
+    let mut params = params.with_context(|| format!("the names of {common_name} are refused"))?;
+    params.distinguished_name = named(common_name).distinguished_name;
+    Ok(params)
 }
 
 fn named(common_name: &str) -> CertificateParams {

@@ -6,6 +6,7 @@ use std::process::{Command, ExitStatus};
 use anyhow::{Context, bail};
 
 use crate::cloud::Cloud;
+use crate::modality::{self, Modality};
 use crate::process::{self, Process};
 use crate::{api, place, ports};
 
@@ -203,6 +204,27 @@ impl Hospital {
             line.split('\0').any(|argument| argument == word)
         };
         Ok(children.split_whitespace().filter(started_with).map(str::to_owned).collect())
+    }
+
+    /// Draws films of nobody and sends them as the known scanner; every one must be accepted.
+    ///
+    /// # Errors
+    /// Where one is not.
+    pub fn receive(&self, films: usize, seed: u64) -> anyhow::Result<Vec<PathBuf>> {
+        let files = modality::draw(&self.at("images"), films, seed)?;
+        let answers = Modality::known(self.plan.dicom_port).send_all(&files)?;
+        match answers.iter().find(|answer| !answer.is_accepted()) {
+            Some(refused) => bail!("a film was not accepted: {refused:?}"),
+            None => Ok(files),
+        }
+    }
+
+    /// The status page.
+    ///
+    /// # Errors
+    /// Where the appliance does not answer.
+    pub fn page(&self) -> anyhow::Result<String> {
+        api::text(&format!("http://127.0.0.1:{}/", self.plan.appliance_port)).map(|(_, page)| page)
     }
 
     /// The running programs.

@@ -7,7 +7,7 @@ use anyhow::Context;
 use serde::Deserialize;
 use uuid::Uuid;
 
-use crate::process;
+use crate::{patience, process};
 
 /// One acknowledged image.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -89,6 +89,21 @@ pub struct Delivery {
 /// Where the file can't be read.
 pub fn deliveries(outbox: &Path) -> anyhow::Result<Vec<Delivery>> {
     ask(outbox, "SELECT destination, object, sop_instance, state, reason FROM delivery ORDER BY id")
+}
+
+/// Waits until there are so many deliveries, all in that state, for as long as some films take to be read, sent, stored and
+/// committed to; the longest pause after one failure is within it.
+///
+/// # Errors
+/// Where they are not by then; all are told.
+pub fn settled(outbox: &Path, count: usize, state: &str) -> anyhow::Result<Vec<Delivery>> {
+    let what = format!("{count} deliveries to be {state}");
+    let settled = patience::until(&what, patience::BATCH, || {
+        let deliveries = deliveries(outbox)?;
+        let done = deliveries.len() == count && deliveries.iter().all(|one| one.state == state);
+        Ok(done.then_some(deliveries))
+    });
+    settled.with_context(|| format!("{:#?}", deliveries(outbox).unwrap_or_default()))
 }
 
 fn ask<T: for<'a> Deserialize<'a>>(outbox: &Path, sql: &str) -> anyhow::Result<Vec<T>> {

@@ -20,4 +20,5 @@ pub mod ports;
 pub mod postgres;
 pub mod process;
 pub mod pseudonym;
+pub mod receiver;
 pub mod redis;

@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
+use crate::authority::Authority;
 use crate::process::{self, Process};
 use crate::{place, ports};
 
@@ -19,6 +20,7 @@ pub struct Orthanc {
     /// Its REST interface, on 127.0.0.1.
     pub http_port: u16,
     folder: PathBuf,
+    configuration: Value,
     process: Option<Process>,
 }
 
@@ -58,8 +60,23 @@ impl Orthanc {
                 "device": { "AET": peer_title, "Host": "127.0.0.1", "Port": peer_port, "AllowStorageCommitment": true },
             },
         });
-        place::write(&folder.join("orthanc.json"), configuration.to_string())?;
-        Ok(Self { title: title.to_owned(), dicom_port, http_port, folder: folder.to_owned(), process: None })
+        let folder = folder.to_owned();
+        Ok(Self { title: title.to_owned(), dicom_port, http_port, folder, configuration, process: None })
+    }
+
+    /// Speaks DICOM over TLS alone, as `name`, with whoever shows a certificate of the authority `believed`.
+    #[must_use]
+    pub fn secured(mut self, own: &Authority, name: &str, believed: &Authority) -> Self {
+        let papers = [
+            ("DicomTlsEnabled", json!(true)),
+            ("DicomTlsCertificate", json!(own.certificate(name))),
+            ("DicomTlsPrivateKey", json!(own.key(name))),
+            ("DicomTlsTrustedCertificates", json!(believed.certificate("ca"))),
+            ("DicomTlsRemoteCertificateRequired", json!(true)),
+        ];
+        papers.into_iter().for_each(|(key, value)| self.configuration[key] = value);
+        self.configuration["DicomModalities"]["device"]["UseDicomTls"] = json!(true);
+        self
     }
 
     /// `AE@host:port`, as the appliance's configuration names it.
@@ -73,8 +90,10 @@ impl Orthanc {
     /// # Errors
     /// Where it is not installed or does not come up.
     pub fn start(&mut self) -> anyhow::Result<()> {
+        let file = self.folder.join("orthanc.json");
+        place::write(&file, self.configuration.to_string())?;
         let mut command = process::command(Path::new("Orthanc"));
-        command.arg(self.folder.join("orthanc.json"));
+        command.arg(file);
         let mut process = Process::start("Orthanc", command, &self.folder.join("orthanc.log"))?;
         let ports = [self.dicom_port, self.http_port];
         process.wait_until(|| ports.into_iter().all(ports::answers))?;

@@ -5,16 +5,11 @@
 
 use std::collections::HashSet;
 use std::path::Path;
-use std::time::Duration;
 
 use lab::hospital::{AE_TITLE, Hospital};
 use lab::journal::Delivery;
-use lab::modality::{self, Modality};
 use lab::orthanc::{Held, Orthanc};
-use lab::{journal, patience, place, ports, process};
-
-/// For a film to be read, sent, stored and committed to, with two cores shared: over the longest pause after one failure.
-const PATIENCE: Duration = Duration::from_secs(240);
+use lab::{journal, modality, patience, place, ports, process, receiver};
 
 /// A device with an archive as its destination; the archive does not run yet.
 fn device(kind: &str, called: &str) -> (Hospital, Orthanc) {
@@ -34,27 +29,8 @@ fn device(kind: &str, called: &str) -> (Hospital, Orthanc) {
     (hospital.unwrap(), archive)
 }
 
-fn send(hospital: &Hospital, films: usize, seed: u64) -> Vec<std::path::PathBuf> {
-    let files = modality::draw(&hospital.plan.folder.join("images"), films, seed).unwrap();
-    let answers = Modality::known(hospital.plan.dicom_port).send_all(&files).unwrap();
-    assert!(answers.iter().all(modality::Answer::is_accepted), "{answers:#?}");
-    files
-}
-
-/// Waits until the device's deliveries are so many and all in that state.
-fn wait(hospital: &Hospital, count: usize, state: &str) -> Vec<Delivery> {
-    let what = format!("{count} deliveries to be {state}");
-    let settled = patience::until(&what, PATIENCE, || {
-        let deliveries = journal::deliveries(&hospital.outbox())?;
-        let done = deliveries.len() == count && deliveries.iter().all(|one| one.state == state);
-        Ok(done.then_some(deliveries))
-    });
-    settled.unwrap_or_else(|error| panic!("{error}: {:#?}", journal::deliveries(&hospital.outbox()).unwrap()))
-}
-
-fn page(hospital: &Hospital) -> String {
-    let url = format!("http://127.0.0.1:{}/", hospital.plan.appliance_port);
-    ureq::get(&url).call().unwrap().body_mut().read_to_string().unwrap()
+fn settled(hospital: &Hospital, count: usize, state: &str) -> Vec<Delivery> {
+    journal::settled(&hospital.outbox(), count, state).unwrap()
 }
 
 fn uids(held: &[Held]) -> Vec<String> {
@@ -72,8 +48,8 @@ fn an_archive_keeps_commits_to_and_gives_back_what_was_made() {
     let (mut hospital, mut archive) = device("results-out", "ARCHIVE");
     archive.start().unwrap();
     hospital.start_appliance().unwrap();
-    let films = send(&hospital, 2, 5);
-    let deliveries = wait(&hospital, 4, "committed");
+    let films = hospital.receive(2, 5).unwrap();
+    let deliveries = settled(&hospital, 4, "committed");
     let held = archive.instances().unwrap();
     let (sent, stored): (HashSet<_>, HashSet<_>) =
         (deliveries.iter().map(|one| one.sop_instance.clone().unwrap()).collect(), uids(&held).into_iter().collect());
@@ -102,7 +78,7 @@ fn an_archive_keeps_commits_to_and_gives_back_what_was_made() {
     }
     kinds.sort();
     assert_eq!(kinds, ["OT", "OT", "SR", "SR"]);
-    let page = page(&hospital);
+    let page = hospital.page().unwrap();
     assert!(page.contains("archive: stored and committed"), "{page}");
 }
 
@@ -117,15 +93,15 @@ fn attribute(film: &Path, keyword: &str) -> String {
 fn an_archive_that_was_away_has_everything_once_when_it_is_back() {
     let (mut hospital, mut archive) = device("archive-away", "ARCHIVE");
     hospital.start_appliance().unwrap();
-    send(&hospital, 2, 6);
-    patience::until("the page to say that the archive is away", PATIENCE, || {
-        let page = page(&hospital);
+    hospital.receive(2, 6).unwrap();
+    patience::until("the page to say that the archive is away", patience::BATCH, || {
+        let page = hospital.page()?;
         Ok((page.contains("archive: waiting") && page.contains("cannot connect to")).then_some(()))
     })
     .unwrap();
     assert!(journal::deliveries(&hospital.outbox()).unwrap().iter().all(|one| one.state == "waiting"));
     archive.start().unwrap();
-    wait(&hospital, 4, "committed");
+    settled(&hospital, 4, "committed");
     assert_eq!(archive.instances().unwrap().len(), 4);
 }
 
@@ -134,9 +110,9 @@ fn a_rejection_is_never_called_a_delivery() {
     let (mut hospital, mut archive) = device("archive-refuses", "SOMEBODY");
     archive.start().unwrap();
     hospital.start_appliance().unwrap();
-    send(&hospital, 1, 7);
-    let words = patience::until("the rejection to be told", PATIENCE, || {
-        let page = page(&hospital);
+    hospital.receive(1, 7).unwrap();
+    let words = patience::until("the rejection to be told", patience::BATCH, || {
+        let page = hospital.page()?;
         Ok(page.contains("rejected the association").then_some(page))
     });
     assert!(words.unwrap().contains("archive: waiting"));
@@ -151,27 +127,19 @@ fn a_device_killed_in_the_middle_sends_the_same_objects_again() {
     let (mut hospital, mut archive) = device("device-killed", "ARCHIVE");
     archive.start().unwrap();
     hospital.start_appliance().unwrap();
-    send(&hospital, FILMS, 8);
-    patience::until("the first objects to arrive", PATIENCE, || Ok((!archive.instances()?.is_empty()).then_some(())))
-        .unwrap();
+    hospital.receive(FILMS, 8).unwrap();
+    patience::until("the first objects to arrive", patience::BATCH, || {
+        Ok((!archive.instances()?.is_empty()).then_some(()))
+    })
+    .unwrap();
     hospital.kill_appliance().unwrap();
     let early: HashSet<String> = uids(&archive.instances().unwrap()).into_iter().collect();
     hospital.start_appliance().unwrap();
-    let deliveries = wait(&hospital, 2 * FILMS, "committed");
+    let deliveries = settled(&hospital, 2 * FILMS, "committed");
     let held = uids(&archive.instances().unwrap());
     let distinct: HashSet<String> = held.iter().cloned().collect();
     assert_eq!((held.len(), distinct.len(), deliveries.len()), (2 * FILMS, 2 * FILMS, 2 * FILMS));
     assert!(early.is_subset(&distinct), "what arrived before the kill is among what was sent after it");
-}
-
-/// A receiver of ours in Python on the packages that such systems are written with.
-fn receiver(script: &str, port: u16, folder: &Path) -> process::Process {
-    place::make(folder).unwrap();
-    let mut command = process::command(&place::python("dicom"));
-    command.arg(place::root().join("tests/dicom").join(script)).arg(port.to_string()).arg(folder);
-    let mut started = process::Process::start(script, command, &folder.with_extension("log")).unwrap();
-    started.wait_until(|| ports::answers(port)).unwrap();
-    started
 }
 
 #[test]
@@ -187,12 +155,12 @@ fn a_ris_and_a_fhir_server_get_each_result_in_their_own_words_and_once() {
     })
     .unwrap();
     let (messages, resources) = (hospital.plan.folder.join("messages"), hospital.plan.folder.join("resources"));
-    let _ris = receiver("mllp_receiver.py", ris_port, &messages);
-    let _fhir = receiver("fhir_receiver.py", fhir_port, &resources);
+    let _ris = receiver::start("mllp_receiver.py", ris_port, &messages, &[]).unwrap();
+    let _fhir = receiver::start("fhir_receiver.py", fhir_port, &resources, &[]).unwrap();
     hospital.start_appliance().unwrap();
-    let films = send(&hospital, 2, 9);
+    let films = hospital.receive(2, 9).unwrap();
     // Both turn the first attempt away.
-    wait(&hospital, 4, "delivered");
+    settled(&hospital, 4, "delivered");
     let patients: HashSet<String> = films.iter().map(|film| attribute(film, "PatientID")).collect();
     let read = |file: &Path| -> serde_json::Value {
         let script = place::root().join("tests/dicom/read_message.py");
