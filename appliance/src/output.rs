@@ -22,6 +22,7 @@ pub mod service;
 pub mod sr;
 pub mod uids;
 pub mod verdict;
+pub mod words;
 
 pub use config::OutputConfig;
 pub use dispatch::Dispatch;

@@ -5,10 +5,11 @@
 use serde_json::{Map, Value, json};
 use wire::v1::result::OutcomeV1;
 
-use super::modules::{DISCLAIMER, MANUFACTURER, MODEL_NAME, NOT_EXCLUDED};
-use super::record::{Moment, Record};
+use super::modules::{MANUFACTURER, MODEL_NAME};
+use super::record::{Finding, Moment, Record};
 use super::sr::Code;
 use super::uids::Kind;
+use super::words::{self, DISCLAIMER, NOT_EXCLUDED};
 
 /// The Bundle about a record that [`Record::can_be_filed`], for the server at `base`.
 #[must_use]
@@ -122,26 +123,21 @@ fn device(record: &Record) -> Value {
 }
 
 fn conclusion(record: &Record) -> String {
-    match &record.outcome {
-        OutcomeV1::Read(read) => {
-            let (found, rest) = if read.positive { ("suspected", "") } else { ("not detected", NOT_EXCLUDED) };
-            let percent = read.probability * 100.0;
-            [&format!("Pneumonia {found} by an algorithm, probability {percent:.1} %."), rest, DISCLAIMER].join(" ")
-        }
-        OutcomeV1::Abstained { reason } | OutcomeV1::Unreadable { reason } => {
-            format!("The image was not read. {} {DISCLAIMER}", reason.words)
-        }
-    }
+    let mut told = match &record.outcome {
+        OutcomeV1::Read(read) => vec![words::finding(read)],
+        OutcomeV1::Abstained { reason } | OutcomeV1::Unreadable { reason } => vec![words::not_read(reason)],
+    };
+    told.extend((record.finding() == Finding::Negative).then(|| NOT_EXCLUDED.to_owned()));
+    told.push(DISCLAIMER.to_owned());
+    told.join(" ")
 }
 
 fn notes(record: &Record) -> Vec<String> {
     let mut notes: Vec<String> = record.caveats.iter().map(|caveat| caveat.words.clone()).collect();
     if let OutcomeV1::Read(read) = &record.outcome {
-        let (model, point) = (&read.model, &read.model.operating_point);
-        notes.push(format!(
-            "Model {} {} (SHA-256 {}), operating point {}, positive from {}.",
-            model.id, model.version, model.digest, point.name, point.threshold
-        ));
+        let model = &read.model;
+        notes.push(format!("Model {} {} (SHA-256 {}).", model.id, model.version, model.digest));
+        notes.extend([words::operating_point(read), words::calibration(read)]);
     }
     notes.push(DISCLAIMER.to_owned());
     notes

@@ -8,10 +8,10 @@ use sha2::{Digest, Sha256};
 use wire::v1::result::{OutcomeV1, ReadV1};
 
 use super::config::Hl7Destination;
-use super::modules::{DISCLAIMER, NOT_EXCLUDED};
 use super::record::Record;
 use super::sr::Code;
 use super::uids::Kind;
+use super::words::{self, DISCLAIMER, NOT_EXCLUDED};
 use segment::{Segment, component, escaped};
 
 /// A message with the number that its answer names.
@@ -111,7 +111,7 @@ fn observations(record: &Record) -> Vec<Segment> {
         }
         OutcomeV1::Abstained { reason } | OutcomeV1::Unreadable { reason } => {
             told.push(presence(Code::UNDETERMINED, None));
-            told.push(comment(&format!("The image was not read. {}", reason.words)));
+            told.push(comment(&words::not_read(reason)));
         }
     }
     told.extend(record.caveats.iter().map(|caveat| comment(&caveat.words)));

@@ -1,5 +1,5 @@
 //! The attributes that a report and a capture have in common: whose it is, which study it belongs to, who made it (PS3.3
-//! C.7.1.1, C.7.2.1, C.7.5.1, C.12.1). They repeat the image's own, so that an archive files them beside it.
+//! C.7.1.1, C.7.2.1, C.7.5.1, C.12.1), and the series that it is alone in. They repeat the image's own, so that an archive files them beside it.
 
 use dicom_core::value::{DataSetSequence, PrimitiveValue};
 use dicom_core::{DataElement, Tag, VR};
@@ -9,16 +9,22 @@ use dicom_object::InMemDicomObject;
 use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
 
 use super::record::Record;
+use super::uids::Kind;
 
 /// The maker of every object that is made here, Manufacturer (0008,0070).
 pub const MANUFACTURER: &str = "Hilum";
 /// Manufacturer's Model Name (0008,1090).
 pub const MODEL_NAME: &str = "Hilum appliance";
-/// What is said wherever nothing was detected.
-pub const NOT_EXCLUDED: &str = "Below the operating point. This does not exclude pneumonia.";
-/// What every object says about itself.
-pub const DISCLAIMER: &str =
-    "Hilum is not a cleared medical device. This result is for review by a clinician and not for diagnosis.";
+/// A series of our own within the image's study.
+#[derive(Clone, Copy)]
+pub(super) struct Series {
+    /// Modality (0008,0060).
+    pub(super) modality: &'static str,
+    /// Series Number (0020,0011).
+    pub(super) number: &'static str,
+    /// What its identifier is made for.
+    pub(super) kind: Kind,
+}
 
 /// An object for an archive.
 #[derive(Clone)]
@@ -93,6 +99,22 @@ pub(super) fn begin(record: &Record, class: &'static str, instance: &str) -> InM
         }
     }
     object
+}
+
+/// The series and the place in it of an object that is the only one there (PS3.3 C.7.3.1, C.17.1 and C.17.2, C.7.6.1).
+pub(super) fn put_series(record: &Record, series: Series, object: &mut InMemDicomObject) {
+    let ((date, time), uid) = (record.moment.date_and_time(), record.uid(series.kind));
+    for (tag, vr, value) in [
+        (tags::MODALITY, VR::CS, series.modality),
+        (tags::SERIES_INSTANCE_UID, VR::UI, uid.as_str()),
+        (tags::SERIES_NUMBER, VR::IS, series.number),
+        (tags::SERIES_DESCRIPTION, VR::LO, "Hilum: not for diagnosis"),
+        (tags::INSTANCE_NUMBER, VR::IS, "1"),
+        (tags::CONTENT_DATE, VR::DA, date.as_str()),
+        (tags::CONTENT_TIME, VR::TM, time.as_str()),
+    ] {
+        object.put(text(tag, vr, value));
+    }
 }
 
 /// An item that refers to the image that was read.

@@ -11,35 +11,28 @@ use dicom_core::VR;
 use dicom_dictionary_std::{tags, uids};
 use dicom_object::InMemDicomObject;
 
-use super::modules::{Made, begin, sequence, source_image, text};
+use super::modules::{Made, Series, begin, put_series, sequence, source_image, text};
 use super::record::Record;
 use super::uids::Kind;
 pub(crate) use codes::Code;
 
-/// Series Number of the reports: far from a modality's own.
-const SERIES_NUMBER: &str = "9001";
+/// Its number is far from a modality's own.
+const SERIES: Series = Series { modality: "SR", number: "9001", kind: Kind::ReportSeries };
 
 /// The report of a record that [`Record::can_be_filed`].
 #[must_use]
 pub fn report(record: &Record) -> Made {
     let instance = record.uid(Kind::Report);
     let mut object = begin(record, uids::COMPREHENSIVE_SR_STORAGE, &instance);
+    put_series(record, SERIES, &mut object);
     document(record, &mut object);
     content::root(record).put_into(&mut object);
     Made::new(uids::COMPREHENSIVE_SR_STORAGE, instance, object)
 }
 
-/// SR Document Series and SR Document General, PS3.3 C.17.1 and C.17.2.
+/// SR Document General, PS3.3 C.17.2.
 fn document(record: &Record, object: &mut InMemDicomObject) {
-    let ((date, time), series) = (record.moment.date_and_time(), record.uid(Kind::ReportSeries));
     for (tag, vr, value) in [
-        (tags::MODALITY, VR::CS, "SR"),
-        (tags::SERIES_INSTANCE_UID, VR::UI, series.as_str()),
-        (tags::SERIES_NUMBER, VR::IS, SERIES_NUMBER),
-        (tags::SERIES_DESCRIPTION, VR::LO, "Hilum: not for diagnosis"),
-        (tags::INSTANCE_NUMBER, VR::IS, "1"),
-        (tags::CONTENT_DATE, VR::DA, date.as_str()),
-        (tags::CONTENT_TIME, VR::TM, time.as_str()),
         // All that there is to say was said; nobody has verified it.
         (tags::COMPLETION_FLAG, VR::CS, "COMPLETE"),
         (tags::VERIFICATION_FLAG, VR::CS, "UNVERIFIED"),

@@ -35,6 +35,12 @@ pub(super) fn overlay(grey: &[u8], (rows, columns): (usize, usize), saliency: &S
     mixed.collect()
 }
 
+/// The key: a row of `columns` RGB pixels, from the weakest evidence that is drawn to the strongest.
+pub(super) fn scale(columns: usize) -> Vec<u8> {
+    let share = |column: usize| FLOOR + (1.0 - FLOOR) * column as f32 / (columns.max(2) - 1) as f32;
+    (0..columns).flat_map(|column| colour(share(column)).map(|channel| channel.round() as u8)).collect()
+}
+
 /// Colour of a share 0 to 1 of the strongest evidence.
 fn colour(share: f32) -> [f32; 3] {
     let at = share.clamp(0.0, 1.0) * (VIRIDIS.len() - 1) as f32;

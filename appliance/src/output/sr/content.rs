@@ -3,9 +3,10 @@
 
 use wire::v1::result::{OutcomeV1, ReadV1, ReasonV1};
 
-use super::super::modules::{DISCLAIMER, MANUFACTURER, MODEL_NAME, NOT_EXCLUDED, source_image};
+use super::super::modules::{MANUFACTURER, MODEL_NAME, source_image};
 use super::super::record::Record;
 use super::super::uids::Kind;
+use super::super::words::{self, DISCLAIMER, NOT_EXCLUDED};
 use super::codes::Code;
 use super::tree::{Item, Relation, Value};
 
@@ -79,14 +80,16 @@ fn group(record: &Record) -> Item {
         OutcomeV1::Read(read) => {
             let probability = Value::Number(decimal(read.probability), Code::ZERO_TO_ONE);
             group
-                .with(algorithm(read))
+                .with(algorithm(record, read))
                 .with([finding, site, source, Item::new(Contains, Code::PROBABILITY, probability)])
                 .with([presence(if read.positive { Code::PRESENT } else { Code::NOT_DETECTED })])
+                .with([text(words::finding(read))])
                 .with((!read.positive).then(|| text(NOT_EXCLUDED.to_owned())))
+                .with([text(words::operating_point(read)), text(words::calibration(read))])
         }
-        OutcomeV1::Abstained { reason } | OutcomeV1::Unreadable { reason } => group
-            .with([finding, source, presence(Code::UNDETERMINED)])
-            .with([text(format!("The image was not read. {}", reason.words))]),
+        OutcomeV1::Abstained { reason } | OutcomeV1::Unreadable { reason } => {
+            group.with([finding, source, presence(Code::UNDETERMINED)]).with([text(words::not_read(reason))])
+        }
     };
     group
         .with(record.caveats.iter().map(|ReasonV1 { words, .. }| text(words.clone())))
@@ -94,19 +97,22 @@ fn group(record: &Record) -> Item {
 }
 
 /// TID 4019: which model, and by which rule its output became a finding.
-fn algorithm(read: &ReadV1) -> Vec<Item> {
+fn algorithm(record: &Record, read: &ReadV1) -> Vec<Item> {
     let (model, point) = (&read.model, &read.model.operating_point);
     let item = |name, words: String| Item::new(Relation::HasConceptModifier, name, Value::Text(words));
     let parameter = |words| item(Code::ALGORITHM_PARAMETERS, words);
     vec![
         item(Code::ALGORITHM_NAME, model.id.clone()),
         item(Code::ALGORITHM_VERSION, model.version.clone()),
+        parameter(format!("model: {}", model.title)),
         parameter(format!("operating point: {}", point.name)),
         parameter(format!("threshold: {}", point.threshold)),
         parameter(format!("calibration: sigmoid({} x logit + {})", model.slope, model.intercept)),
         parameter(format!("logit: {}", read.logit)),
         parameter(format!("model SHA-256: {}", model.digest)),
         parameter(format!("provider: {}", read.provider)),
+        // What the archive holds may have been changed on its way there or since.
+        parameter(format!("SHA-256 of the image as received: {}", record.digest)),
     ]
 }
 
