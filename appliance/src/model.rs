@@ -79,12 +79,7 @@ impl Models {
     /// # Errors
     /// [`ModelError`].
     pub fn verified(&self, path: &Path) -> Result<Bundle, ModelError> {
-        if path.is_dir() {
-            return Ok(Bundle::open(path, &self.trust)?);
-        }
-        let scratch = Scratch::make(self.slots.scratch(&std::process::id().to_string()))?;
-        archive::unpack(path, &scratch.0)?;
-        Ok(Bundle::open(&scratch.0, &self.trust)?)
+        opened(path, &self.trust, || self.slots.scratch(&std::process::id().to_string()))
     }
 
     /// The folder of the model to begin with: the active slot, or, where there is none yet, the factory's bundle, which is
@@ -112,6 +107,27 @@ impl Models {
         );
         Ok(self.slots.path(&bundle.digest))
     }
+}
+
+/// Verifies a bundle in a folder or an archive, without a state folder: for whoever only looks. An archive is unpacked among
+/// the machine's temporary files for as long as that takes.
+///
+/// # Errors
+/// [`ModelError`].
+pub fn verified(path: &Path, trust: &Trust) -> Result<Bundle, ModelError> {
+    let unique = || std::env::temp_dir().join(format!("hilum-bundle-{:032x}", rand::random::<u128>()));
+    opened(path, trust, unique)
+}
+
+/// `scratch` names a folder that is not there yet.
+fn opened(path: &Path, trust: &Trust, scratch: impl FnOnce() -> PathBuf) -> Result<Bundle, ModelError> {
+    // What is not there is told in the words for a folder, which most bundles are.
+    if path.is_dir() || !path.exists() {
+        return Ok(Bundle::open(path, trust)?);
+    }
+    let scratch = Scratch::make(scratch())?;
+    archive::unpack(path, &scratch.0)?;
+    Ok(Bundle::open(&scratch.0, trust)?)
 }
 
 /// A folder that goes with its owner.

@@ -3,10 +3,11 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use reader::model::{Bundle, Trust};
+use reader::model::Trust;
 use vitals::config::{Mistakes, Reading};
 
 use crate::config::Config;
+use crate::model;
 use crate::privacy::PseudonymKey;
 use crate::stow::Clients;
 
@@ -47,7 +48,7 @@ fn named(config: &Config, mistakes: &mut Mistakes<'_>) {
     match Trust::load(&config.model.trusted_keys) {
         Err(error) => model.mistake("trusted_keys", vitals::exit::chain(&error)),
         Ok(trust) => {
-            if let Err(error) = Bundle::open(&config.model.bundle, &trust) {
+            if let Err(error) = model::verified(&config.model.bundle, &trust) {
                 model.mistake("bundle", vitals::exit::chain(&error));
             }
         }

@@ -80,7 +80,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 fn versions(config: Option<&Config>) -> serde_json::Value {
     let model = config.and_then(|config| {
         let trust = reader::model::Trust::load(&config.model.trusted_keys).ok()?;
-        reader::model::Bundle::open(&config.model.bundle, &trust).ok()
+        crate::model::verified(&config.model.bundle, &trust).ok()
     });
     json!({
         "appliance": env!("CARGO_PKG_VERSION"),
