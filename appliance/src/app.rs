@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use metrics_exporter_prometheus::PrometheusHandle;
 use outbox::Outbox;
-use reader::inference::EngineConfig;
+use reader::inference::{BatchPolicy, EngineConfig};
 use reader::model::ModelInfo;
 use reader::pixels::Limits;
 use reader::pixels::sandbox::SandboxConfig;
@@ -26,21 +26,22 @@ use crate::at_rest::AtRest;
 use crate::config::Config;
 use crate::control;
 use crate::dicom::tls::Connector;
-use crate::dicom::{self, Rules, commitment};
+use crate::dicom::{self, commitment};
 use crate::folder::{self, FolderConfig};
 use crate::health::machine::{self, Machine};
 use crate::health::{self, Status, levels, standing, thermal};
 use crate::intake::Intake;
 use crate::journal::{DeliveryLevels, Journal, Levels};
+use crate::ledger::LookupConfig;
 use crate::lock::StateLock;
 use crate::model::shadow::Watcher;
 use crate::model::{Models, Switch, fallback};
-use crate::output::{self, Dispatch};
+use crate::output::{self, Dispatch, OutputConfig};
 use crate::pipeline::{PLAIN_MIB, Pipeline};
 use crate::privacy::{Privacy, PseudonymKey};
 use crate::quarantine::Quarantine;
 use crate::refusals::Refusals;
-use crate::reload::{Live, Reload};
+use crate::reload::{self, Live, Reload, Reloaded};
 use crate::retention;
 use crate::spans::{self, Exporter, Spans};
 use crate::spool::{Spool, recovery};
@@ -76,13 +77,16 @@ struct Shared {
     deliveries: watch::Sender<DeliveryLevels>,
     model: watch::Sender<Option<Arc<ModelInfo>>>,
     machine: watch::Sender<Machine>,
-    notices: watch::Sender<Vec<String>>,
+    reloaded: watch::Sender<Reloaded>,
+    output: watch::Sender<Arc<OutputConfig>>,
+    lookup: watch::Sender<LookupConfig>,
+    batch: watch::Sender<BatchPolicy>,
     spans: Spans,
     world: World,
 }
 
 impl Shared {
-    fn new(world: World, spans: Spans) -> Self {
+    fn new(config: &Config, world: World, spans: Spans) -> Self {
         let health = Health::default();
         Self {
             reader: health.part("reader", "the inference process is being started"),
@@ -94,7 +98,10 @@ impl Shared {
             deliveries: watch::Sender::default(),
             model: watch::Sender::default(),
             machine: watch::Sender::default(),
-            notices: watch::Sender::default(),
+            reloaded: watch::Sender::default(),
+            output: watch::Sender::new(Arc::new(config.output())),
+            lookup: watch::Sender::new(config.lookup.clone()),
+            batch: watch::Sender::new(config.model.batch()),
             spans,
             world,
         }
@@ -124,6 +131,7 @@ pub async fn serve(config: Config, origin: Origin, program: PathBuf) -> anyhow::
     health::describe();
     output::service::describe();
     spans::describe();
+    reload::describe();
     let key = PseudonymKey::load(&config.device.pseudonym_key)?;
     let at_rest = config.device.at_rest()?;
     // Bound before anything slow, so that a port in use is told at once.
@@ -133,17 +141,17 @@ pub async fn serve(config: Config, origin: Origin, program: PathBuf) -> anyhow::
     let state = open_state(&config.device.state_dir, &at_rest)?;
     let world = World::real();
     let (spans, exporter) = Spans::open(&config.telemetry, &config.device.id, world);
-    let shared = Shared::new(world, spans);
+    let shared = Shared::new(&config, world, spans);
     let status = status(&config, &state, dicom.port(), &shared);
     let watch = Watch::start(http, status, metrics, &state, &shared);
     watch.export(exporter);
-    watch.reload(origin, hangups, dicom.rules(), &shared);
-    watch.forget(&config, &state, &shared);
+    watch.reload(origin, hangups, |log| live(log, &config, &dicom, stow.as_ref(), &shared), &shared);
+    watch.forget(&state, &shared);
     let models = Models::open(&config)?;
     let reader = open_reader(&config, &models, program)?;
     watch.follow(&reader, config.model.max_batch, &shared);
     watch.mind(models, &config, &reader, &state, &shared)?;
-    let dispatch = Dispatch::new(&config, at_rest);
+    let dispatch = Dispatch::new(&config.device, shared.output.subscribe(), at_rest);
     let output = output(&config, dispatch.clone(), dicom.connector(), &state, &shared);
     let pipeline = pipeline(&config, reader, Privacy::new(key), dispatch, &state, &shared);
     let intake = Arc::new(intake(&state, &shared));
@@ -180,17 +188,23 @@ impl Watch {
     fn follow(&self, reader: &Reader, max_batch: usize, shared: &Shared) {
         let heat = shared.health.part("temperature", "not measured yet");
         self.tasks.spawn(thermal::watch(reader.engine().clone(), max_batch, heat, self.stop.clone()));
+        let (engine, mut batch, stop) = (reader.engine().clone(), shared.batch.subscribe(), self.stop.clone());
+        self.tasks.spawn(async move {
+            while let Some(Ok(())) = stop.run_until_cancelled(batch.changed()).await {
+                engine.follow(*batch.borrow_and_update());
+            }
+        });
         let (standing, part, model) = (reader.engine().standing(), shared.reader.clone(), shared.model.clone());
         self.tasks.spawn(standing::follow(standing, part, model, self.stop.clone()));
     }
 
     /// Reads the configuration again when asked to.
-    fn reload(&self, origin: Origin, hangups: Signal, rules: watch::Sender<Rules>, shared: &Shared) {
+    fn reload(&self, origin: Origin, hangups: Signal, live: impl FnOnce(LogLevel) -> Live, shared: &Shared) {
         let health = shared.health.part("configuration", "not read yet");
         health.up();
-        let notices = shared.notices.clone();
+        let (told, world) = (shared.reloaded.clone(), shared.world);
         let Origin { file, text, log } = origin;
-        let reload = Reload { file, started: text.clone(), taken: text, live: Live { log, rules }, health, notices };
+        let reload = Reload { file, started: text.clone(), taken: text, live: live(log), health, told, world };
         self.tasks.spawn(reload.run(hangups, self.stop.clone()));
     }
 
@@ -202,8 +216,8 @@ impl Watch {
     }
 
     /// Forgets identities that were kept long enough.
-    fn forget(&self, config: &Config, state: &State, shared: &Shared) {
-        let (journal, lookup) = (state.journal.clone(), config.lookup.clone());
+    fn forget(&self, state: &State, shared: &Shared) {
+        let (journal, lookup) = (state.journal.clone(), shared.lookup.subscribe());
         self.tasks.spawn(retention::forget(journal, lookup, shared.world, self.stop.clone()));
     }
 
@@ -288,11 +302,25 @@ fn status(config: &Config, state: &State, dicom_port: u16, shared: &Shared) -> S
         deliveries: shared.deliveries.subscribe(),
         model: shared.model.subscribe(),
         machine: shared.machine.subscribe(),
-        notices: shared.notices.subscribe(),
+        reloaded: shared.reloaded.subscribe(),
         journal: state.journal.clone(),
         names: config.http.names.clone(),
         world: shared.world,
         began: Instant::now(),
+    }
+}
+
+/// What may change while the service runs.
+fn live(log: LogLevel, config: &Config, dicom: &dicom::Service, stow: Option<&stow::Service>, shared: &Shared) -> Live {
+    Live {
+        log,
+        rules: dicom.rules(),
+        output: shared.output.clone(),
+        clients: stow.map(stow::Service::clients),
+        lookup: shared.lookup.clone(),
+        batch: shared.batch.clone(),
+        largest_batch: config.model.max_batch,
+        has_papers: config.dicom.tls.is_some(),
     }
 }
 

@@ -160,6 +160,12 @@ impl ModelConfig {
         2000
     }
 
+    /// When a batch is full, and how long it waits to become so.
+    #[must_use]
+    pub fn batch(&self) -> BatchPolicy {
+        BatchPolicy { max_batch: self.max_batch, max_delay: Duration::from_millis(self.max_delay_ms) }
+    }
+
     /// The reader's own terms for it. `program` is this executable, which is its own inference process; that logs as `log`,
     /// and what it builds lies under `state_dir`.
     #[must_use]
@@ -189,7 +195,7 @@ impl ModelConfig {
                 ..SessionConfig::default()
             },
             answer_within: Duration::from_millis(self.answer_within_ms),
-            batch: BatchPolicy { max_batch: self.max_batch, max_delay: Duration::from_millis(self.max_delay_ms) },
+            batch: self.batch(),
             ..EngineConfig::new(bundle, trust, self.onnxruntime.clone(), worker)
         }
     }

@@ -33,6 +33,7 @@ use self::page::Shown;
 use crate::dicom::AeTitle;
 use crate::journal::{DeliveryLevels, Journal, JournalError, Levels};
 use crate::refusals::Refusals;
+use crate::reload::Reloaded;
 use crate::world::World;
 
 /// What the status page shows. Clones share it.
@@ -56,8 +57,8 @@ pub struct Status {
     pub model: watch::Receiver<Option<Arc<ModelInfo>>>,
     /// The machine, as measured last.
     pub machine: watch::Receiver<Machine>,
-    /// What was changed in the configuration and needs a restart.
-    pub notices: watch::Receiver<Vec<String>>,
+    /// How the configuration was read again last, and what of it needs a restart.
+    pub reloaded: watch::Receiver<Reloaded>,
     /// Where concluded images are listed.
     pub journal: Journal,
     /// Names that browsers may call this machine by.
@@ -148,7 +149,7 @@ mod tests {
             deliveries: watch::channel(DeliveryLevels::default()).1,
             model: watch::channel(None).1,
             machine: watch::channel(Machine::default()).1,
-            notices: watch::channel(Vec::new()).1,
+            reloaded: watch::channel(Reloaded::default()).1,
             journal: Journal::start(outbox).unwrap(),
             names: Vec::new(),
             world: World::real(),

@@ -1,38 +1,22 @@
-//! The configuration, read again while the service runs (SIGHUP): what may change then changes, what may not is named and
-//! stays, and a file with mistakes changes nothing. Whatever key this room does not know needs a restart.
+//! The configuration, read again while the service runs (SIGHUP): what may change then changes, all of it or none, what may
+//! not is named and stays, and a file with mistakes changes nothing. Whatever key [`live`] does not know needs a restart.
+
+mod live;
 
 use std::path::PathBuf;
 
+use metrics::{Unit, counter, describe_counter, describe_gauge, gauge};
 use tokio::signal::unix::Signal;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use vitals::config::{ConfigError, Difference, Reading, differences};
 use vitals::health::Part;
-use vitals::logging::{LogLevel, LoggingError};
 use vitals::notify;
 
 use crate::config::Config;
-use crate::dicom::Rules;
+use crate::world::World;
 
-/// What may change while the service runs.
-pub struct Live {
-    /// `[log] level`.
-    pub log: LogLevel,
-    /// `[[dicom.allow]]`.
-    pub rules: watch::Sender<Rules>,
-}
-
-/// Puts a value of the new configuration in force.
-type Apply = fn(&Live, &Config) -> Result<(), LoggingError>;
-
-/// Each key that may change, with how.
-const LIVE: &[(&str, Apply)] = &[
-    ("log.level", |live, config| live.log.set(&config.log.level)),
-    ("dicom.allow", |live, config| {
-        live.rules.send_modify(|rules| rules.allow.clone_from(&config.dicom.allow));
-        Ok(())
-    }),
-];
+pub use live::{Live, NotReady};
 
 /// Who reads it again.
 pub struct Reload {
@@ -46,13 +30,33 @@ pub struct Reload {
     pub live: Live,
     /// Not well while the file has mistakes.
     pub health: Part,
+    /// For the status page.
+    pub told: watch::Sender<Reloaded>,
+    /// Clock.
+    pub world: World,
+}
+
+/// How the last reading ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reloaded {
+    /// When, milliseconds since the Unix epoch, and why it was not taken where it was not; `None` before the first.
+    pub last: Option<(i64, Result<(), String>)>,
     /// What was changed and needs a restart, a sentence each.
-    pub notices: watch::Sender<Vec<String>>,
+    pub waiting: Vec<String>,
+}
+
+/// Why a file was not taken.
+#[derive(Debug, thiserror::Error)]
+enum NotTaken {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    NotReady(#[from] NotReady),
 }
 
 /// What a new version of the file means.
 struct Plan {
-    apply: Vec<&'static (&'static str, Apply)>,
+    changed: Vec<String>,
     restart: Vec<String>,
 }
 
@@ -68,54 +72,78 @@ impl Reload {
 
     /// Reads again once.
     pub fn again(&mut self) {
-        let text = std::fs::read_to_string(&self.file);
-        let text = text.map_err(|source| ConfigError::Read { file: self.file.clone(), source });
-        let read = text.and_then(|text| Ok((Reading::<Config>::of_text(&self.file, &text).finish()?.0, text)));
-        match read {
-            Ok((config, text)) => self.take(&config, text),
-            Err(error) => self.refuse(&error),
-        }
+        let taken = self.take();
+        let outcome = if taken.is_ok() { "taken" } else { "refused" };
+        counter!("configuration_reloads_total", "outcome" => outcome).increment(1);
+        gauge!("configuration_last_reload_successful").set(if taken.is_ok() { 1.0 } else { 0.0 });
+        let now_ms = (self.world.now_ms)();
+        let last = match &taken {
+            Ok(_) => Ok(()),
+            Err(error) => Err(self.refuse(error)),
+        };
+        self.told.send_modify(|told| {
+            told.last = Some((now_ms, last));
+            if let Ok(waiting) = taken {
+                told.waiting = waiting;
+            }
+        });
     }
 
-    fn take(&mut self, config: &Config, text: String) {
-        let plan = plan(&self.started, &self.taken, &text);
-        for (key, apply) in plan.apply {
-            match apply(&self.live, config) {
-                Ok(()) => tracing::info!(key, "changed in the configuration, and in force"),
-                Err(error) => tracing::error!(key, error = vitals::exit::chain(&error), "could not be changed"),
-            }
+    /// Takes the file whole, or not at all; gives what waits for a restart.
+    fn take(&mut self) -> Result<Vec<String>, NotTaken> {
+        let text = std::fs::read_to_string(&self.file);
+        let text = text.map_err(|source| ConfigError::Read { file: self.file.clone(), source })?;
+        let (config, _) = Reading::<Config>::of_text(&self.file, &text).finish()?;
+        let plan = plan(&self.started, &self.taken, &text, |key| self.live.may_change(key, &config));
+        self.live.put_in_force(&config)?;
+        for key in &plan.changed {
+            tracing::info!(key, "changed in the configuration, and in force");
         }
         for notice in &plan.restart {
             tracing::warn!("changed in the configuration and not in force: {notice}");
         }
-        notify::status(&format!("Configuration read again; {} key(s) need a restart.", plan.restart.len()));
-        self.notices.send_replace(plan.restart);
+        notify::status(&format!("Configuration read again; keys that need a restart: {}.", plan.restart.len()));
         self.taken = text;
         self.health.up();
+        Ok(plan.restart)
     }
 
-    fn refuse(&self, error: &ConfigError) {
-        let words = vitals::exit::chain(error);
+    fn refuse(&self, error: &NotTaken) -> String {
+        let words = vitals::exit::chain(error).replace('\n', "; ");
         tracing::error!(mistakes = words, "the configuration has mistakes; the one before stays in force");
         notify::status("The configuration has mistakes; the one before stays in force.");
         self.health.down(&format!(
-            "the changed file was not taken, the one before stays in force; correct it and reload: {}",
-            words.replace('\n', "; ")
+            "the changed file was not taken, the one before stays in force; correct it and reload: {words}"
         ));
+        words
     }
 }
 
 /// Decides what of a new text is put in force and what waits for a restart.
-fn plan(started: &str, taken: &str, new: &str) -> Plan {
-    let live = |one: &Difference| LIVE.iter().find(|(key, _)| *key == one.path);
+fn plan(started: &str, taken: &str, new: &str, may_change: impl Fn(&str) -> bool) -> Plan {
     let still = |one: &Difference| match &one.before {
         Some(before) => format!("{} needs a restart; still {before}", one.key),
         None => format!("{} needs a restart; still as before", one.key),
     };
+    let live = differences(taken, new).into_iter().filter(|one| may_change(&one.path));
     Plan {
-        apply: differences(taken, new).iter().filter_map(live).collect(),
-        restart: differences(started, new).iter().filter(|one| live(one).is_none()).map(still).collect(),
+        changed: live.map(|one| one.path).collect(),
+        restart: differences(started, new).iter().filter(|one| !may_change(&one.path)).map(still).collect(),
     }
+}
+
+/// Says what each metric of this room means.
+pub fn describe() {
+    describe_counter!(
+        "configuration_reloads_total",
+        Unit::Count,
+        "Times that the configuration was read again, by outcome (taken, refused)"
+    );
+    describe_gauge!(
+        "configuration_last_reload_successful",
+        "1 where the configuration in the file was taken when it was read last, 0 where the one before stays in force"
+    );
+    gauge!("configuration_last_reload_successful").set(1.0);
 }
 
 #[cfg(test)]
@@ -124,18 +152,18 @@ mod tests {
 
     const BEFORE: &str = "[dicom]\nlisten = \"0.0.0.0:11112\"\n[log]\nlevel = \"info\"\n";
 
-    fn planned(taken: &str, new: &str) -> (Vec<&'static str>, Vec<String>) {
-        let plan = plan(BEFORE, taken, new);
-        (plan.apply.iter().map(|(key, _)| *key).collect(), plan.restart)
+    fn planned(taken: &str, new: &str) -> (Vec<String>, Vec<String>) {
+        let plan = plan(BEFORE, taken, new, |key| key == "log.level");
+        (plan.changed, plan.restart)
     }
 
     #[test]
     fn what_may_change_changes_and_the_rest_is_named_until_it_is_taken_back() {
         assert_eq!(planned(BEFORE, BEFORE), (vec![], vec![]));
         let louder = BEFORE.replace("info", "debug");
-        assert_eq!(planned(BEFORE, &louder), (vec!["log.level"], vec![]));
+        assert_eq!(planned(BEFORE, &louder), (vec!["log.level".to_owned()], vec![]));
         assert_eq!(planned(&louder, &louder), (vec![], vec![]));
-        assert_eq!(planned(&louder, BEFORE), (vec!["log.level"], vec![]));
+        assert_eq!(planned(&louder, BEFORE), (vec!["log.level".to_owned()], vec![]));
         let moved = louder.replace("11112", "104");
         let notice = "[dicom] listen needs a restart; still \"0.0.0.0:11112\"".to_owned();
         assert_eq!(planned(&louder, &moved), (vec![], vec![notice.clone()]));

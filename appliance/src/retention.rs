@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::journal::{Journal, JournalError};
@@ -28,9 +29,10 @@ pub async fn run(journal: Journal, spool: Spool, stop: CancellationToken) {
 }
 
 /// Forgets the identities that were kept long enough, until `stop`.
-pub async fn forget(journal: Journal, lookup: LookupConfig, world: World, stop: CancellationToken) {
+pub async fn forget(journal: Journal, lookup: watch::Receiver<LookupConfig>, world: World, stop: CancellationToken) {
     while stop.run_until_cancelled(tokio::time::sleep(PAUSE)).await.is_some() {
-        match journal.forget_entries(lookup.forget_before_ms((world.now_ms)()), ROUND).await {
+        let before_ms = lookup.borrow().forget_before_ms((world.now_ms)());
+        match journal.forget_entries(before_ms, ROUND).await {
             Ok(0) => {}
             Ok(images) => tracing::info!(images, "identities of old images forgotten"),
             Err(error) => tracing::warn!(error = vitals::exit::chain(&error), "old identities were not forgotten"),

@@ -21,6 +21,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use vitals::config::Mistakes;
 use vitals::listen::{self, ListenError};
@@ -85,7 +86,7 @@ impl Limits {
 pub struct Service {
     socket: TcpListener,
     tls: Option<Acceptor>,
-    clients: Clients,
+    clients: watch::Sender<Arc<Clients>>,
     limits: Limits,
 }
 
@@ -111,7 +112,7 @@ impl Service {
     pub async fn open(config: Option<&StowConfig>, tls: Option<&TlsConfig>) -> Result<Option<Self>, OpenError> {
         let Some(config) = config else { return Ok(None) };
         let tls = tls.map(Acceptor::load).transpose()?;
-        let clients = Clients::load(&config.client)?;
+        let clients = watch::Sender::new(Arc::new(Clients::load(&config.client)?));
         let socket = listen::bind("[stow] listen", config.listen).await?;
         let limits = Limits {
             body: config.max_body_mib << 20,
@@ -120,6 +121,12 @@ impl Service {
             idle: Limits::IDLE,
         };
         Ok(Some(Self { socket, tls, clients, limits }))
+    }
+
+    /// Who may send, to change it while requests are answered.
+    #[must_use]
+    pub fn clients(&self) -> watch::Sender<Arc<Clients>> {
+        self.clients.clone()
     }
 
     /// The same with other limits.

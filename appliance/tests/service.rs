@@ -24,6 +24,8 @@ use wire::v1::{ImageV1, ResultV1};
 mod damage;
 #[path = "../../reader/tests/support/onnxruntime.rs"]
 mod onnxruntime;
+#[path = "service/reload.rs"]
+mod reload;
 #[path = "service/spans.rs"]
 mod spans;
 
@@ -388,6 +390,34 @@ fn check_config_finds_every_mistake_at_once_and_changes_nothing() {
     assert!(said.contains("[device] pseudonym_key") && said.contains("[model] bundle"), "{said}");
     assert!(said.contains("the token file nowhere.token cannot be read"), "{said}");
     assert!(!lab.path("state").exists());
+}
+
+#[test]
+fn a_bundle_may_be_an_archive() {
+    let lab = Lab::new();
+    let tiny = Path::new(env!("CARGO_MANIFEST_DIR")).join("../reader/tests/models/tiny");
+    let archive = lab.path("tiny.tar.gz");
+    let packed = Command::new("tar").arg("-czf").arg(&archive).arg("-C").arg(&tiny).arg(".").status().unwrap();
+    assert!(packed.success());
+    let quoted = |path: &Path| format!("\"{}\"", path.display());
+    lab.configure(|text| text.replace(&quoted(&tiny), &quoted(&archive)));
+    let config = lab.path("appliance.toml");
+    let checked = run(&["check-config", "--config", config.to_str().unwrap()]);
+    assert!(checked.status.success(), "{checked:?}");
+    let out = lab.path("diag.tar.gz");
+    assert!(run(&["diag", "--config", config.to_str().unwrap(), "--out", out.to_str().unwrap()]).status.success());
+    let told = Command::new("tar").args(["-xzOf", out.to_str().unwrap(), "hilum-diag/versions.json"]).output().unwrap();
+    let told: serde_json::Value = serde_json::from_slice(&told.stdout).unwrap();
+    assert!(told["model"]["id"].is_string(), "{told}");
+    let service = lab.start();
+    assert!(lab.send(&lab.synth(1)).status.success());
+    lab.await_concluded(1);
+    stop(service);
+
+    // Somebody else's bytes in the archive are a mistake of the configuration.
+    std::fs::write(&archive, b"no archive at all").unwrap();
+    let checked = run(&["check-config", "--config", config.to_str().unwrap()]);
+    assert!(String::from_utf8_lossy(&checked.stderr).contains("[model] bundle"), "{checked:?}");
 }
 
 #[test]

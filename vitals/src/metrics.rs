@@ -105,7 +105,8 @@ mod tests {
             ended = serving => panic!("it serves until it is dropped: {ended:?}"),
         }
         let told = handle.render();
-        let series = |wanted: &str| told.lines().any(|line| line.starts_with("http_requests_total") && line.contains(wanted));
+        let series =
+            |wanted: &str| told.lines().any(|line| line.starts_with("http_requests_total") && line.contains(wanted));
         assert!(series("method=\"GET\",path=\"/things/{id}\",status=\"200\"}"), "{told}");
         assert!(series("method=\"other\",path=\"/things/{id}\",status=\"405\"}"), "{told}");
         assert!(series("method=\"GET\",path=\"unmatched\",status=\"404\"}"), "{told}");

@@ -7,7 +7,9 @@ use reader::model::Trust;
 use vitals::config::{Mistakes, Reading};
 
 use crate::config::Config;
+use crate::health::words::counted;
 use crate::model;
+use crate::output::peer;
 use crate::privacy::PseudonymKey;
 use crate::stow::Clients;
 
@@ -17,13 +19,13 @@ pub(super) fn run(file: &Path) -> anyhow::Result<ExitCode> {
         eprintln!("hilum-appliance: warning: {warning}");
     }
     println!(
-        "{}: {} at {} answers as {} on {} for {} scanner(s)",
+        "{}: {} at {} answers as {} on {} for {}",
         file.display(),
         config.device.id,
         config.device.site,
         config.dicom.ae_title,
         config.dicom.listen,
-        config.dicom.allow.len()
+        counted(config.dicom.allow.len() as u64, "scanner", "scanners")
     );
     Ok(ExitCode::SUCCESS)
 }
@@ -43,6 +45,11 @@ fn named(config: &Config, mistakes: &mut Mistakes<'_>) {
     }
     if let Some(Err(error)) = config.stow.as_ref().map(|stow| Clients::load(&stow.client)) {
         mistakes.table("stow").mistake("client", vitals::exit::chain(&error));
+    }
+    for (index, destination) in config.destination.iter().enumerate() {
+        if let Err(error) = peer::check(destination) {
+            mistakes.item("destination", index).mistake(error.key(), error.to_string());
+        }
     }
     let mut model = mistakes.table("model");
     match Trust::load(&config.model.trusted_keys) {

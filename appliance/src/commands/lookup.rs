@@ -48,7 +48,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let pseudonym = whole(&outbox, asked, config.lookup.keep_days)?;
     let now_ms = (World::real().now_ms)();
     let found = outbox.look_up(&pseudonym, &who(), now_ms).context("nothing is shown that cannot be noted")?;
-    println!("{pseudonym}: {} image(s)", found.len());
+    println!("{pseudonym}: {}", words::counted(found.len() as u64, "image", "images"));
     for Found { entry, identity } in &found {
         show(entry, identity.as_deref().map(|sealed| Whose::open(&key, sealed)).transpose()?.as_ref());
     }
@@ -102,7 +102,8 @@ fn show(entry: &Entry, whose: Option<&Whose>) {
 
 fn log(outbox: &Outbox) -> anyhow::Result<ExitCode> {
     for access in outbox.accesses(1000)? {
-        println!("{}  {}  {}  {} image(s)", words::moment(access.at_ms), access.who, access.pseudonym, access.hits);
+        let hits = words::counted(access.hits, "image", "images");
+        println!("{}  {}  {}  {hits}", words::moment(access.at_ms), access.who, access.pseudonym);
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -10,7 +10,7 @@ use outbox::{Entry, Tally};
 
 use super::Status;
 use super::html::{Html, facts, link, list, section, text};
-use super::words::{age, moment, time_of_day};
+use super::words::{age, counted, moment, time_of_day};
 
 pub(super) use studies::PAGE;
 
@@ -71,7 +71,8 @@ fn verdict(status: &Status, shown: &Shown) -> Html {
     let today = &shown.today;
     let images = today.read + today.abstained + today.unreadable;
     let waiting = status.levels.borrow().counts.accepted;
-    let words = format!("Everything works: {images} image(s) concluded today, {waiting} waiting to be read.");
+    let images = counted(images, "image", "images");
+    let words = format!("Everything works: {images} concluded today, {waiting} waiting to be read.");
     text(&words).within("p class=\"verdict ok\" role=\"status\"")
 }
 
@@ -95,10 +96,29 @@ fn parts(status: &Status) -> Html {
         other => text(other).within("span class=\"bad\""),
     };
     parts.add(&facts(report.parts.iter().map(|(name, state)| ((*name).to_owned(), condition(state)))));
-    for notice in status.notices.borrow().iter() {
-        parts.add(&text(&format!("Changed in the configuration and not yet in force: {notice}.")).within("p"));
-    }
+    parts.add(&reloaded(status));
     parts
+}
+
+/// How the configuration was read again last.
+fn reloaded(status: &Status) -> Html {
+    let (mut told, reloaded) = (Html::default(), status.reloaded.borrow());
+    if let Some((at_ms, taken)) = &reloaded.last {
+        let at = time_of_day(*at_ms, (status.world.now_ms)());
+        let words = match taken {
+            Ok(()) => text(&format!("The configuration was read again at {at} and is in force.")).within("p"),
+            Err(why) => {
+                let words =
+                    format!("The configuration was read again at {at} and not taken; the one before stays: {why}");
+                text(&words).within("p class=\"bad\"")
+            }
+        };
+        told.add(&words);
+    }
+    for notice in &reloaded.waiting {
+        told.add(&text(&format!("Changed in the configuration and not yet in force: {notice}.")).within("p"));
+    }
+    told
 }
 
 fn refusals(status: &Status) -> Html {

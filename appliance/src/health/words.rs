@@ -37,6 +37,12 @@ pub(super) fn age(ms: i64) -> String {
     }
 }
 
+/// So many of something.
+#[must_use]
+pub fn counted(count: u64, one: &str, more: &str) -> String {
+    if count == 1 { format!("1 {one}") } else { format!("{count} {more}") }
+}
+
 /// Bytes, in the units of disks' labels.
 pub(super) fn size(bytes: u64) -> String {
     match bytes {
@@ -69,6 +75,11 @@ mod tests {
         {
             assert_eq!(age(ms), words);
         }
+    }
+
+    #[test]
+    fn one_is_one_and_all_others_are_more() {
+        assert_eq!([0, 1, 2].map(|n| counted(n, "image", "images")), ["0 images", "1 image", "2 images"]);
     }
 
     #[test]

@@ -14,6 +14,8 @@ pub struct DeliveryLevels {
     pub counts: Vec<DeliveryCount>,
     /// Why some wait or failed, last first.
     pub troubles: Vec<DeliveryTrouble>,
+    /// Destinations that are not in the configuration any more, with how many deliveries wait for each.
+    pub stranded: Vec<(String, u64)>,
 }
 
 impl Journal {
@@ -55,7 +57,8 @@ impl Journal {
     /// How the deliveries stand.
     pub async fn delivery_levels(&self) -> Result<DeliveryLevels, JournalError> {
         let levels = |outbox: &mut Outbox| {
-            Ok(DeliveryLevels { counts: outbox.delivery_counts()?, troubles: outbox.delivery_troubles(TROUBLES)? })
+            let (counts, troubles) = (outbox.delivery_counts()?, outbox.delivery_troubles(TROUBLES)?);
+            Ok(DeliveryLevels { counts, troubles, stranded: Vec::new() })
         };
         self.ask(levels).await
     }

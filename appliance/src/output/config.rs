@@ -10,7 +10,7 @@ use super::record::Finding;
 use crate::dicom::scu::Target;
 
 /// Both tables.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct OutputConfig {
     /// The systems.
@@ -20,7 +20,7 @@ pub struct OutputConfig {
 }
 
 /// One of the hospital's systems, by how it is spoken to.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum DestinationConfig {
     /// A PACS or another archive: DICOM storage.
@@ -32,7 +32,7 @@ pub enum DestinationConfig {
 }
 
 /// An archive.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DicomDestination {
     /// A name of your own, as routes and the status page use it.
@@ -49,7 +49,7 @@ pub struct DicomDestination {
 }
 
 /// A receiver of HL7 messages.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Hl7Destination {
     /// A name of your own, as routes and the status page use it.
@@ -65,7 +65,7 @@ pub struct Hl7Destination {
 }
 
 /// A FHIR R4 server.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FhirDestination {
     /// A name of your own, as routes and the status page use it.
@@ -118,7 +118,7 @@ impl FhirDestination {
 }
 
 /// Who is given what of which image.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RouteConfig {
     /// AE titles of the scanners; of all where it is left out.
@@ -207,6 +207,12 @@ impl OutputConfig {
 }
 
 impl DestinationConfig {
+    /// Whether it is spoken to with the papers of `[dicom.tls]`.
+    #[must_use]
+    pub fn needs_papers(&self) -> bool {
+        matches!(self, Self::Dicom(archive) if archive.tls)
+    }
+
     /// Its name.
     #[must_use]
     pub fn name(&self) -> &str {

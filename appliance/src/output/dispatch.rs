@@ -9,7 +9,7 @@ use flate2::read::ZlibDecoder;
 use flate2::write::ZlibEncoder;
 use outbox::{Instance, NewDelivery};
 use reader::{Outcome, Reading};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use wire::v1::result::{OutcomeV1, ReasonV1};
 
 use super::config::OutputConfig;
@@ -17,7 +17,7 @@ use super::record::{Moment, Origin, Picture, Record};
 use super::routing::{self, Object, Planned};
 use super::uids::Kind;
 use crate::at_rest::{AtRest, AtRestError};
-use crate::config::Config;
+use crate::config::DeviceConfig;
 
 /// What records are sealed for.
 const PURPOSE: &[u8] = b"output record";
@@ -27,8 +27,8 @@ const LONGEST: u64 = 4 << 20;
 /// Makes and opens what is owed.
 #[derive(Clone)]
 pub struct Dispatch {
-    /// The routes.
-    pub config: Arc<OutputConfig>,
+    /// The routes, as they are at any moment.
+    pub config: watch::Receiver<Arc<OutputConfig>>,
     /// Whose objects they are.
     pub origin: Origin,
     /// Records say who the patient is.
@@ -65,14 +65,12 @@ pub enum DispatchError {
 impl Dispatch {
     /// As configured, in the machine's own time zone.
     #[must_use]
-    pub fn new(config: &Config, at_rest: AtRest) -> Self {
-        let device = &config.device;
+    pub fn new(device: &DeviceConfig, config: watch::Receiver<Arc<OutputConfig>>, at_rest: AtRest) -> Self {
         let origin = Origin {
             device: device.id.to_string(),
             site: device.site.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         };
-        let config = Arc::new(config.output());
         Self { config, origin, at_rest, utc_offset: crate::time_zone::offset_minutes, arrived: Arc::default() }
     }
 
@@ -89,7 +87,8 @@ impl Dispatch {
         (now_ms, with_picture): (i64, bool),
     ) -> Result<Option<Owed>, DispatchError> {
         let Some(mut record) = self.record(image, reading, told, now_ms) else { return Ok(None) };
-        let planned = routing::plan(&self.config, &image.source, &record);
+        let config = Arc::clone(&self.config.borrow());
+        let planned = routing::plan(&config, &image.source, &record);
         if planned.is_empty() {
             return Ok(None);
         }
@@ -111,7 +110,7 @@ impl Dispatch {
         (outcome, caveats): (OutcomeV1, Vec<ReasonV1>),
         now_ms: i64,
     ) -> Option<Record> {
-        if self.config.route.is_empty() {
+        if self.config.borrow().route.is_empty() {
             return None;
         }
         let about = reading.about.as_ref()?;
@@ -195,7 +194,7 @@ mod tests {
     #[test]
     fn a_record_comes_back_and_nothing_of_it_is_seen_on_the_disk() {
         let dispatch = Dispatch {
-            config: Arc::default(),
+            config: watch::channel(Arc::default()).1,
             origin: record().origin,
             at_rest: AtRest::new(&[7; 32], || [9; 16]),
             utc_offset: |_| 0,

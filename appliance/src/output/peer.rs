@@ -8,9 +8,10 @@ mod ris;
 use outbox::Delivery;
 
 pub use archive::Archive;
-pub use fhir_server::FhirServer;
+pub use fhir_server::{FhirServer, Unusable};
 pub use ris::Ris;
 
+use super::config::DestinationConfig;
 use super::courier::Parcel;
 use super::verdict::Verdict;
 use crate::dicom::commitment::Report;
@@ -59,6 +60,17 @@ impl Peer {
             Self::Archive(archive) => archive.ask(transaction, about).await,
             Self::Ris(_) | Self::Fhir(_) => Ok(None),
         }
+    }
+}
+
+/// Whether the files that a destination names can be used; nobody is spoken to.
+///
+/// # Errors
+/// [`Unusable`].
+pub fn check(destination: &DestinationConfig) -> Result<(), Unusable> {
+    match destination {
+        DestinationConfig::Fhir(server) => fhir_server::check(server),
+        DestinationConfig::Dicom(_) | DestinationConfig::Hl7(_) => Ok(()),
     }
 }
 

@@ -11,7 +11,7 @@ use hyper::header::{ALLOW, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, EXPECT
 use hyper::header::{HeaderValue, WWW_AUTHENTICATE};
 use hyper::{Method, Request, Response, StatusCode};
 use metrics::counter;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{Semaphore, SemaphorePermit, watch};
 
 use super::Limits;
 use super::answer::{Answer, Failure};
@@ -33,7 +33,7 @@ const RETRY_BUSY_S: &str = "5";
 
 /// What all requests share.
 pub(super) struct Desk {
-    clients: Clients,
+    clients: watch::Sender<Arc<Clients>>,
     limits: Limits,
     intake: Arc<Intake>,
     places: Semaphore,
@@ -78,7 +78,7 @@ enum Refused {
 }
 
 impl Desk {
-    pub(super) fn new(clients: Clients, limits: Limits, intake: Arc<Intake>) -> Self {
+    pub(super) fn new(clients: watch::Sender<Arc<Clients>>, limits: Limits, intake: Arc<Intake>) -> Self {
         Self { clients, limits, intake, places: Semaphore::new(limits.requests) }
     }
 
@@ -121,7 +121,8 @@ impl Desk {
         peer: &Peer,
     ) -> Result<(Batch, Multipart, SemaphorePermit<'_>), Refused> {
         let shown = headers.get(AUTHORIZATION).map(HeaderValue::as_bytes);
-        let source = self.clients.known(peer.identity.as_ref(), shown).ok_or(Refused::Unknown)?;
+        let clients = Arc::clone(&self.clients.borrow());
+        let source = clients.known(peer.identity.as_ref(), shown).ok_or(Refused::Unknown)?;
         let study = study(path)?;
         if method != Method::POST {
             return Err(Refused::Method);

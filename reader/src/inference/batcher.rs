@@ -123,6 +123,11 @@ impl<T> Queue<T> {
         Ok(())
     }
 
+    /// When a batch is full from now on, and how long it waits to become so.
+    pub fn follow(&mut self, policy: BatchPolicy) {
+        self.policy = BatchPolicy { max_batch: policy.max_batch.max(1), ..policy };
+    }
+
     /// How much is let through from now on.
     pub fn admit(&mut self, admission: Admission) {
         self.admission = Admission { max_batch: admission.max_batch.max(1), ..admission };
@@ -223,6 +228,19 @@ mod tests {
 
     fn queue(max_batch: usize, capacity: usize) -> Queue<u32> {
         Queue::new(BatchPolicy { max_batch, max_delay: DELAY }, capacity)
+    }
+
+    #[test]
+    fn another_policy_holds_for_what_waits_already() {
+        let (start, ms) = (Instant::now(), Duration::from_millis);
+        let mut queue = Queue::new(BatchPolicy { max_batch: 4, max_delay: ms(10) }, 8);
+        queue.push(Priority::Live, start, None, 1).unwrap();
+        queue.push(Priority::Live, start, None, 2).unwrap();
+        assert_eq!(queue.next(start), Next::WaitUntil(start + ms(10)));
+        queue.follow(BatchPolicy { max_batch: 4, max_delay: ms(30) });
+        assert_eq!(queue.next(start), Next::WaitUntil(start + ms(30)));
+        queue.follow(BatchPolicy { max_batch: 1, max_delay: ms(30) });
+        assert_eq!(queue.next(start), Next::Run(vec![1]));
     }
 
     fn priority() -> impl Strategy<Value = Priority> {

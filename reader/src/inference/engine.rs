@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::batcher::{Admission, Priority};
+use super::batcher::{Admission, BatchPolicy, Priority};
 use super::line::{Answer, Line, Request};
 use super::runner::{Hire, Runner, Stop};
 use super::seat::Seat;
@@ -28,6 +28,8 @@ pub struct Engine {
 struct Crew {
     shared: Arc<Shared>,
     seats: Vec<JoinHandle<()>>,
+    /// Images in one batch at most.
+    largest: usize,
 }
 
 impl Drop for Crew {
@@ -48,19 +50,19 @@ impl Engine {
     /// # Errors
     /// Where the machine has no thread left.
     pub fn start(config: EngineConfig) -> Result<Self, OpenError> {
-        let line = Line::new(config.batch, config.queue);
+        let (line, largest) = (Line::new(config.batch, config.queue), config.batch.max_batch);
         let (bundle, recycling, workers) = (config.bundle.clone(), config.recycling, config.workers);
         let hire: Box<Hire> = Box::new(move |order, stop, tell| {
             let setup = setup(&config, &order.bundle, order.yielding);
             Ok(Box::new(Process::start(&config.worker, &setup, stop, tell)?) as Box<dyn Runner>)
         });
-        Self::with(Shared::new(line, bundle, recycling, hire), workers)
+        Self::with(Shared::new(line, bundle, recycling, hire), workers, largest)
     }
 
     /// The same around any runner.
-    pub(super) fn with(shared: Shared, workers: usize) -> Result<Self, OpenError> {
+    pub(super) fn with(shared: Shared, workers: usize, largest: usize) -> Result<Self, OpenError> {
         let shared = Arc::new(shared);
-        let mut crew = Crew { shared: Arc::clone(&shared), seats: Vec::new() };
+        let mut crew = Crew { shared: Arc::clone(&shared), seats: Vec::new(), largest };
         for number in 0..workers.max(1) {
             let seat = Seat::new(Arc::clone(&shared));
             let name = format!("inference-{number}");
@@ -92,6 +94,12 @@ impl Engine {
     #[must_use]
     pub fn queued(&self) -> usize {
         self.crew.shared.line.len()
+    }
+
+    /// Gathers batches by another policy from now on. No larger ones than it was started with: its processes have memory for
+    /// those.
+    pub fn follow(&self, policy: BatchPolicy) {
+        self.crew.shared.line.follow(BatchPolicy { max_batch: policy.max_batch.min(self.crew.largest), ..policy });
     }
 
     /// Lets less through, or all again: the input of whoever watches the device's temperature.

@@ -98,6 +98,12 @@ impl Line {
         !state.closed
     }
 
+    /// When a batch is full from now on, and how long it waits to become so.
+    pub(super) fn follow(&self, policy: BatchPolicy) {
+        self.lock().queue.follow(policy);
+        self.call();
+    }
+
     /// How much is let through from now on.
     pub(super) fn admit(&self, admission: Admission) {
         self.lock().queue.admit(admission);

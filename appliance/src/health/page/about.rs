@@ -3,7 +3,7 @@
 use super::super::Status;
 use super::super::html::{Html, facts, text};
 use super::super::machine::Machine;
-use super::super::words::size;
+use super::super::words::{counted, size};
 use super::{age, moment};
 
 pub(super) fn facts_of(status: &Status) -> Html {
@@ -35,7 +35,10 @@ fn machine(machine: &Machine) -> Vec<(&'static str, String)> {
     if let Some(disk) = machine.disk {
         let share = 100.0 * disk.free_bytes as f64 / disk.total_bytes.max(1) as f64;
         rows.push(("Disk", format!("{} free of {} ({share:.0} %)", size(disk.free_bytes), size(disk.total_bytes))));
-        rows.push(("Images on it", format!("{} in {} file(s)", size(machine.spool_bytes), machine.spool_files)));
+        rows.push((
+            "Images on it",
+            format!("{} in {}", size(machine.spool_bytes), counted(machine.spool_files, "file", "files")),
+        ));
         rows.push(("Disk lasts", lasts(machine)));
     }
     if let Some(hottest) = machine.hottest_celsius {
@@ -51,6 +54,9 @@ fn lasts(machine: &Machine) -> String {
         Some(days) if days > 365.0 => {
             "more than a year at the last day's rate, even if the cloud confirms nothing".to_owned()
         }
-        Some(days) => format!("{days:.0} day(s) at the last day's rate if the cloud confirms nothing"),
+        Some(days) => {
+            let days = counted(days.round() as u64, "day", "days");
+            format!("{days} at the last day's rate if the cloud confirms nothing")
+        }
     }
 }

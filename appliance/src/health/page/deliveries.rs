@@ -4,7 +4,7 @@ use outbox::DeliveryState;
 
 use super::super::Status;
 use super::super::html::{Html, facts, list, text};
-use super::time_of_day;
+use super::{counted, time_of_day};
 
 pub(super) fn facts_of(status: &Status) -> Option<Html> {
     let levels = status.deliveries.borrow();
@@ -23,6 +23,14 @@ pub(super) fn facts_of(status: &Status) -> Option<Html> {
             vec![text(&time_of_day(one.last_ms, now_ms)), text(&one.count.to_string()), text(&words)]
         };
         given.add(&list(&["Last", "Reports", "What happened"], levels.troubles.iter().map(trouble)));
+    }
+    for (destination, count) in &levels.stranded {
+        let words = format!(
+            "{} for {destination}, which is no longer in the configuration: nothing is lost, and nothing is sent until a \
+             [[destination]] has that name again.",
+            counted(*count, "report waits", "reports wait")
+        );
+        given.add(&text(&words).within("p class=\"bad\""));
     }
     Some(given)
 }

@@ -80,7 +80,7 @@ impl Agency {
             Ok(Box::new(Fake { info, model: model(number, order)?, bytes, batches: 0 }) as Box<dyn Runner>)
         });
         let line = Line::new(BatchPolicy { max_batch, max_delay: Duration::from_millis(1) }, queue);
-        Engine::with(Shared::new(line, "1".into(), self.recycling, hire), 1).unwrap()
+        Engine::with(Shared::new(line, "1".into(), self.recycling, hire), 1, usize::MAX).unwrap()
     }
 }
 
