@@ -1,0 +1,96 @@
+//! A Jetson board's power rails, integrated graphics processor and over-current counters, from the files that its kernel
+//! shows (NVIDIA's Jetson Linux Developer Guide, "Platform Power and Performance"). Other machines have none of them. It only
+//! reads.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use crate::zone::{entries, number, word};
+
+/// An INA3221 measures three rails.
+const CHANNELS: usize = 3;
+
+/// One power rail.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Rail {
+    /// As the board names it, such as `VDD_IN`, which is all that the module draws.
+    pub name: String,
+    /// Watts that flow now.
+    pub watts: f64,
+}
+
+/// The graphics processor on the board's own chip.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Integrated {
+    /// Share of the last moments in which it computed, 0 to 1.
+    pub busy: Option<f64>,
+    /// Megahertz.
+    pub clock_mhz: Option<u32>,
+    /// Megahertz that it may reach in the board's power mode.
+    pub most_mhz: Option<u32>,
+}
+
+/// The rails of every INA3221 under `drivers`, which is `/sys/bus/i2c/drivers`.
+pub(crate) fn rails(drivers: &Path) -> Vec<Rail> {
+    let monitors = entries(drivers, "ina3221").into_iter().flat_map(|driver| entries(&driver, ""));
+    let hwmons = monitors.flat_map(|monitor| entries(&monitor.join("hwmon"), "hwmon"));
+    hwmons.flat_map(|hwmon| (1..=CHANNELS).filter_map(move |n| rail(&hwmon, n)).collect::<Vec<_>>()).collect()
+}
+
+/// Millivolts and milliamperes (Documentation/hwmon/ina3221.rst); a channel that is not wired has no label, or `NC`.
+fn rail(hwmon: &Path, channel: usize) -> Option<Rail> {
+    let name = word(hwmon, &format!("in{channel}_label")).filter(|name| !name.is_empty() && name != "NC")?;
+    let (volts, amperes) =
+        (number(hwmon, &format!("in{channel}_input"))?, number(hwmon, &format!("curr{channel}_input"))?);
+    Some(Rail { name, watts: volts as f64 * amperes as f64 / 1e6 })
+}
+
+/// Names of the graphics processor's frequency device over the generations: Orin by its address, others by the chip's name.
+const DEVFREQ: [&str; 4] = ["gpu", "ga10b", "gv11b", "gp10b"];
+
+/// The integrated graphics processor under `sys`, which is `/sys`.
+pub(crate) fn integrated(sys: &Path) -> Option<Integrated> {
+    let devices = entries(&sys.join("class/devfreq"), "");
+    let is_gpu = |path: &&PathBuf| {
+        path.extension().is_some_and(|kind| DEVFREQ.iter().any(|name| kind.to_string_lossy() == *name))
+    };
+    let devfreq = devices.iter().find(is_gpu);
+    let places = devfreq
+        .map(|folder| folder.join("device"))
+        .into_iter()
+        .chain(["devices/gpu.0", "devices/platform/gpu.0"].map(|folder| sys.join(folder)));
+    // Thousandths of the time.
+    let busy = places.into_iter().find_map(|folder| number(&folder, "load"));
+    let megahertz = |file: &str| u32::try_from(number(devfreq?, file)? / 1_000_000).ok();
+    let found = Integrated {
+        busy: busy.map(|load| load.clamp(0, 1000) as f64 / 1e3),
+        clock_mhz: megahertz("cur_freq"),
+        most_mhz: megahertz("max_freq"),
+    };
+    (found != Integrated::default()).then_some(found)
+}
+
+/// How often the board was slowed down since its start because it drew too much current: the sum of `oc*_event_cnt` of the
+/// chip's thermal controller under `hwmons`, which is `/sys/class/hwmon`.
+pub(crate) fn overcurrents(hwmons: &Path) -> u64 {
+    let controllers =
+        entries(hwmons, "hwmon").into_iter().filter(|hwmon| word(hwmon, "name").as_deref() == Some("soctherm_oc"));
+    let counts = controllers.flat_map(|hwmon| {
+        let files = entries(&hwmon, "oc").into_iter().filter_map(|file| Some(file.file_name()?.to_str()?.to_owned()));
+        let counters = files.filter(|name| name.ends_with("_event_cnt"));
+        counters.filter_map(|name| u64::try_from(number(&hwmon, &name)?).ok()).collect::<Vec<_>>()
+    });
+    counts.fold(0, u64::saturating_add)
+}
+
+/// Cooling devices under `thermal` (`/sys/class/thermal`) that tell a Jetson's software of a throttled processor, and do now:
+/// `cpu-throttle-alert`, `gpu-throttle-alert` and the like.
+pub(crate) fn alerts(thermal: &Path) -> Vec<String> {
+    let devices = entries(thermal, "cooling_device").into_iter();
+    let raised = devices.filter(|device| number(device, "cur_state").is_some_and(|state| state > 0));
+    raised.filter_map(|device| word(&device, "type")).filter(|name| name.ends_with("-throttle-alert")).collect()
+}
+
+#[cfg(test)]
+mod tests;

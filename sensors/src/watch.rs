@@ -1,0 +1,162 @@
+//! All sensors of this machine, each asked by a thread of its own, and the newest of everything at once. It never waits for
+//! one of them.
+
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use crate::gpu::Gpu;
+use crate::jetson::{self, Integrated, Rail};
+use crate::nvidia::{LIBRARY, Nvidia, NvidiaError};
+use crate::probe::Probe;
+use crate::zone::Zone;
+
+/// Between two looks: a heat sink takes minutes to heat up, a throttled processor is told of within seconds.
+pub const PERIOD: Duration = Duration::from_secs(5);
+
+/// An answer that is older says nothing about now: two looks were missed.
+const OLDEST: Duration = Duration::from_secs(15);
+
+/// Looks between two attempts to open a library that did not open: a driver may be loaded after this service.
+const PAUSE: u32 = 12;
+
+/// What the kernel's own files tell.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Kernel {
+    /// Thermal zones.
+    pub zones: Vec<Zone>,
+    /// Power rails of a Jetson board.
+    pub rails: Vec<Rail>,
+    /// The graphics processor of a Jetson board.
+    pub integrated: Option<Integrated>,
+    /// How often a Jetson board was slowed down since its start because it drew too much current.
+    pub overcurrents: u64,
+    /// Parts that a Jetson board slows down now, as it names them.
+    pub alerts: Vec<String>,
+}
+
+impl Kernel {
+    /// Reads the files under `root`, which is `/`. May wait for a slow bus.
+    #[must_use]
+    pub fn read(root: &Path) -> Self {
+        let sys = root.join("sys");
+        Self {
+            zones: Zone::all(&sys.join("class/thermal")),
+            rails: jetson::rails(&sys.join("bus/i2c/drivers")),
+            integrated: jetson::integrated(&sys),
+            overcurrents: jetson::overcurrents(&sys.join("class/hwmon")),
+            alerts: jetson::alerts(&sys.join("class/thermal")),
+        }
+    }
+}
+
+/// All that was told, not older than 15 s.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Readings {
+    /// By the kernel.
+    pub kernel: Kernel,
+    /// By NVIDIA's driver; empty where there is none.
+    pub gpus: Vec<Gpu>,
+    /// The kernel or NVIDIA's driver has not answered for 15 s or more.
+    pub is_silent: bool,
+}
+
+/// The threads that ask.
+#[derive(Debug)]
+pub struct Watch {
+    kernel: Probe<Kernel>,
+    gpus: Probe<Vec<Gpu>>,
+    began: Instant,
+}
+
+impl Watch {
+    /// Watches this machine.
+    ///
+    /// # Errors
+    /// Where the system gives no threads.
+    pub fn start() -> io::Result<Self> {
+        Self::with(Path::new("/"), OsStr::new(LIBRARY))
+    }
+
+    /// Watches the files under `root` and the cards that `library` tells of.
+    ///
+    /// # Errors
+    /// Where the system gives no threads.
+    pub fn with(root: &Path, library: &OsStr) -> io::Result<Self> {
+        let (root, mut cards) = (root.to_owned(), Cards { library: library.to_owned(), ..Cards::default() });
+        Ok(Self {
+            kernel: Probe::start("kernel-sensors", PERIOD, move || Kernel::read(&root))?,
+            gpus: Probe::start("nvidia-sensors", PERIOD, move || cards.ask())?,
+            began: Instant::now(),
+        })
+    }
+
+    /// The newest of everything at `now`.
+    #[must_use]
+    pub fn latest(&self, now: Instant) -> Readings {
+        let (kernel, gpus) = (self.kernel.latest(now, OLDEST), self.gpus.latest(now, OLDEST));
+        let is_late = now.saturating_duration_since(self.began) > OLDEST;
+        Readings {
+            is_silent: is_late && (kernel.is_none() || gpus.is_none()),
+            kernel: kernel.unwrap_or_default(),
+            gpus: gpus.unwrap_or_default(),
+        }
+    }
+
+    /// The first of everything, for who looks only once; what takes longer than `patience` is left out.
+    #[must_use]
+    pub fn first(&self, patience: Duration) -> Readings {
+        let (kernel, gpus) = (self.kernel.first(patience), self.gpus.first(patience));
+        Readings {
+            is_silent: kernel.is_none() || gpus.is_none(),
+            kernel: kernel.unwrap_or_default(),
+            gpus: gpus.unwrap_or_default(),
+        }
+    }
+}
+
+/// NVIDIA's cards, opened when they can be.
+#[derive(Default)]
+struct Cards {
+    library: OsString,
+    open: Option<Nvidia>,
+    said: String,
+    pause: u32,
+}
+
+impl Cards {
+    /// What they tell now; nothing where nothing can be known, and a line in the log when the reason for that is new.
+    fn ask(&mut self) -> Vec<Gpu> {
+        if self.pause > 0 {
+            self.pause -= 1;
+            return Vec::new();
+        }
+        self.look().unwrap_or_else(|error| {
+            self.pause = PAUSE;
+            self.say(&error);
+            Vec::new()
+        })
+    }
+
+    fn look(&mut self) -> Result<Vec<Gpu>, NvidiaError> {
+        let nvidia = self.open.take().map_or_else(|| Nvidia::open(&self.library), Ok)?;
+        let gpus = nvidia.read()?;
+        self.open = Some(nvidia);
+        self.said.clear();
+        Ok(gpus)
+    }
+
+    fn say(&mut self, error: &NvidiaError) {
+        let words = error.to_string();
+        if words != self.said {
+            match error {
+                NvidiaError::NotInstalled => tracing::info!(reason = words, "no graphics card is watched"),
+                NvidiaError::Refused(_) => tracing::warn!(reason = words, "no graphics card is watched"),
+            }
+            self.said = words;
+        }
+    }
+}
