@@ -29,7 +29,8 @@ use crate::dicom::tls::Connector;
 use crate::dicom::{self, commitment};
 use crate::folder::{self, FolderConfig};
 use crate::health::machine::{self, Machine};
-use crate::health::{self, Status, levels, standing, thermal};
+use crate::health::thermal::{self, Sensed};
+use crate::health::{self, Status, levels, standing};
 use crate::intake::Intake;
 use crate::journal::{DeliveryLevels, Journal, Levels};
 use crate::ledger::LookupConfig;
@@ -81,6 +82,7 @@ struct Shared {
     output: watch::Sender<Arc<OutputConfig>>,
     lookup: watch::Sender<LookupConfig>,
     batch: watch::Sender<BatchPolicy>,
+    sensed: watch::Sender<Sensed>,
     spans: Spans,
     world: World,
 }
@@ -102,6 +104,7 @@ impl Shared {
             output: watch::Sender::new(Arc::new(config.output())),
             lookup: watch::Sender::new(config.lookup.clone()),
             batch: watch::Sender::new(config.model.batch()),
+            sensed: watch::Sender::default(),
             spans,
             world,
         }
@@ -149,7 +152,7 @@ pub async fn serve(config: Config, origin: Origin, program: PathBuf) -> anyhow::
     watch.forget(&state, &shared);
     let models = Models::open(&config)?;
     let reader = open_reader(&config, &models, program)?;
-    watch.follow(&reader, config.model.max_batch, &shared);
+    watch.follow(&reader, &shared);
     watch.mind(models, &config, &reader, &state, &shared)?;
     let dispatch = Dispatch::new(&config.device, shared.output.subscribe(), at_rest);
     let output = output(&config, dispatch.clone(), dicom.connector(), &state, &shared);
@@ -185,9 +188,10 @@ impl Watch {
     }
 
     /// Looks at the model and its heat, too.
-    fn follow(&self, reader: &Reader, max_batch: usize, shared: &Shared) {
+    fn follow(&self, reader: &Reader, shared: &Shared) {
         let heat = shared.health.part("temperature", "not measured yet");
-        self.tasks.spawn(thermal::watch(reader.engine().clone(), max_batch, heat, self.stop.clone()));
+        let (engine, batch, sensed) = (reader.engine().clone(), shared.batch.subscribe(), shared.sensed.clone());
+        self.tasks.spawn(thermal::watch(engine, batch, heat, sensed, self.stop.clone()));
         let (engine, mut batch, stop) = (reader.engine().clone(), shared.batch.subscribe(), self.stop.clone());
         self.tasks.spawn(async move {
             while let Some(Ok(())) = stop.run_until_cancelled(batch.changed()).await {
@@ -303,6 +307,7 @@ fn status(config: &Config, state: &State, dicom_port: u16, shared: &Shared) -> S
         model: shared.model.subscribe(),
         machine: shared.machine.subscribe(),
         reloaded: shared.reloaded.subscribe(),
+        sensed: shared.sensed.subscribe(),
         journal: state.journal.clone(),
         names: config.http.names.clone(),
         world: shared.world,

@@ -30,6 +30,7 @@ use vitals::health::Health;
 
 use self::machine::Machine;
 use self::page::Shown;
+use self::thermal::Sensed;
 use crate::dicom::AeTitle;
 use crate::journal::{DeliveryLevels, Journal, JournalError, Levels};
 use crate::refusals::Refusals;
@@ -59,6 +60,8 @@ pub struct Status {
     pub machine: watch::Receiver<Machine>,
     /// How the configuration was read again last, and what of it needs a restart.
     pub reloaded: watch::Receiver<Reloaded>,
+    /// Heat and power, as the sensors told last.
+    pub sensed: watch::Receiver<Sensed>,
     /// Where concluded images are listed.
     pub journal: Journal,
     /// Names that browsers may call this machine by.
@@ -92,6 +95,7 @@ pub async fn serve(
 pub fn describe() {
     levels::describe();
     machine::describe();
+    thermal::describe();
     gauge!("build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
 }
 
@@ -150,6 +154,7 @@ mod tests {
             model: watch::channel(None).1,
             machine: watch::channel(Machine::default()).1,
             reloaded: watch::channel(Reloaded::default()).1,
+            sensed: watch::channel(Sensed::default()).1,
             journal: Journal::start(outbox).unwrap(),
             names: Vec::new(),
             world: World::real(),

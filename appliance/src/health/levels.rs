@@ -101,8 +101,6 @@ pub fn describe() {
     describe_counter!("shadow_images_dropped_total", "Images that the candidate model was too slow to see");
     describe_counter!("shadow_pairs_dropped_total", "Answers of the candidate model that nobody counted in time");
     describe_gauge!("model_in_use", "1 for the model in use, by model, version and execution provider");
-    describe_gauge!("temperature_celsius", "Temperature of each of the kernel's thermal zones, degrees Celsius");
-    describe_gauge!("thermal_state", "0 normal, 1 the kernel slows devices down, 2 close to a shutdown by heat");
     describe_histogram!("inference_batch_images", "Images in a batch");
     describe_histogram!("model_inference_duration_seconds", Unit::Seconds, "Time of a batch in the model");
     describe_histogram!(

@@ -4,13 +4,14 @@
 mod about;
 mod deliveries;
 mod queues;
+mod sensors;
 mod studies;
 
 use outbox::{Entry, Tally};
 
 use super::Status;
 use super::html::{Html, facts, link, list, section, text};
-use super::words::{age, counted, moment, time_of_day};
+use super::words::{age, counted, moment, size, time_of_day};
 
 pub(super) use studies::PAGE;
 

@@ -1,190 +1,211 @@
-//! How hot the device is, by the kernel's own thermal zones (`/sys/class/thermal`, on PCs, servers and Jetson boards
-//! alike): metrics, words for the health page, and less work for the model while it is too hot. It sets no fan and no clock.
+//! Heat and power: what the sensors say goes into metrics, the status page and the health part "temperature", and the model is
+//! given less work while the machine is held back. It reads no sensor itself, and sets no fan and no clock.
 
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::Instant;
 
-use metrics::gauge;
-use reader::inference::{Admission, Engine};
+use metrics::{Unit, counter, describe_counter, describe_gauge, gauge};
+use reader::inference::{Admission, BatchPolicy, Engine};
+use sensors::{Cause, Gpu, PERIOD, Readings, Settling, Strain};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use vitals::health::Part;
 
-/// Where the kernel tells (Documentation/driver-api/thermal/sysfs-api.rst).
-pub const ZONES: &str = "/sys/class/thermal";
-
-/// Between two looks: a heat sink takes minutes to heat up, a throttled processor is told of within seconds.
-const PERIOD: Duration = Duration::from_secs(5);
-
-/// Distance from the temperature at which the kernel shuts the machine down, thousandths of a degree: time to become
-/// cooler by doing less.
-const MARGIN: i64 = 10_000;
-
-/// Thermal zones hold at most this many trip points (THERMAL_MAX_TRIPS).
-const MOST_TRIPS: usize = 12;
-
-/// One thermal zone.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Zone {
-    /// Its type, such as `x86_pkg_temp` or `gpu-thermal`.
-    pub name: String,
-    /// Thousandths of a degree Celsius.
-    pub now: i64,
-    /// From here on the kernel slows its devices down, where it does.
-    pub passive: Option<i64>,
-    /// From here on it shuts the machine down, where it does.
-    pub critical: Option<i64>,
+/// What the sensors said last, and what it means.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Sensed {
+    /// As told.
+    pub readings: Readings,
+    /// What holds the machine back now, the worst first.
+    pub causes: Vec<Cause>,
+    /// The worst of the last half minute.
+    pub strain: Strain,
 }
 
-/// How hot it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Heat {
-    /// As it should be.
-    Normal,
-    /// The kernel slows devices down.
-    Throttled,
-    /// Not far from a shutdown.
-    Critical,
+/// What must be remembered between two looks.
+#[derive(Debug, Default)]
+struct Judge {
+    settling: Settling,
+    /// Over-currents that the board had counted; none before the first look, since those were before this service.
+    overcurrents: Option<u64>,
 }
 
-/// All zones under `folder` that tell their temperature; none on a machine without sensors.
-#[must_use]
-pub fn zones(folder: &Path) -> Vec<Zone> {
-    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
-    let mut folders: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
-    folders.retain(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("thermal_zone")));
-    folders.sort();
-    folders.iter().filter_map(|folder| zone(folder)).collect()
-}
-
-fn zone(folder: &Path) -> Option<Zone> {
-    let word = |file: &str| Some(fs::read_to_string(folder.join(file)).ok()?.trim().to_owned());
-    let number = |file: &str| word(file)?.parse::<i64>().ok();
-    let trip = |kinds: &[&str]| {
-        let is = |n: &usize| word(&format!("trip_point_{n}_type")).is_some_and(|kind| kinds.contains(&kind.as_str()));
-        let degrees = (0..MOST_TRIPS).filter(is).filter_map(|n| number(&format!("trip_point_{n}_temp")));
-        // Firmware that knows no such point says 0 or less.
-        degrees.filter(|degrees| *degrees > 0).min()
-    };
-    let (passive, critical) = (trip(&["passive"]), trip(&["critical", "hot"]));
-    Some(Zone { name: word("type")?, now: number("temp")?, passive, critical })
-}
-
-impl Zone {
-    /// How hot it is by its own points.
-    #[must_use]
-    pub fn heat(&self) -> Heat {
-        if self.critical.is_some_and(|critical| self.now >= critical - MARGIN) {
-            Heat::Critical
-        } else if self.passive.is_some_and(|passive| self.now >= passive) {
-            Heat::Throttled
-        } else {
-            Heat::Normal
-        }
+impl Judge {
+    fn look(&mut self, readings: Readings) -> Sensed {
+        let counted = readings.kernel.overcurrents;
+        let causes = sensors::causes(&readings, self.overcurrents.unwrap_or(counted));
+        self.overcurrents = Some(counted);
+        let strain = self.settling.after(sensors::strain(&causes));
+        Sensed { readings, causes, strain }
     }
 }
 
-/// What the model may be given at `heat`: half of a batch of `max_batch` while the kernel slows devices down, single images
+/// What the model may be given under `strain`: half of a batch of `max_batch` while something is slowed down, single images
 /// and no backlog before a shutdown.
 #[must_use]
-pub fn admission(heat: Heat, max_batch: usize) -> Admission {
-    match heat {
-        Heat::Normal => Admission::default(),
-        Heat::Throttled => Admission { max_batch: max_batch.div_ceil(2), backlog: true },
-        Heat::Critical => Admission { max_batch: 1, backlog: false },
+pub fn admission(strain: Strain, max_batch: usize) -> Admission {
+    match strain {
+        Strain::Normal => Admission::default(),
+        Strain::Throttled => Admission { max_batch: max_batch.div_ceil(2), backlog: true },
+        Strain::Critical => Admission { max_batch: 1, backlog: false },
     }
 }
 
-/// Looks until `stop`.
-pub async fn watch(engine: Engine, max_batch: usize, part: Part, stop: CancellationToken) {
-    let mut tick = tokio::time::interval(PERIOD);
-    let mut before = Heat::Normal;
+/// Looks until `stop`; `batch` is what the configuration asks for at the moment.
+pub async fn watch(
+    engine: Engine,
+    batch: watch::Receiver<BatchPolicy>,
+    part: Part,
+    told: watch::Sender<Sensed>,
+    stop: CancellationToken,
+) {
+    let sensors = match sensors::Watch::start() {
+        Ok(sensors) => sensors,
+        Err(error) => return part.down(&format!("no thread for the sensors ({error}): restart the service")),
+    };
+    let (mut tick, mut judge, mut before) = (tokio::time::interval(PERIOD), Judge::default(), Admission::default());
     while stop.run_until_cancelled(tick.tick()).await.is_some() {
-        let zones = zones(Path::new(ZONES));
-        for zone in &zones {
-            gauge!("temperature_celsius", "zone" => zone.name.clone()).set(zone.now as f64 / 1e3);
+        let sensed = judge.look(sensors.latest(Instant::now()));
+        export(&sensed);
+        let admission = admission(sensed.strain, batch.borrow().max_batch);
+        if admission != before {
+            let why: Vec<String> = sensed.causes.iter().map(Cause::to_string).collect();
+            tracing::info!(strain = ?sensed.strain, why = why.join("; "), "heat or power change what the model is given");
+            engine.admit(admission);
+            before = admission;
         }
-        let hottest = zones.iter().max_by_key(|zone| zone.heat());
-        let heat = hottest.map_or(Heat::Normal, Zone::heat);
-        gauge!("thermal_state").set(f64::from(heat as u8));
-        if heat != before {
-            engine.admit(admission(heat, max_batch));
-            before = heat;
-        }
-        match hottest.filter(|zone| zone.heat() == Heat::Critical) {
+        match trouble(&sensed) {
             None => part.up(),
-            Some(zone) => part.down(&format!(
-                "{} is at {} °C, close to where the machine switches itself off; the backlog waits: look at the fan and the dust",
-                zone.name,
-                zone.now / 1000
-            )),
+            Some(words) => part.down(&words),
+        }
+        told.send_replace(sensed);
+    }
+}
+
+/// Only what a person must see to at once.
+fn trouble(sensed: &Sensed) -> Option<String> {
+    let worst = sensed.causes.first().filter(|cause| cause.strain() == Strain::Critical);
+    let what = worst.map_or_else(|| "it was too hot half a minute ago".to_owned(), Cause::to_string);
+    let words = format!("{what}; the backlog waits: look at the fan and the dust");
+    (sensed.strain == Strain::Critical).then_some(words)
+}
+
+fn export(sensed: &Sensed) {
+    let Readings { kernel, gpus, is_silent } = &sensed.readings;
+    gauge!("thermal_state").set(f64::from(sensed.strain as u8));
+    gauge!("sensors_silent").set(f64::from(u8::from(*is_silent)));
+    for zone in &kernel.zones {
+        gauge!("temperature_celsius", "zone" => zone.name.clone()).set(zone.now as f64 / 1e3);
+    }
+    for rail in &kernel.rails {
+        gauge!("power_rail_watts", "rail" => rail.name.clone()).set(rail.watts);
+    }
+    for name in Cause::NAMES {
+        let holds = sensed.causes.iter().any(|cause| cause.name() == name);
+        gauge!("throttled", "reason" => name).set(f64::from(u8::from(holds)));
+    }
+    if kernel.overcurrents > 0 {
+        counter!("overcurrent_events_total").absolute(kernel.overcurrents);
+    }
+    gpus.iter().enumerate().for_each(|(index, gpu)| export_card(&index.to_string(), gpu));
+    if let Some(found) = kernel.integrated {
+        let gpu = Gpu { busy: found.busy, clock_mhz: found.clock_mhz, ..Gpu::default() };
+        export_card("integrated", &gpu);
+    }
+}
+
+fn export_card(label: &str, gpu: &Gpu) {
+    for (name, value) in [
+        ("gpu_temperature_celsius", gpu.celsius),
+        ("gpu_power_watts", gpu.watts),
+        ("gpu_power_limit_watts", gpu.limit_watts),
+        ("gpu_busy_ratio", gpu.busy),
+        ("gpu_memory_used_bytes", gpu.memory_used_bytes.map(|bytes| bytes as f64)),
+        ("gpu_memory_size_bytes", gpu.memory_bytes.map(|bytes| bytes as f64)),
+        ("gpu_clock_hertz", gpu.clock_mhz.map(|mhz| f64::from(mhz) * 1e6)),
+    ] {
+        if let Some(value) = value {
+            gauge!(name, "gpu" => label.to_owned()).set(value);
         }
     }
+}
+
+/// Says what each of these metrics means.
+pub(super) fn describe() {
+    describe_gauge!("temperature_celsius", "Temperature of each of the kernel's thermal zones, degrees Celsius");
+    describe_gauge!(
+        "thermal_state",
+        "The worst of the last half minute: 0 normal, 1 something is slowed down by heat or power, 2 close to a shutdown by heat"
+    );
+    describe_gauge!(
+        "throttled",
+        "1 while it holds the machine back, by reason: near_shutdown, heat, hardware_heat, power_cap (no trouble), \
+         power_brake, slowdown, overcurrent"
+    );
+    describe_gauge!(
+        "sensors_silent",
+        "1 while the kernel's or the graphics driver's sensors have not answered for 15 s"
+    );
+    describe_gauge!("power_rail_watts", "Power that flows on each rail of the board, watts");
+    describe_counter!(
+        "overcurrent_events_total",
+        "Times that the board was slowed down since its start because it drew too much current"
+    );
+    describe_gauge!("gpu_temperature_celsius", "Temperature of each graphics card, degrees Celsius");
+    describe_gauge!("gpu_power_watts", "Power that each graphics card draws, watts");
+    describe_gauge!("gpu_power_limit_watts", "Power that each graphics card may draw, watts");
+    describe_gauge!("gpu_busy_ratio", "Share of the last moments in which the graphics processor computed, 0 to 1");
+    describe_gauge!("gpu_memory_used_bytes", Unit::Bytes, "Memory of each graphics card in use");
+    describe_gauge!("gpu_memory_size_bytes", Unit::Bytes, "Memory of each graphics card");
+    describe_gauge!("gpu_clock_hertz", "Clock of each graphics processor, hertz");
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use sensors::{Kernel, Reason};
+
     use super::*;
 
-    fn write(folder: &Path, zone: usize, files: &[(&str, &str)]) {
-        let folder = folder.join(format!("thermal_zone{zone}"));
-        fs::create_dir_all(&folder).unwrap();
-        files.iter().for_each(|(file, text)| fs::write(folder.join(file), format!("{text}\n")).unwrap());
+    fn board(overcurrents: u64) -> Readings {
+        Readings { kernel: Kernel { overcurrents, ..Kernel::default() }, ..Readings::default() }
+    }
+
+    fn card(reason: Reason) -> Readings {
+        let gpu = Gpu { name: "L4".into(), reasons: BTreeSet::from([reason]), ..Gpu::default() };
+        Readings { gpus: vec![gpu], ..Readings::default() }
     }
 
     #[test]
-    fn the_kernels_zones_are_read() {
-        let folder = tempfile::tempdir().unwrap();
-        assert_eq!(zones(&folder.path().join("nothing")), []);
-        write(
-            folder.path(),
-            0,
-            &[
-                ("type", "gpu-thermal"),
-                ("temp", "51250"),
-                ("trip_point_0_type", "active"),
-                ("trip_point_0_temp", "46000"),
-                ("trip_point_1_type", "passive"),
-                ("trip_point_1_temp", "99000"),
-                ("trip_point_2_type", "critical"),
-                ("trip_point_2_temp", "104500"),
-                ("trip_point_3_type", "hot"),
-                ("trip_point_3_temp", "103000"),
-            ],
-        );
-        write(
-            folder.path(),
-            1,
-            &[("type", "acpitz"), ("temp", "-1000"), ("trip_point_0_type", "critical"), ("trip_point_0_temp", "0")],
-        );
-        write(folder.path(), 2, &[("type", "broken"), ("temp", "warm")]);
-        fs::create_dir(folder.path().join("cooling_device0")).unwrap();
-        let found = zones(folder.path());
-        let gpu = Zone { name: "gpu-thermal".into(), now: 51_250, passive: Some(99_000), critical: Some(103_000) };
-        assert_eq!(found, [gpu, Zone { name: "acpitz".into(), now: -1000, passive: None, critical: None }]);
+    fn less_is_let_through_the_worse_it_is() {
+        assert_eq!(admission(Strain::Normal, 8), Admission::default());
+        assert_eq!(admission(Strain::Throttled, 8), Admission { max_batch: 4, backlog: true });
+        assert_eq!(admission(Strain::Throttled, 1), Admission { max_batch: 1, backlog: true });
+        assert_eq!(admission(Strain::Critical, 8), Admission { max_batch: 1, backlog: false });
     }
 
     #[test]
-    fn a_zone_is_judged_by_its_own_points() {
-        for (now, passive, critical, heat) in [
-            (60_000, Some(80_000), Some(100_000), Heat::Normal),
-            (80_000, Some(80_000), Some(100_000), Heat::Throttled),
-            (89_999, Some(80_000), Some(100_000), Heat::Throttled),
-            (90_000, Some(80_000), Some(100_000), Heat::Critical),
-            (90_000, None, Some(100_000), Heat::Critical),
-            (150_000, None, None, Heat::Normal),
-        ] {
-            let zone = Zone { name: "cpu".into(), now, passive, critical };
-            assert_eq!(zone.heat(), heat, "{now} {passive:?} {critical:?}");
+    fn only_overcurrents_since_the_last_look_count() {
+        let mut judge = Judge::default();
+        // Before this service was started.
+        assert_eq!(judge.look(board(5)).strain, Strain::Normal);
+        let sensed = judge.look(board(7));
+        assert_eq!((sensed.causes, sensed.strain), (vec![Cause::Overcurrent { times: 2 }], Strain::Throttled));
+        // Past, and it lasts for a while.
+        let sensed = judge.look(board(7));
+        assert_eq!((sensed.causes, sensed.strain), (vec![], Strain::Throttled));
+        let last = (0..10).map(|_| judge.look(board(7)).strain).last();
+        assert_eq!(last, Some(Strain::Normal));
+    }
+
+    #[test]
+    fn a_person_is_called_for_a_shutdown_only() {
+        for (reason, calls) in [(Reason::PowerCap, false), (Reason::Heat, false), (Reason::HardwareHeat, true)] {
+            let mut judge = Judge::default();
+            let words = trouble(&judge.look(card(reason)));
+            assert_eq!(words.is_some(), calls, "{words:?}");
+            assert!(words.is_none_or(|words| words.contains("L4") && words.contains("fan")));
+            assert_eq!(trouble(&judge.look(board(0))).is_some(), calls);
         }
-    }
-
-    #[test]
-    fn less_is_let_through_the_hotter_it_is() {
-        let at = |heat, max_batch| admission(heat, max_batch);
-        assert_eq!(at(Heat::Normal, 8), Admission::default());
-        assert_eq!(at(Heat::Throttled, 8), Admission { max_batch: 4, backlog: true });
-        assert_eq!(at(Heat::Throttled, 1), Admission { max_batch: 1, backlog: true });
-        assert_eq!(at(Heat::Critical, 8), Admission { max_batch: 1, backlog: false });
     }
 }

@@ -1,12 +1,17 @@
 //! What the machine is made of, from the kernel's own files.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::config::Config;
 use crate::health::machine::Machine;
+
+/// A card without a driver that keeps it awake takes seconds to answer first; one that hangs is left out.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// `system` is the root of the machine's files, `/`.
 pub(super) fn found(system: &Path, config: Option<&Config>) -> Value {
@@ -28,8 +33,17 @@ pub(super) fn found(system: &Path, config: Option<&Config>) -> Value {
         "spool_files": machine.spool_files,
         "spool_bytes": machine.spool_bytes,
         "hottest_celsius": machine.hottest_celsius,
+        "sensors": sensors(system),
         "onnxruntime_library_bytes": library.map(|library| library.len()),
     })
+}
+
+/// Heat, power and what is slowed down, now.
+fn sensors(system: &Path) -> Option<Value> {
+    let readings = sensors::Watch::with(system, OsStr::new(sensors::LIBRARY)).ok()?.first(PATIENCE);
+    let held_back: Vec<&str> =
+        sensors::causes(&readings, readings.kernel.overcurrents).iter().map(sensors::Cause::name).collect();
+    Some(json!({ "held_back": held_back, "readings": readings }))
 }
 
 /// The value of the first `NAME : value` line.
@@ -56,7 +70,14 @@ mod tests {
         fs::create_dir_all(&card).unwrap();
         fs::write(card.join("information"), "Model: \t\t NVIDIA H200\nIRQ: 1\n").unwrap();
         fs::write(folder.path().join("proc/cpuinfo"), "processor\t: 0\nmodel name\t: Some CPU @ 2 GHz\n").unwrap();
+        let zone = folder.path().join("sys/class/thermal/thermal_zone0");
+        fs::create_dir_all(&zone).unwrap();
+        let files =
+            [("type", "tj"), ("temp", "99500"), ("trip_point_0_type", "passive"), ("trip_point_0_temp", "99000")];
+        files.iter().for_each(|(file, text)| fs::write(zone.join(file), text).unwrap());
         let found = found(folder.path(), None);
+        assert_eq!(found["sensors"]["held_back"], json!(["heat"]));
+        assert_eq!(found["sensors"]["readings"]["kernel"]["zones"][0]["now"], 99_500);
         assert_eq!(found["graphics"], json!(["NVIDIA H200"]));
         assert_eq!(found["processor"], "Some CPU @ 2 GHz");
     }

@@ -1,10 +1,10 @@
-//! What this appliance is made of and stands on: addresses, versions, model, disk, temperature, clock.
+//! What this appliance is made of and stands on: addresses, versions, model, disk, temperature, power, clock.
 
 use super::super::Status;
 use super::super::html::{Html, facts, text};
 use super::super::machine::Machine;
-use super::super::words::{counted, size};
-use super::{age, moment};
+use super::super::words::counted;
+use super::{age, moment, sensors, size};
 
 pub(super) fn facts_of(status: &Status) -> Html {
     let running = i64::try_from(status.began.elapsed().as_millis()).unwrap_or(i64::MAX);
@@ -15,6 +15,7 @@ pub(super) fn facts_of(status: &Status) -> Html {
     ];
     rows.extend(model(status));
     rows.extend(machine(&status.machine.borrow()));
+    rows.extend(sensors::rows(&status.sensed.borrow()));
     rows.push(("Clock", moment((status.world.now_ms)())));
     facts(rows.into_iter().map(|(name, value)| (name.to_owned(), text(&value))))
 }
