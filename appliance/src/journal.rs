@@ -7,8 +7,8 @@ mod deliveries;
 use std::thread;
 
 use outbox::{
-    Accepted, Commitment, CommitmentId, Depth, Entry, Holding, Instance, InstanceId, JournalCounts, NewDelivery,
-    NewInstance, NewMessage, NewReport, Outbox, OutboxError, OwedReport, Spooled, Tally,
+    Accepted, Ask, Asked, Commitment, CommitmentId, Depth, Entry, Holding, Instance, InstanceId, JournalCounts,
+    NewDelivery, NewInstance, NewMessage, NewReport, Outbox, OutboxError, OwedReport, Spooled, Tally,
 };
 use tokio::sync::{mpsc, oneshot};
 use wire::ids::MessageId;
@@ -24,16 +24,10 @@ const WAITING: usize = 64;
 /// Requests in one commit: some 16 results with their pictures come to 5 MB, which the disk takes in some 10 ms.
 const GROUP: usize = 16;
 
-/// A request with its answer's way back inside.
-type Request = Box<dyn FnOnce(&mut Outbox) -> Answer + Send>;
-
-/// Tells whoever asked, once it is known what became of the commit.
-type Answer = Box<dyn FnOnce(Result<(), OutboxError>)>;
-
 /// The journal in other hands. Clones share the thread, which ends with the last of them.
 #[derive(Clone, Debug)]
 pub struct Journal {
-    requests: mpsc::Sender<Request>,
+    requests: mpsc::Sender<Ask>,
 }
 
 /// What the journal could not do.
@@ -86,12 +80,12 @@ impl Journal {
     /// # Errors
     /// [`JournalError::Start`].
     pub fn start(mut outbox: Outbox) -> Result<Self, JournalError> {
-        let (requests, mut waiting) = mpsc::channel::<Request>(WAITING);
+        let (requests, mut waiting) = mpsc::channel::<Ask>(WAITING);
         let work = move || {
             while let Some(first) = waiting.blocking_recv() {
                 let mut group = vec![first];
                 group.extend(std::iter::from_fn(|| waiting.try_recv().ok()).take(GROUP - 1));
-                serve(&mut outbox, group);
+                outbox.serve(group);
             }
         };
         thread::Builder::new().name("journal".to_owned()).spawn(work).map_err(JournalError::Start)?;
@@ -222,29 +216,17 @@ impl Journal {
         question: impl FnOnce(&mut Outbox) -> Result<T, OutboxError> + Send + 'static,
     ) -> Result<T, JournalError> {
         let (answer, answered) = oneshot::channel();
-        let request: Request = Box::new(move |outbox| {
+        let request: Ask = Box::new(move |outbox| {
             let answered = question(outbox);
-            Box::new(move |committed| {
+            let failed = answered.as_ref().err().map(OutboxError::for_each);
+            let tell = move |committed: Result<(), OutboxError>| {
                 // Whoever asked may have been cancelled; what was asked is done all the same.
                 let _ = answer.send(committed.and(answered));
-            })
+            };
+            Asked { failed, tell: Box::new(tell) }
         });
         self.requests.send(request).await.map_err(|_| JournalError::Ended)?;
         Ok(answered.await.map_err(|_| JournalError::Ended)??)
-    }
-}
-
-/// One commit for all of them, then their answers.
-fn serve(outbox: &mut Outbox, group: Vec<Request>) {
-    // One alone has a transaction of its own, or needs none. Where no group can be begun, each learns why from its own.
-    let shared = group.len() > 1 && outbox.begin_group().is_ok();
-    if !shared {
-        return group.into_iter().for_each(|request| request(outbox)(Ok(())));
-    }
-    let answers: Vec<Answer> = group.into_iter().map(|request| request(outbox)).collect();
-    let committed = outbox.commit_group();
-    for answer in answers {
-        answer(committed.as_ref().err().map_or(Ok(()), |error| Err(error.for_each())));
     }
 }
 

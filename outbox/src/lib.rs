@@ -16,7 +16,7 @@
 //! 2. A finding, its messages and what the hospital's own systems are owed of it are written in one transaction:
 //!    [`Outbox::conclude_with`].
 //! 3. A message row is deleted in one place, [`Outbox::settle`], and only for a receipt.
-//!    Several of them may share one commit ([`Outbox::begin_group`]); nobody is answered before it.
+//!    Several of them may share one commit ([`Outbox::serve`]); nobody is answered before it.
 //! 4. One image acknowledged is one `instance` row; its result is one `message`, whose id never changes.
 //!
 //! The appliance writes instances and messages; the sync-agent leases and settles. `SQLite` serialises the two, each
@@ -42,6 +42,7 @@ pub use delivery::{
     ReportId,
 };
 pub use error::OutboxError;
+pub use group::{Ask, Asked};
 pub use journal::{Accepted, Instance, InstanceId, JournalCounts, NewInstance, Spooled};
 pub use ledger::{Access, Entry, Found, NewEntry, Pseudonyms, Tally};
 pub use queue::{Depth, Leased, NewMessage, Priority, Rejected, Settlement};
