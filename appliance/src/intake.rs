@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use metrics::counter;
-use outbox::{Accepted, InstanceId};
+use outbox::{Accepted, InstanceId, Renewed};
 use tokio::sync::Notify;
 
 use crate::dicom::{AeTitle, Uid, identity};
@@ -69,7 +69,8 @@ pub enum Stored {
     New,
     /// The same bytes are held already, or were; they are kept once.
     Again,
-    /// The same bytes once more, and they took the place of an unread file that was lost.
+    /// The same bytes once more, and they took the place of a file that was lost: the image is read from them, also where
+    /// its result had told of the loss.
     Restored,
     /// Other bytes under a known SOP Instance UID; both are kept and read.
     Conflicting,
@@ -169,17 +170,11 @@ impl Incoming {
             receive_ms: self.began.elapsed().as_secs_f64() * 1e3,
             traceparent: self.origin.traceparent.clone(),
         };
-        let stored = match self.intake.journal.accept(image).await {
+        let stored = match self.intake.journal.accept(image.clone()).await {
             Ok(Accepted::New(_)) => Stored::New,
             Ok(Accepted::Conflicting(_)) => self.conflicting(),
-            Ok(Accepted::Again(id)) => match self.restore(id, &received.name).await {
-                Ok(true) => Stored::Restored,
-                Ok(false) => {
-                    self.discard(received.name).await;
-                    Stored::Again
-                }
-                Err(error) => return Err(self.not_journalled(&error, received.name).await),
-            },
+            Ok(Accepted::Again(id)) => self.again(id, false, image).await?,
+            Ok(Accepted::Wanted(id)) => self.again(id, true, image).await?,
             Err(error) => return Err(self.not_journalled(&error, received.name).await),
         };
         self.tell(stored);
@@ -194,22 +189,36 @@ impl Incoming {
         Stored::Conflicting
     }
 
-    /// True where an unread image's file is gone from the spool, and the one sent again takes its place.
-    async fn restore(&self, id: InstanceId, name: &str) -> Result<bool, JournalError> {
+    /// The same bytes once more: they take the place of the file that is held, unless that one is whole, or is needed no more.
+    async fn again(&self, id: InstanceId, wanted: bool, image: NewImage) -> Result<Stored, Refusal> {
+        let name = image.file.clone();
+        match self.renewed(id, wanted, image).await {
+            Ok(Renewed::Needless) => {
+                self.discard(name).await;
+                Ok(Stored::Again)
+            }
+            Ok(Renewed::Replaced { before } | Renewed::Reopened { before }) => {
+                tracing::warn!("an image's file was lost; it is read from the copy that was sent again");
+                if let Some(before) = before {
+                    self.discard(before).await;
+                }
+                Ok(Stored::Restored)
+            }
+            Err(error) => Err(self.not_journalled(&error, name).await),
+        }
+    }
+
+    async fn renewed(&self, id: InstanceId, wanted: bool, image: NewImage) -> Result<Renewed, JournalError> {
         let journal = &self.intake.journal;
-        if let Some(earlier) = journal.file_of(id).await? {
-            let path = self.intake.spool.path(&earlier);
-            // A file system that does not say is no proof that the file is gone; the image is read, or reported, from there.
-            let there = blocking(move || Ok(path.try_exists().unwrap_or(true))).await;
-            if there.unwrap_or(true) {
-                return Ok(false);
+        if let (false, Some(held)) = (wanted, journal.file_of(id).await?) {
+            let spool = self.intake.spool.clone();
+            // What the disk does not give back now, it may never; what just came is on the disk whole.
+            let whole = blocking(move || Ok(spool.is_whole(&held).unwrap_or(false))).await;
+            if whole.unwrap_or(true) {
+                return Ok(Renewed::Needless);
             }
         }
-        let restored = journal.replace_file(id, name.to_owned()).await?;
-        if restored {
-            tracing::warn!("an unread image's file was gone; it is read from the copy that was sent again");
-        }
-        Ok(restored)
+        journal.renew(id, image).await
     }
 
     /// A full disk has written no row, and its file must go. After any other error the row may have been written all the

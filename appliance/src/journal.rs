@@ -8,7 +8,7 @@ use std::thread;
 
 use outbox::{
     Accepted, Ask, Asked, Commitment, CommitmentId, Depth, Entry, Holding, Instance, InstanceId, JournalCounts,
-    NewDelivery, NewInstance, NewMessage, NewReport, Outbox, OutboxError, OwedReport, Spooled, Tally,
+    NewDelivery, NewInstance, NewMessage, NewReport, Outbox, OutboxError, OwedReport, Renewed, Spooled, Tally,
 };
 use tokio::sync::{mpsc, oneshot};
 use wire::ids::MessageId;
@@ -102,9 +102,9 @@ impl Journal {
         self.ask(move |outbox| outbox.file_of(id)).await
     }
 
-    /// See [`Outbox::replace_file`].
-    pub async fn replace_file(&self, id: InstanceId, file: String) -> Result<bool, JournalError> {
-        self.ask(move |outbox| outbox.replace_file(id, &file)).await
+    /// See [`Outbox::renew`].
+    pub async fn renew(&self, id: InstanceId, again: NewImage) -> Result<Renewed, JournalError> {
+        self.ask(move |outbox| outbox.renew(id, &again.as_new())).await
     }
 
     /// See [`Outbox::unread`].

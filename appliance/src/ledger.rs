@@ -88,7 +88,11 @@ pub struct Line {
     detail: String,
     total_ms: f64,
     identity: Option<Vec<u8>>,
+    lost: Option<String>,
 }
+
+/// Codes of what is this device's fault and not the image's: it may be sent again, and is read then.
+const LOST: [&str; 3] = ["file_not_found", "file_damaged", "reader_crashed"];
 
 impl Line {
     /// Of an image that was just read.
@@ -104,9 +108,10 @@ impl Line {
             concluded_ms: now_ms,
             pseudonyms: Pseudonyms { study: told.study.0, object: told.instance.0, patient: told.patient.0 },
             status,
-            detail,
             total_ms: now_ms.saturating_sub(image.received_ms).max(0) as f64,
             identity: sealed.unwrap_or_default(),
+            lost: (status == "unreadable" && LOST.contains(&&*detail)).then(|| image.file.clone()),
+            detail,
         }
     }
 
@@ -120,6 +125,7 @@ impl Line {
             detail: &self.detail,
             total_ms: self.total_ms,
             identity: self.identity.as_deref(),
+            lost: self.lost.as_deref(),
         }
     }
 }

@@ -83,6 +83,7 @@ fn result(source: &Source<'_>) -> ResultV1 {
             total_ms: source.now_ms.saturating_sub(source.image.received_ms).max(0) as f64,
         },
         appliance_version: env!("CARGO_PKG_VERSION").to_owned(),
+        supersedes: source.image.supersedes,
     }
 }
 

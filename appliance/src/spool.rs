@@ -150,6 +150,22 @@ impl Spool {
         kept::finished(plain).map(Some).map_err(self.io("take memory for a file"))
     }
 
+    /// True where what lies on the disk is all of what was written. What memory has of it is not asked.
+    ///
+    /// # Errors
+    /// [`SpoolError::Io`] where the system does not give it.
+    pub fn is_whole(&self, file: &str) -> Result<bool, SpoolError> {
+        let sealed = match File::open(self.path(file)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            other => other.map_err(self.io("open a file"))?,
+        };
+        match self.at_rest.open_stream(file, &sealed, io::sink()) {
+            Ok(_) => Ok(true),
+            Err(StreamError::Damaged(_)) => Ok(false),
+            Err(StreamError::Read(source) | StreamError::Write(source)) => Err(self.io("read a file")(source)),
+        }
+    }
+
     /// Gives back the memory that a file's plain bytes take; they are opened from the disk if they are wanted.
     pub fn forget_plain(&self, file: &str) {
         drop(self.kept.take(file));
@@ -218,7 +234,7 @@ pub(crate) mod tests {
         let whole = fs::read(spool.path(&name)).unwrap();
         let refused = |bytes: &[u8]| {
             fs::write(spool.path(&name), bytes).unwrap();
-            matches!(spool.open_plain(&name), Err(SpoolError::Damaged(_)))
+            matches!(spool.open_plain(&name), Err(SpoolError::Damaged(_))) && !spool.is_whole(&name).unwrap()
         };
         // Magic, salt, first frame, its tag, a later frame, the last tag.
         for at in [0, 10, 100, 524_280, 600_000, whole.len() - 1] {
@@ -231,8 +247,8 @@ pub(crate) mod tests {
         fs::write(spool.path("other.dcm"), &whole).unwrap();
         assert!(matches!(spool.open_plain("other.dcm"), Err(SpoolError::Damaged(_))));
         fs::write(spool.path(&name), &whole).unwrap();
-        assert!(spool.open_plain(&name).unwrap().is_some());
+        assert!(spool.open_plain(&name).unwrap().is_some() && spool.is_whole(&name).unwrap());
         spool.remove(&name).unwrap();
-        assert!(spool.open_plain(&name).unwrap().is_none());
+        assert!(spool.open_plain(&name).unwrap().is_none() && !spool.is_whole(&name).unwrap());
     }
 }

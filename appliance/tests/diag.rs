@@ -55,6 +55,7 @@ fn fill(state: &Path) {
         detail: "malformed",
         total_ms: 1.0,
         identity: Some(b"DOE^JANE ACC-0815"),
+        lost: None,
     };
     outbox.conclude_with(id, result, &[message], None, Some(&entry)).unwrap();
     let quarantine = state.join("quarantine");

@@ -113,6 +113,26 @@ fn an_unread_image_whose_file_was_lost_is_read_from_the_one_that_is_sent_again()
 }
 
 #[test]
+fn an_unread_image_whose_file_was_damaged_is_read_from_the_one_that_is_sent_again() {
+    let scp = Scp::start();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("film.dcm");
+    film(&file, 1);
+    assert!(scp.send(&file).is_stored());
+    let damaged = scp.files().remove(0);
+    let mut sealed = std::fs::read(&damaged).unwrap();
+    *sealed.last_mut().unwrap() ^= 1;
+    std::fs::write(&damaged, sealed).unwrap();
+    assert!(scp.send(&file).is_stored());
+    let files = scp.files();
+    assert_eq!((scp.accepted(), files.len()), (1, 1));
+    assert_ne!(files[0], damaged);
+    // One that is whole stays.
+    assert!(scp.send(&file).is_stored());
+    assert_eq!(scp.files(), files);
+}
+
+#[test]
 fn a_dataset_that_is_another_object_than_its_command_says_is_refused_and_the_rest_goes_on() {
     let scp = Scp::start();
     let mut socket = scp.associate();

@@ -41,6 +41,8 @@ pub enum Accepted {
     New(InstanceId),
     /// The same bytes were accepted before: acknowledge again, read nothing again; the new file is not needed.
     Again(InstanceId),
+    /// The same bytes were accepted before, and their result tells of a file that was lost: see [`Outbox::renew`].
+    Wanted(InstanceId),
     /// Other bytes under a UID that was accepted before: both are kept, both are owed a result.
     Conflicting(InstanceId),
 }
@@ -66,6 +68,25 @@ pub struct Instance {
     pub traceparent: Option<String>,
     /// How many readings were begun before this one: more than a few, and the image itself brings the reader down.
     pub attempts: u32,
+    /// The result that this image's next one replaces, where it was sent again: see [`Outbox::renew`].
+    pub supersedes: Option<MessageId>,
+}
+
+/// What became of an image whose file was sent again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Renewed {
+    /// It is still to be read, and now from the new file; `before` is the one that nobody needs any more.
+    Replaced {
+        /// The file before.
+        before: Option<String>,
+    },
+    /// Its result told of a lost file; it is to be read once more, from the new file.
+    Reopened {
+        /// The file before.
+        before: Option<String>,
+    },
+    /// It was read: nobody needs the new file.
+    Needless,
 }
 
 /// A file that the spool no longer owes anybody.
@@ -96,16 +117,17 @@ impl Outbox {
     pub fn accept(&mut self, new: &NewInstance<'_>) -> Result<Accepted, OutboxError> {
         let sql = OutboxError::statement("journal an image");
         let transaction = self.unit().map_err(&sql)?;
-        let earlier: Option<(i64, bool)> = transaction
+        let earlier: Option<(i64, bool, bool)> = transaction
             .prepare_cached(
-                "SELECT id, digest = ?2 FROM instance WHERE sop_instance = ?1 ORDER BY digest = ?2 DESC LIMIT 1",
+                "SELECT id, digest = ?2, wanted FROM instance WHERE sop_instance = ?1 ORDER BY digest = ?2 DESC LIMIT 1",
             )
             .and_then(|mut row| {
-                row.query_row(params![new.sop_instance, new.digest], |row| Ok((row.get(0)?, row.get(1)?))).optional()
+                let columns = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+                row.query_row(params![new.sop_instance, new.digest], columns).optional()
             })
             .map_err(&sql)?;
-        if let Some((id, true)) = earlier {
-            return Ok(Accepted::Again(InstanceId(id)));
+        if let Some((id, true, wanted)) = earlier {
+            return Ok(if wanted { Accepted::Wanted(InstanceId(id)) } else { Accepted::Again(InstanceId(id)) });
         }
         transaction
             .prepare_cached(
@@ -139,12 +161,29 @@ impl Outbox {
         let mut rows = self
             .connection
             .prepare_cached(
-                "SELECT id, sop_instance, coalesce(file, ''), source, received_ms, receive_ms, traceparent, attempts, digest
+                "SELECT id, sop_instance, coalesce(file, ''), source, received_ms, receive_ms, traceparent, attempts, digest, result
                  FROM instance WHERE state = 'accepted' AND id > ?1 ORDER BY id LIMIT ?2",
             )
             .map_err(&sql)?;
         let after = after.map_or(i64::MIN, |id| id.0);
         let found = rows.query_map(params![after, limit], instance).map_err(&sql)?;
+        found.collect::<Result<_, _>>().map_err(&sql)
+    }
+
+    /// Images that are owed a result and came since `since_ms`, the first to come first, after the first `skip` of them.
+    ///
+    /// # Errors
+    /// [`OutboxError::Statement`] if the database does not answer.
+    pub fn unread_since(&self, since_ms: i64, skip: u32, limit: u32) -> Result<Vec<Instance>, OutboxError> {
+        let sql = OutboxError::statement("list the images that just came");
+        let mut rows = self
+            .connection
+            .prepare_cached(
+                "SELECT id, sop_instance, coalesce(file, ''), source, received_ms, receive_ms, traceparent, attempts, digest, result
+                 FROM instance WHERE state = 'accepted' AND received_ms >= ?1 ORDER BY received_ms, id LIMIT ?3 OFFSET ?2",
+            )
+            .map_err(&sql)?;
+        let found = rows.query_map(params![since_ms, skip, limit], instance).map_err(&sql)?;
         found.collect::<Result<_, _>>().map_err(&sql)
     }
 
@@ -193,7 +232,7 @@ impl Outbox {
     /// transaction.
     ///
     /// # Errors
-    /// As [`Outbox::conclude`].
+    /// As [`Outbox::conclude`], and [`OutboxError::Refused`] where [`NewEntry::lost`] is no longer the image's file.
     pub fn conclude_with(
         &mut self,
         id: InstanceId,
@@ -205,8 +244,11 @@ impl Outbox {
         let sql = OutboxError::statement("commit a result");
         let transaction = self.unit().map_err(&sql)?;
         let concluded = transaction
-            .prepare_cached("UPDATE instance SET state = 'concluded', result = ?2 WHERE id = ?1 AND state = 'accepted'")
-            .and_then(|mut update| update.execute(params![id.0, result.0.as_bytes()]))
+            .prepare_cached(
+                "UPDATE instance SET state = 'concluded', result = ?2, wanted = ?3 IS NOT NULL
+                 WHERE id = ?1 AND state = 'accepted' AND (?3 IS NULL OR coalesce(file, '') = ?3)",
+            )
+            .and_then(|mut update| update.execute(params![id.0, result.0.as_bytes(), entry.and_then(|e| e.lost)]))
             .map_err(&sql)?;
         if concluded != 1 || !messages.iter().any(|message| message.id == result) {
             return Err(OutboxError::Refused { doing: "commit a result" });
@@ -254,29 +296,50 @@ impl Outbox {
         if changed == 1 { Ok(()) } else { Err(OutboxError::Refused { doing: "forget a spool file" }) }
     }
 
-    /// The spool file of an image, while the journal still names one.
+    /// The spool file that an image is to be read from; none where it was read.
     ///
     /// # Errors
     /// [`OutboxError::Statement`] if the database does not answer.
     pub fn file_of(&self, id: InstanceId) -> Result<Option<String>, OutboxError> {
         self.connection
-            .query_row("SELECT file FROM instance WHERE id = ?1", [id.0], |row| row.get(0))
+            .query_row("SELECT file FROM instance WHERE id = ?1 AND state = 'accepted'", [id.0], |row| row.get(0))
             .optional()
             .map(Option::flatten)
             .map_err(OutboxError::statement("look up an image's file"))
     }
 
-    /// Lets an unread image be read from another file of the same bytes: its own was lost, and the scanner sent it again.
-    /// False where it was read already, and needs no file.
+    /// Lets an image be read from another file of the same bytes, which came with `again`: its own was lost, whether it was to
+    /// be read still or its result had to say so. It counts as just come. The next result of one that is opened again replaces
+    /// the one that it has, whose receipt changes nothing any more.
     ///
     /// # Errors
-    /// [`OutboxError::Statement`] if the database does not answer.
-    pub fn replace_file(&mut self, id: InstanceId, file: &str) -> Result<bool, OutboxError> {
-        self.connection
-            .prepare_cached("UPDATE instance SET file = ?2 WHERE id = ?1 AND state = 'accepted'")
-            .and_then(|mut update| update.execute(params![id.0, file]))
-            .map(|changed| changed == 1)
-            .map_err(OutboxError::statement("give an image another file"))
+    /// [`OutboxError::Full`] and the like: the scanner must then be refused.
+    pub fn renew(&mut self, id: InstanceId, again: &NewInstance<'_>) -> Result<Renewed, OutboxError> {
+        let sql = OutboxError::statement("give an image another file");
+        let transaction = self.unit().map_err(&sql)?;
+        let row = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+        let found: Option<(bool, bool, Option<String>)> = transaction
+            .query_row("SELECT state = 'accepted', wanted, file FROM instance WHERE id = ?1", [id.0], row)
+            .optional()
+            .map_err(&sql)?;
+        let renewed = match found {
+            Some((true, _, before)) => Renewed::Replaced { before },
+            Some((false, true, before)) => Renewed::Reopened { before },
+            _ => return Ok(Renewed::Needless),
+        };
+        transaction
+            .prepare_cached(
+                "UPDATE instance SET attempts = CASE state WHEN 'accepted' THEN attempts ELSE 0 END, state = 'accepted',
+                        wanted = 0, file = ?2, source = ?3, received_ms = ?4, receive_ms = ?5, traceparent = ?6
+                 WHERE id = ?1",
+            )
+            .and_then(|mut update| {
+                let new = again;
+                update.execute(params![id.0, new.file, new.source, new.received_ms, new.receive_ms, new.traceparent])
+            })
+            .map_err(&sql)?;
+        transaction.commit().map_err(&sql)?;
+        Ok(renewed)
     }
 
     /// Whether a spool file belongs to a journalled image. A file that does not was never acknowledged.
@@ -315,6 +378,7 @@ fn instance(row: &Row<'_>) -> rusqlite::Result<Instance> {
         traceparent: row.get(6)?,
         attempts: row.get(7)?,
         digest: row.get(8)?,
+        supersedes: row.get::<_, Option<[u8; 16]>>(9)?.map(|id| MessageId(Uuid::from_bytes(id))),
     })
 }
 

@@ -20,6 +20,9 @@ pub struct NewEntry<'a> {
     pub total_ms: f64,
     /// Whose it is, sealed; none where the header could not be read.
     pub identity: Option<&'a [u8]>,
+    /// The spool file whose loss or damage is all that is told of the image, so that the image may be sent again. It is
+    /// concluded only while the journal names this very file: another one came meanwhile otherwise, and is to be read.
+    pub lost: Option<&'a str>,
 }
 
 /// An image's stand-ins.
@@ -89,6 +92,7 @@ pub struct Access {
 
 const COLUMNS: &str = "ledger.instance, concluded_ms, source, study, object, patient, status, detail, total_ms";
 
+/// Writes an image's line, in the place of the one that it had if it was opened again.
 pub(crate) fn append(connection: &Connection, id: InstanceId, entry: &NewEntry<'_>) -> rusqlite::Result<()> {
     let names = &entry.pseudonyms;
     let values = params![
@@ -104,7 +108,7 @@ pub(crate) fn append(connection: &Connection, id: InstanceId, entry: &NewEntry<'
     ];
     connection
         .prepare_cached(
-            "INSERT INTO ledger (instance, concluded_ms, study, object, patient, status, detail, total_ms, identity)
+            "INSERT OR REPLACE INTO ledger (instance, concluded_ms, study, object, patient, status, detail, total_ms, identity)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         )?
         .execute(values)

@@ -4,6 +4,8 @@
 //! # States
 //! ```text
 //! instance:  accepted ──conclude──▶ concluded ──receipt of its result──▶ receipted
+//!               ▲                       │                                    │
+//!               └── renew, where the result told of a lost file ─────────────┘
 //! message:   pending ──lease──▶ leased ──receipt──▶ (row deleted)
 //!               ▲ ▲                │ ├──rejected───▶ rejected, kept with its reason
 //!               │ └── lease ends ──┘                    │
@@ -17,7 +19,9 @@
 //!    [`Outbox::conclude_with`].
 //! 3. A message row is deleted in one place, [`Outbox::settle`], and only for a receipt.
 //!    Several of them may share one commit ([`Outbox::serve`]); nobody is answered before it.
-//! 4. One image acknowledged is one `instance` row; its result is one `message`, whose id never changes.
+//! 4. One image acknowledged is one `instance` row; its result is one `message`, whose id never changes. A result that told of
+//!    a file lost on the device, and it alone, is replaced by the next one, another message that names it, once the image was
+//!    sent again.
 //!
 //! The appliance writes instances and messages; the sync-agent leases and settles. `SQLite` serialises the two, each
 //! waiting for the other at most [`BUSY_WAIT`].
@@ -43,7 +47,7 @@ pub use delivery::{
 };
 pub use error::OutboxError;
 pub use group::{Ask, Asked};
-pub use journal::{Accepted, Instance, InstanceId, JournalCounts, NewInstance, Spooled};
+pub use journal::{Accepted, Instance, InstanceId, JournalCounts, NewInstance, Renewed, Spooled};
 pub use ledger::{Access, Entry, Found, NewEntry, Pseudonyms, Tally};
 pub use queue::{Depth, Leased, NewMessage, Priority, Rejected, Settlement};
 

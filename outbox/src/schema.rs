@@ -7,7 +7,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use crate::OutboxError;
 
 /// Step n brings `user_version` from n to n + 1.
-const STEPS: [&str; 6] = [
+const STEPS: [&str; 7] = [
     "
     CREATE TABLE instance (
         id            INTEGER PRIMARY KEY,
@@ -122,6 +122,15 @@ const STEPS: [&str; 6] = [
         pseudonym  TEXT    NOT NULL,
         hits       INTEGER NOT NULL
     ) STRICT;
+",
+    // Results that tell of a file which the device lost: the image may come again, and its row is opened for it. While it is
+    // open again, `result` is the one that the next result replaces.
+    "
+    ALTER TABLE instance ADD COLUMN wanted INTEGER NOT NULL DEFAULT 0 CHECK (wanted IN (0, 1));
+    UPDATE instance SET wanted = 1 WHERE state <> 'accepted' AND id IN
+        (SELECT instance FROM ledger WHERE status = 'unreadable'
+         AND detail IN ('file_not_found', 'file_damaged', 'reader_crashed'));
+    CREATE INDEX instance_live ON instance (received_ms) WHERE state = 'accepted';
 ",
 ];
 

@@ -5,7 +5,10 @@
 
 use std::path::Path;
 
-use outbox::{Accepted, InstanceId, NewInstance, NewMessage, Outbox, OutboxError, Priority, Settlement};
+use outbox::{
+    Accepted, InstanceId, NewEntry, NewInstance, NewMessage, Outbox, OutboxError, Priority, Pseudonyms, Renewed,
+    Settlement,
+};
 use uuid::Uuid;
 use wire::ids::MessageId;
 use wire::topics::Up;
@@ -167,17 +170,90 @@ fn a_file_is_dispensable_only_after_its_receipt() {
     assert!(outbox.dispensable(8).unwrap().is_empty());
 }
 
+/// The same bytes once more, in another file.
+fn again(file: &str) -> NewInstance<'_> {
+    NewInstance { file, received_ms: 900, ..image("1.2.1", 1) }
+}
+
 #[test]
 fn a_resend_replaces_a_lost_file_while_the_image_is_unread_and_never_after() {
     let folder = tempfile::tempdir().unwrap();
     let mut outbox = open(folder.path());
     let instance = accept(&mut outbox, 1);
     assert_eq!(outbox.file_of(instance).unwrap().as_deref(), Some("a.dcm"));
-    assert!(outbox.replace_file(instance, "b.dcm").unwrap());
+    let replaced = Renewed::Replaced { before: Some("a.dcm".to_owned()) };
+    assert_eq!(outbox.renew(instance, &again("b.dcm")).unwrap(), replaced);
     assert_eq!(outbox.unread(None, 1).unwrap()[0].file, "b.dcm");
     outbox.conclude(instance, id(1), &[message(1, Priority::Live)]).unwrap();
-    assert!(!outbox.replace_file(instance, "c.dcm").unwrap());
-    assert_eq!(outbox.file_of(instance).unwrap().as_deref(), Some("b.dcm"));
+    assert_eq!(outbox.renew(instance, &again("c.dcm")).unwrap(), Renewed::Needless);
+    assert_eq!(outbox.file_of(instance).unwrap(), None, "there is nothing to read");
+    assert!(outbox.knows_file("b.dcm").unwrap() && !outbox.knows_file("c.dcm").unwrap());
+}
+
+fn lost(file: &str) -> NewEntry<'_> {
+    let names = ["s", "o", "p"].map(str::to_owned);
+    let [study, object, patient] = names;
+    NewEntry {
+        concluded_ms: 7,
+        pseudonyms: Pseudonyms { study, object, patient },
+        status: "unreadable",
+        detail: "file_damaged",
+        total_ms: 1.0,
+        identity: None,
+        lost: Some(file),
+    }
+}
+
+#[test]
+fn an_image_whose_result_told_of_a_lost_file_is_opened_again_by_a_resend() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut outbox = open(folder.path());
+    let instance = accept(&mut outbox, 1);
+    outbox.begin_reading(instance).unwrap();
+    outbox.conclude_with(instance, id(1), &[message(1, Priority::Live)], None, Some(&lost("a.dcm"))).unwrap();
+    assert_eq!(outbox.accept(&again("b.dcm")).unwrap(), Accepted::Wanted(instance));
+    let reopened = Renewed::Reopened { before: Some("a.dcm".to_owned()) };
+    assert_eq!(outbox.renew(instance, &again("b.dcm")).unwrap(), reopened);
+    assert_eq!(outbox.accept(&again("c.dcm")).unwrap(), Accepted::Again(instance), "it is as good as new");
+    // The receipt of the first result comes late, and takes nothing of the second with it.
+    assert_eq!(outbox.settle(id(1), &ReceiptStatus::Stored).unwrap(), Settlement::Deleted);
+    let open_again = outbox.unread(None, 8).unwrap().remove(0);
+    assert_eq!((open_again.file.as_str(), open_again.attempts, open_again.received_ms), ("b.dcm", 0, 900));
+    assert_eq!(open_again.supersedes, Some(id(1)));
+
+    let read = NewEntry { status: "read", detail: "positive", lost: None, ..lost("") };
+    outbox.conclude_with(instance, id(2), &[message(2, Priority::Urgent)], None, Some(&read)).unwrap();
+    let entries = outbox.entries(None, 8).unwrap();
+    assert_eq!((entries.len(), entries[0].detail.as_str()), (1, "positive"));
+    assert_eq!(outbox.accept(&again("d.dcm")).unwrap(), Accepted::Again(instance));
+    outbox.settle(id(2), &ReceiptStatus::Stored).unwrap();
+    assert_eq!(outbox.journal_counts().unwrap().receipted, 1);
+}
+
+#[test]
+fn a_file_that_came_while_its_loss_was_being_told_is_read_instead() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut outbox = open(folder.path());
+    let instance = accept(&mut outbox, 1);
+    outbox.renew(instance, &again("b.dcm")).unwrap();
+    let late = outbox.conclude_with(instance, id(1), &[message(1, Priority::Live)], None, Some(&lost("a.dcm")));
+    assert!(matches!(late, Err(OutboxError::Refused { .. })), "{late:?}");
+    assert_eq!((outbox.unread(None, 8).unwrap().len(), outbox.depth().unwrap().waiting), (1, 0));
+}
+
+#[test]
+fn what_just_came_is_listed_by_when_it_came() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut outbox = open(folder.path());
+    let names: Vec<String> = (0..6).map(|number| format!("1.2.{number}")).collect();
+    for (name, received_ms) in names.iter().zip([5, 90, 6, 80, 100, 7]) {
+        outbox.accept(&NewInstance { received_ms, ..image(name, 1) }).unwrap();
+    }
+    let listed = |since, skip, limit| -> Vec<i64> {
+        outbox.unread_since(since, skip, limit).unwrap().iter().map(|image| image.received_ms).collect()
+    };
+    assert_eq!(listed(50, 0, 8), [80, 90, 100]);
+    assert_eq!(listed(50, 1, 1), [90]);
 }
 
 #[test]

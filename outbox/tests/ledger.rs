@@ -39,6 +39,7 @@ fn conclude(outbox: &mut Outbox, number: u8, names: [&str; 3], status: &str, det
         detail,
         total_ms: 12.5,
         identity: Some(&[number, 0xff]),
+        lost: None,
     };
     outbox.conclude_with(id, result, &[message], None, Some(&entry)).unwrap();
     id

@@ -42,6 +42,7 @@ fn result(outcome: OutcomeV1) -> ResultV1 {
         caveats: vec![ReasonV1 { code: "age_unknown".into(), words: "The header gives no age.".into() }],
         stages: StagesV1 { receive_ms: 12.5, decode_ms: 40.0, queue_ms: 1.25, infer_ms: 8.0, total_ms: 61.75 },
         appliance_version: "0.1.0".into(),
+        supersedes: None,
     }
 }
 
@@ -119,6 +120,11 @@ fn an_abstained_result_is_frozen() {
 #[test]
 fn an_unreadable_result_is_frozen() {
     frozen("result-unreadable", &result(OutcomeV1::Unreadable { reason: reason() }));
+}
+
+#[test]
+fn a_result_in_the_place_of_another_is_frozen() {
+    frozen("result-superseding", &ResultV1 { supersedes: Some(message(1)), ..result(read()) });
 }
 
 #[test]

@@ -112,7 +112,19 @@ impl Pipeline {
 
     /// The image's file, or `None` where it is gone for good.
     async fn open(&self, image: &Instance) -> Result<Option<File>, NotNow> {
-        let (spool, file) = (self.spool.clone(), image.file.clone());
+        let opened = self.open_file(image.file.clone()).await;
+        if matches!(opened, Ok(Some(_)) | Err(NotNow::Reading(_))) {
+            return opened;
+        }
+        // Sent again since it was listed, it lies under another name.
+        match self.journal.file_of(image.id).await? {
+            Some(file) if file != image.file => self.open_file(file).await,
+            _ => opened,
+        }
+    }
+
+    async fn open_file(&self, file: String) -> Result<Option<File>, NotNow> {
+        let spool = self.spool.clone();
         let opened = tokio::task::spawn_blocking(move || spool.open_plain(&file)).await;
         Ok(opened.map_err(|_| ReadingError::Interrupted)??)
     }
@@ -122,8 +134,11 @@ impl Pipeline {
         if let Outcome::Unreadable(reason) = &reading.outcome {
             self.keep_aside(image, reason).await;
         }
-        self.conclude(image, reading, stop).await?;
+        let concluded = self.conclude(image, reading, stop).await?;
         self.health.up();
+        if !concluded {
+            return Some(());
+        }
         let model = self.reader.engine().model();
         let version = model.as_ref().map_or("none", |model| &model.manifest.version);
         let concluded_ms = (self.world.now_ms)();
@@ -132,7 +147,9 @@ impl Pipeline {
         Some(())
     }
 
-    async fn conclude(&self, image: &Instance, reading: &Reading, stop: &CancellationToken) -> Option<()> {
+    /// False where the journal would not have it: it has its one result already, or its file, whose loss this tells of, came
+    /// again meanwhile and is to be read.
+    async fn conclude(&self, image: &Instance, reading: &Reading, stop: &CancellationToken) -> Option<bool> {
         let now_ms = (self.world.now_ms)();
         let source = Source {
             image,
@@ -169,16 +186,15 @@ impl Pipeline {
                 .conclude(image.id, now_ms, trace, messages.clone(), owed.clone(), Arc::clone(&line))
                 .await
             {
-                // It has its one result already.
-                Err(JournalError::Outbox(OutboxError::Refused { .. })) => Ok(()),
-                other => other,
+                Err(JournalError::Outbox(OutboxError::Refused { .. })) => Ok(false),
+                other => other.map(|()| true),
             }
         });
-        concluded.await?;
-        if owed.is_some() {
+        let concluded = concluded.await?;
+        if concluded && owed.is_some() {
             self.dispatch.arrived.notify_waiters();
         }
-        Some(())
+        Some(concluded)
     }
 
     async fn keep_aside(&self, image: &Instance, reason: &Reason) {
@@ -225,6 +241,8 @@ enum NotNow {
     Spool(#[from] SpoolError),
     #[error(transparent)]
     Reading(#[from] ReadingError),
+    #[error(transparent)]
+    Journal(#[from] JournalError),
 }
 
 /// The reading of an image whose file is no longer in the spool.

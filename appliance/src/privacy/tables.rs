@@ -117,7 +117,7 @@ const REASONS: [(&str, &str); 31] = [
     ("decoder_crashed", "Decoding the object crashed its process or needed too much memory; it is kept on the appliance for analysis."),
     ("decoder_timeout", "Decoding the object took longer than allowed; it is kept on the appliance for analysis."),
     // Of the appliance itself.
-    ("reader_crashed", "The appliance failed each time it read this image; it is kept there for analysis."),
+    ("reader_crashed", "The appliance failed each time it read this image; send it again to have it tried once more. It is kept there for analysis."),
     UNKNOWN,
 ];
 

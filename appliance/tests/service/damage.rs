@@ -137,3 +137,45 @@ fn a_stored_file_that_was_tampered_with_is_answered_as_such() {
     assert_eq!(reason.code, "file_damaged");
     stop(service);
 }
+
+/// The words say "send it again": whoever does gets a reading, which stands in the place of the words.
+#[test]
+fn what_was_lost_on_the_disk_and_is_sent_again_is_read_in_the_place_of_its_loss() {
+    let lab = Lab::new();
+    let films = lab.synth(2);
+    lab.configure(|text| text.replace("models/tiny\"", "models/nowhere\""));
+    let service = lab.launch();
+    eventually("the DICOM port", || lab.send(&films).status.success());
+    stop(service);
+    let mut files = std::fs::read_dir(lab.path("state/spool")).unwrap().map(|entry| entry.unwrap().path());
+    std::fs::remove_file(files.next().unwrap()).unwrap();
+    let damaged = files.next().unwrap();
+    let mut sealed = std::fs::read(&damaged).unwrap();
+    let middle = sealed.len() / 2;
+    sealed[middle] ^= 1;
+    std::fs::write(&damaged, sealed).unwrap();
+    lab.configure(|text| text);
+    let service = lab.start();
+    lab.await_concluded(2);
+    let (told, _) = lab.messages();
+    let code = |result: &ResultV1| match &result.outcome {
+        OutcomeV1::Unreadable { reason } => reason.code.clone(),
+        other => panic!("{other:?}"),
+    };
+    let codes: BTreeSet<String> = told.iter().map(code).collect();
+    assert_eq!(codes, BTreeSet::from(["file_damaged".to_owned(), "file_not_found".to_owned()]));
+
+    for _ in 0..2 {
+        assert!(lab.send(&films).status.success());
+        lab.await_concluded(2);
+    }
+    let (all, _) = lab.messages();
+    let read: Vec<&ResultV1> = all.iter().filter(|result| matches!(result.outcome, OutcomeV1::Read(_))).collect();
+    assert_eq!((all.len(), read.len()), (4, 2), "each was read once, however often it was sent again");
+    let replaced: BTreeSet<_> = read.iter().map(|result| result.supersedes.unwrap()).collect();
+    assert_eq!(replaced.len(), 2);
+    assert!(told.iter().all(|result| result.supersedes.is_none()));
+    let spool = std::fs::read_dir(lab.path("state/spool")).unwrap().count();
+    assert_eq!(spool, 2, "the damaged file is gone with its result");
+    stop(service);
+}

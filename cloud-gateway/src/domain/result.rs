@@ -192,6 +192,7 @@ pub(crate) mod tests {
             caveats: vec![],
             stages: StagesV1 { infer_ms: 8.0, ..StagesV1::default() },
             appliance_version: "0.1.0".into(),
+            supersedes: None,
         }
     }
 

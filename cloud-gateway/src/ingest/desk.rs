@@ -188,6 +188,11 @@ impl Accepted {
             finding: result::finding(reading),
             urgency: result::urgency(reading),
             payload: serde_json::to_string(reading).map_err(|_| StoreError::Content { what: "result" })?,
+            // Named after the sender, so a device can replace its own results only; none can hide itself.
+            supersedes: reading
+                .supersedes
+                .filter(|earlier| *earlier != message)
+                .map(|earlier| result::id(device, earlier)),
         })
     }
 

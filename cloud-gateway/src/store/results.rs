@@ -27,6 +27,8 @@ pub struct NewResult {
     pub urgency: f64,
     /// As the device sent it, JSON.
     pub payload: String,
+    /// The result in whose place it stands.
+    pub supersedes: Option<Uuid>,
 }
 
 /// A stored result.
@@ -89,7 +91,8 @@ macro_rules! filtered {
     () => {
         "WHERE ($1 IS NULL OR COALESCE(results.finding, 'none') = $1)
              AND ($2 IS NULL OR (CASE WHEN results.verdict IS NULL THEN 0 ELSE 1 END) = $2)
-             AND ($3 IS NULL OR results.device = $3) "
+             AND ($3 IS NULL OR results.device = $3)
+             AND NOT EXISTS (SELECT 1 FROM results AS newer WHERE newer.supersedes = results.id) "
     };
 }
 
@@ -115,8 +118,8 @@ const COUNT: &str = concat!("SELECT COUNT(*) FROM results ", filtered!());
 /// [`StoreError::Query`].
 pub async fn insert(connection: &mut Connection, result: &NewResult) -> Result<(), StoreError> {
     sqlx::query(
-        "INSERT INTO results (id, device, message, site, received_at, stored_at, finding, urgency, payload)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        "INSERT INTO results (id, device, message, site, received_at, stored_at, finding, urgency, payload, supersedes)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
     )
     .bind(result.id.to_string())
     .bind(result.device.clone())
@@ -127,6 +130,7 @@ pub async fn insert(connection: &mut Connection, result: &NewResult) -> Result<(
     .bind(result.finding.map(str::to_owned))
     .bind(result.urgency)
     .bind(result.payload.clone())
+    .bind(result.supersedes.map(|id| id.to_string()))
     .execute(connection)
     .await
     .map(drop)
@@ -134,7 +138,8 @@ pub async fn insert(connection: &mut Connection, result: &NewResult) -> Result<(
 }
 
 impl Store {
-    /// One page: urgent first, then newest received first.
+    /// One page: urgent first, then newest received first. What another result stands in the place of is left out, whichever
+    /// of the two came first; it is kept, and found by its id.
     ///
     /// # Errors
     /// [`StoreError::Query`].

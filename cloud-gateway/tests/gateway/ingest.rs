@@ -113,6 +113,30 @@ fn a_sealed_result_becomes_one_row_and_one_receipt_and_a_replay_gets_the_same() 
 }
 
 #[test]
+fn a_result_in_the_place_of_another_hides_it_whichever_comes_first_and_no_device_hides_anothers() {
+    let chain = Chain::start();
+    let (mut device, mut other) = (chain.device("demo-1"), chain.device("demo-2"));
+    let read = |supersedes| ResultV1 { supersedes: Some(id(supersedes)), ..samples::read(0.9, 0) };
+    // 2 stands in the place of 1, 4 in that of 3, which is slower; 5 would stand in its own.
+    for (number, result) in
+        [(1, samples::abstained(0)), (2, read(1)), (4, read(3)), (3, samples::abstained(0)), (5, read(5))]
+    {
+        chain.run(device.send(Up::Result, id(number), &result));
+        assert_eq!(chain.run(device.receipt()), stored(number));
+    }
+    chain.run(other.send(Up::Result, id(6), &read(2)));
+    assert_eq!(chain.run(other.receipt()), stored(6));
+    let name = |device: &str, number| result::id(&device.parse().unwrap(), id(number)).to_string();
+    let shown = chain.run(chain.world.store.results(&Filter::default(), None, 10)).unwrap();
+    let shown: HashSet<String> = shown.into_iter().map(|row| row.id).collect();
+    let expected = [("demo-1", 2), ("demo-1", 4), ("demo-1", 5), ("demo-2", 6)];
+    assert_eq!(shown, expected.into_iter().map(|(device, number)| name(device, number)).collect());
+    assert_eq!(chain.count(), 4);
+    let hidden = result::id(&"demo-1".parse().unwrap(), id(1));
+    assert!(chain.run(chain.world.store.result(hidden)).unwrap().is_some(), "it is kept");
+}
+
+#[test]
 fn an_image_may_arrive_before_its_result() {
     let chain = Chain::start();
     let mut device = chain.device("demo-1");

@@ -58,6 +58,7 @@ fn result(outcome: OutcomeV1, later: i64) -> ResultV1 {
         caveats: vec![ReasonV1 { code: "age_unknown".into(), words: "The header gives no age.".into() }],
         stages: StagesV1 { receive_ms: 12.5, decode_ms: 40.0, queue_ms: 1.25, infer_ms: 8.0, total_ms: 61.75 },
         appliance_version: "0.1.0".into(),
+        supersedes: None,
     }
 }
 

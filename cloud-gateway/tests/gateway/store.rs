@@ -54,6 +54,7 @@ fn message(number: u128) -> MessageId {
 fn row(number: u128, probability: f64, later: i64) -> NewResult {
     let reading = samples::read(probability, later);
     NewResult {
+        supersedes: None,
         id: result::id(&device(), message(number)),
         device: device().to_string(),
         message: message(number).to_string(),
@@ -146,6 +147,18 @@ promise!(the_work_list_is_urgent_first_then_newest_and_pages_meet_exactly, store
         assert_eq!(store.count_results(&filter).await.unwrap(), count, "{filter:?}");
         assert_eq!(store.results(&filter, None, 100).await.unwrap().len() as i64, count, "{filter:?}");
     }
+});
+
+promise!(a_result_in_the_place_of_another_hides_it_and_keeps_it, store, {
+    add_device(&store, "demo-1", "00").await;
+    let earlier = row(1, 0.9, 0);
+    let later = NewResult { supersedes: Some(earlier.id), ..row(2, 0.1, 1) };
+    insert(&store, &later).await;
+    insert(&store, &earlier).await;
+    let shown = store.results(&Filter::default(), None, 10).await.unwrap();
+    assert_eq!(shown.iter().map(|row| row.id.clone()).collect::<Vec<_>>(), [later.id.to_string()]);
+    assert_eq!(store.count_results(&Filter::default()).await.unwrap(), 1);
+    assert!(store.result(earlier.id).await.unwrap().is_some());
 });
 
 promise!(a_result_comes_back_as_it_was_sent, store, {

@@ -143,6 +143,7 @@ impl World {
     pub fn add_result(&self, number: u128, reading: &ResultV1) -> Uuid {
         let (device, message): (DeviceId, _) = ("demo-1".parse().unwrap(), MessageId(Uuid::from_u128(number)));
         let row = NewResult {
+            supersedes: None,
             id: result::id(&device, message),
             device: device.to_string(),
             message: message.to_string(),

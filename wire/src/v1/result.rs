@@ -2,9 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::Pseudonym;
+use crate::ids::{MessageId, Pseudonym};
 
-/// One acknowledged image's result: exactly one of these reaches the cloud for each.
+/// One acknowledged image's result: exactly one of these reaches the cloud for each, but for an image whose file the device
+/// lost: sent again, it is read, and that result names the one that it replaces.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ResultV1 {
     /// The site that the device stands in, as configured there.
@@ -27,6 +28,9 @@ pub struct ResultV1 {
     pub stages: StagesV1,
     /// Version of the appliance that read it.
     pub appliance_version: String,
+    /// The result of the same image, from the same device, in whose place this one stands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub supersedes: Option<MessageId>,
 }
 
 /// The allow-listed facts of an image.

@@ -11,6 +11,7 @@ const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
 fn image(received_ms: i64, receive_ms: f64, traceparent: Option<&str>) -> Instance {
     Instance {
+        supersedes: None,
         id: InstanceId(7),
         sop_instance: "1.2.3.4.5.6.7".to_owned(),
         digest: [9; 32],
