@@ -15,6 +15,7 @@ def main(path):
     observation, report = (entry.resource for entry in bundle.entry)
     assert isinstance(observation, Observation) and isinstance(report, DiagnosticReport)
     component = observation.component[0] if observation.component else None
+    issuer = report.subject.identifier.assigner if report.subject else None
     print(
         json.dumps(
             {
@@ -25,6 +26,7 @@ def main(path):
                 "probability": float(component.valueQuantity.value) if component else None,
                 "result": report.result[0].reference == f"Observation/{observation.id}",
                 "conclusion": report.conclusion,
+                "issuer": issuer.display if issuer else None,
             }
         )
     )

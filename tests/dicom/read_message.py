@@ -11,6 +11,11 @@ def first(field):
     return str(field).split("^")[0]
 
 
+def names(field):
+    """Family and given name of each repetition."""
+    return ["^".join(str(repetition).split("^")[:2]).rstrip("^") for repetition in str(field).split("~")]
+
+
 def main(path):
     with open(path, encoding="utf-8", newline="") as file:
         message = hl7.parse(file.read())
@@ -21,6 +26,8 @@ def main(path):
                 "type": str(message.segment("MSH")[9]),
                 "control_id": str(message.segment("MSH")[10]),
                 "patient": first(message.segment("PID")[3]),
+                "names": names(message.segment("PID")[5]),
+                "issuer": "".join(str(message.segment("PID")[3]).split("^")[3:4]),
                 "accession": str(message.segment("OBR")[2]),
                 "status": str(message.segment("OBR")[25]),
                 "probability": observations.get("122157"),

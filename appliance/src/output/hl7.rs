@@ -65,7 +65,7 @@ fn patient(record: &Record) -> Segment {
     Segment::new("PID")
         .with(1, "1")
         .with(3, id.trim_end_matches('^'))
-        .with(5, person(identity.patient_name.as_deref()))
+        .with(5, patient_name(identity.patient_name.as_deref()))
         .with(7, of(&identity.birth_date))
         .with(8, of(&identity.sex))
 }
@@ -156,10 +156,26 @@ fn coded(Code(value, scheme, meaning): Code) -> String {
     format!("{}^{}^{scheme}", escaped(value), escaped(meaning))
 }
 
-/// A Person Name of DICOM (family, given, middle, prefix, suffix) as XPN of HL7 (family, given, middle, suffix, prefix); the
-/// first of its component groups.
+/// A Person Name of DICOM (family, given, middle, prefix, suffix) as XPN of HL7 (family, given, middle, suffix, prefix). Where
+/// it is written in several ways, each is a repetition with its Name Representation Code (XPN-8, table 0465).
+fn patient_name(name: Option<&str>) -> String {
+    let groups: Vec<&str> = name.unwrap_or_default().split('=').collect();
+    if groups.len() < 2 {
+        return person(name);
+    }
+    let told = groups.into_iter().zip(["A", "I", "P"]).filter(|(group, _)| !group.is_empty());
+    let repetitions = told.map(|(group, code)| {
+        let mut parts: Vec<String> = person(Some(group)).split('^').map(str::to_owned).collect();
+        parts.resize(7, String::new());
+        parts.push(code.to_owned());
+        parts.join("^")
+    });
+    repetitions.collect::<Vec<_>>().join("~")
+}
+
+/// A name's five parts in HL7's order; of several ways to write it the first there is.
 fn person(name: Option<&str>) -> String {
-    let group = name.unwrap_or_default().split('=').next().unwrap_or_default();
+    let group = name.unwrap_or_default().split('=').find(|group| !group.is_empty()).unwrap_or_default();
     let mut parts: Vec<String> = group.split('^').map(escaped).collect();
     parts.resize(5, String::new());
     parts.swap(3, 4);

@@ -7,6 +7,7 @@ mod codec;
 mod header;
 mod identity;
 mod recipe;
+mod repertoire;
 mod samples;
 pub mod syntax;
 

@@ -62,9 +62,9 @@ const LETTERS: [(char, [u8; HEIGHT]); 51] = [
     ('?', [0b01110, 0b10001, 0b00001, 0b00110, 0b00100, 0b00000, 0b00100]),
 ];
 
-/// The rows of a letter; small letters are shown as capitals.
+/// The rows of a letter; small letters are shown as capitals, and a space that does not break as any other.
 pub(super) fn letter(c: char) -> [u8; HEIGHT] {
-    let wanted = c.to_ascii_uppercase();
+    let wanted = if c == '\u{a0}' { ' ' } else { c.to_ascii_uppercase() };
     let unknown = [0b01110, 0b10001, 0b00001, 0b00110, 0b00100, 0b00000, 0b00100];
     LETTERS.iter().find(|(known, _)| *known == wanted).map_or(unknown, |(_, rows)| *rows)
 }

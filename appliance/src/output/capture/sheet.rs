@@ -90,8 +90,10 @@ fn lines(record: &Record, read: &ReadV1, width: usize) -> Vec<Line> {
         let lines = wrapped(words, (width - 2 * MARGIN) / advance(size)).into_iter();
         lines.map(move |words| Line { words, size, colour }).collect::<Vec<_>>()
     };
-    let mut lines = broken(&words::finding(read), FINDING, AMBER);
-    lines.extend(caption(record, read).iter().flat_map(|words| broken(words, CAPTION, PALE)));
+    // A number stays with its unit.
+    let whole = |words: &str| words.replace(" %", "\u{a0}%");
+    let mut lines = broken(&whole(&words::finding(read)), FINDING, AMBER);
+    lines.extend(caption(record, read).iter().flat_map(|words| broken(&whole(words), CAPTION, PALE)));
     lines
 }
 
@@ -163,7 +165,8 @@ mod tests {
     #[test]
     fn the_caption_names_the_finding_and_the_model_and_never_the_patient() {
         let (record, read, _) = reading();
-        let lines: Vec<String> = lines(&record, &read, 2000).into_iter().map(|line| line.words).collect();
+        let lines: Vec<String> =
+            lines(&record, &read, 2000).into_iter().map(|line| line.words.replace('\u{a0}', " ")).collect();
         let words = lines.join("\n");
         for part in [
             "Pneumonia suspected by an algorithm, probability 87.4 %",
@@ -191,6 +194,15 @@ mod tests {
         let grey = display(&picture.preview);
         assert_eq!((at(0, 0), at(0, 1)), (grey[0], grey[1]), "no evidence there");
         assert_eq!((grey[0], grey[23]), (0, 255));
+    }
+
+    #[test]
+    fn a_number_stands_on_one_line_with_its_unit() {
+        let (record, read, _) = reading();
+        for width in NARROWEST..NARROWEST + 700 {
+            let lines = lines(&record, &read, width);
+            assert!(lines.iter().all(|line| !line.words.starts_with('%')), "{width}");
+        }
     }
 
     #[test]

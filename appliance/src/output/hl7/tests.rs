@@ -66,4 +66,21 @@ fn names_change_the_places_of_prefix_and_suffix() {
     assert_eq!(person(Some("Adams^John^Robert^Rev.^B.A.=x")), "Adams^John^Robert^B.A.^Rev.");
     assert_eq!(person(Some("Adams")), "Adams");
     assert_eq!(person(None), "");
+    assert_eq!(person(Some("=Meyer^Anna")), "Meyer^Anna");
+}
+
+#[test]
+fn a_name_written_in_several_ways_is_told_in_each() {
+    for (name, told) in [
+        ("Adams^John", "Adams^John"),
+        ("", ""),
+        (
+            "Yamada^Tarou=\u{5c71}\u{7530}^\u{592a}\u{90ce}=\u{3084}\u{307e}\u{3060}^\u{305f}\u{308d}\u{3046}",
+            "Yamada^Tarou^^^^^^A~\u{5c71}\u{7530}^\u{592a}\u{90ce}^^^^^^I~\u{3084}\u{307e}\u{3060}^\u{305f}\u{308d}\u{3046}^^^^^^P",
+        ),
+        ("=\u{5c71}^\u{592a}", "\u{5c71}^\u{592a}^^^^^^I"),
+        ("A^B^C^Dr.^Jr.=X", "A^B^C^Jr.^Dr.^^^A~X^^^^^^^I"),
+    ] {
+        assert_eq!(patient_name(Some(name)), told, "{name}");
+    }
 }

@@ -4,7 +4,7 @@ use dicom_core::Tag;
 use dicom_dictionary_std::tags;
 use dicom_object::DefaultDicomObject;
 
-use super::{anatomy, identity};
+use super::{anatomy, identity, repertoire};
 use crate::pixels::{About, ImageFacts};
 
 /// Longest text taken from a header: the longest value representation used here (LO, UI) has 64 characters, PS3.5 6.2.
@@ -42,7 +42,7 @@ pub(super) fn text(object: &DefaultDicomObject, tag: Tag) -> Option<String> {
 /// [`text`] of at most `longest` characters.
 pub(super) fn bounded(object: &DefaultDicomObject, tag: Tag, longest: usize) -> Option<String> {
     let element = object.element_opt(tag).ok().flatten()?;
-    let text = element.to_str().ok()?;
+    let text = repertoire::text(object, element.to_str().ok()?)?;
     // Several values are parted by a backslash; the first is the one that counts.
     let first = text.split('\\').next().unwrap_or_default();
     let clean: String = first.chars().filter(|c| !c.is_control()).collect();

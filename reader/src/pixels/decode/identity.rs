@@ -8,8 +8,8 @@ use dicom_object::DefaultDicomObject;
 use super::header::{LONGEST, bounded, text};
 use crate::pixels::Identity;
 
-/// A Person Name has up to three component groups of 64 characters, parted by `=` (PS3.5 6.2.1).
-const LONGEST_NAME: usize = 3 * 64 + 2;
+/// Longest header text that is looked at for a name: some times over what three component groups may have.
+const LONGEST_NAME: usize = 1024;
 
 /// Longest Short String (PS3.5 6.2).
 const LONGEST_SHORT: usize = 16;
@@ -19,12 +19,13 @@ pub(super) fn of(object: &DefaultDicomObject) -> Identity {
     let whole = |tag, most: usize| bounded(object, tag, most + 1).filter(|text| text.chars().count() <= most);
     let long = |tag| whole(tag, LONGEST);
     let short = |tag| whole(tag, LONGEST_SHORT);
+    let name = |tag| bounded(object, tag, LONGEST_NAME).and_then(|text| person(&text));
     let uid = |tag| long(tag).filter(|text| is_uid(text));
     let shaped = |tag: Tag, is: fn(&str) -> bool| text(object, tag).filter(|text| is(text));
     Identity {
         patient_id: long(tags::PATIENT_ID),
         patient_id_issuer: long(tags::ISSUER_OF_PATIENT_ID),
-        patient_name: bounded(object, tags::PATIENT_NAME, LONGEST_NAME),
+        patient_name: name(tags::PATIENT_NAME),
         birth_date: shaped(tags::PATIENT_BIRTH_DATE, is_date),
         sex: text(object, tags::PATIENT_SEX)
             .map(|sex| sex.to_ascii_uppercase())
@@ -35,11 +36,23 @@ pub(super) fn of(object: &DefaultDicomObject) -> Identity {
         study_id: short(tags::STUDY_ID),
         study_description: text(object, tags::STUDY_DESCRIPTION),
         accession_number: short(tags::ACCESSION_NUMBER),
-        referring_physician: bounded(object, tags::REFERRING_PHYSICIAN_NAME, LONGEST_NAME),
+        referring_physician: name(tags::REFERRING_PHYSICIAN_NAME),
         series_instance_uid: uid(tags::SERIES_INSTANCE_UID),
         sop_instance_uid: uid(tags::SOP_INSTANCE_UID),
         utc_offset: shaped(tags::TIMEZONE_OFFSET_FROM_UTC, is_offset),
     }
+}
+
+/// Person Name: up to three component groups, parted by `=`, of up to five components and 64 characters each (PS3.5 6.2). A
+/// longer one is cut there, since nobody is told apart by a name alone.
+fn person(text: &str) -> Option<String> {
+    let group = |group: &str| -> String {
+        let components: Vec<&str> = group.split('^').take(5).collect();
+        components.join("^").chars().take(LONGEST).collect::<String>().trim_end().to_owned()
+    };
+    let groups: Vec<String> = text.split('=').take(3).map(group).collect();
+    let name = groups.join("=").trim_end_matches('=').to_owned();
+    (!name.is_empty()).then_some(name)
 }
 
 /// Unique identifier: components of digits, parted by dots (PS3.5 9.1).
@@ -150,6 +163,21 @@ mod tests {
         assert_eq!(identity.patient_name.as_deref(), Some("M\u{fc}ller^J\u{f6}rg"));
         let identity = of(&written("ISO_IR 192", "\u{5c71}\u{7530}^\u{592a}\u{90ce} ".as_bytes(), "A1"));
         assert_eq!(identity.patient_name.as_deref(), Some("\u{5c71}\u{7530}^\u{592a}\u{90ce}"));
+    }
+
+    #[test]
+    fn names_have_three_groups_of_five_parts_and_64_characters() {
+        let long = "x".repeat(70);
+        for (text, expected) in [
+            ("A^B=C^D=E^F=G", Some("A^B=C^D=E^F".to_owned())),
+            ("A^B^C^D^E^F", Some("A^B^C^D^E".to_owned())),
+            ("=C^D", Some("=C^D".to_owned())),
+            ("A^B==", Some("A^B".to_owned())),
+            ("==", None),
+            (&format!("{long}={long}"), Some(format!("{0}={0}", "x".repeat(64)))),
+        ] {
+            assert_eq!(person(text), expected, "{text}");
+        }
     }
 
     #[test]
