@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use reader::model::{Loaded, SessionConfig, Trust};
 
 /// Opens the model twice over one fresh folder: the second time nothing in it may be written.
-pub(crate) fn check(bundle: &Path, key: &Path, library: &Path, config: &SessionConfig) -> Result<()> {
+pub(crate) fn check(bundle: &Path, key: &Path, library: &Path, config: &SessionConfig) -> Result<String> {
     let folder = std::env::temp_dir().join(format!("hilum-hw-engines-{}", std::process::id()));
     let config = SessionConfig { engines: Some(folder.clone()), ..config.clone() };
     let trust = Trust::load(&[key.to_owned()])?;
@@ -21,9 +21,11 @@ pub(crate) fn check(bundle: &Path, key: &Path, library: &Path, config: &SessionC
     let built = written(&folder)?;
     ensure!(built.keys().any(|file| file.extension().is_some_and(|kind| kind == "engine")), "no engine was kept");
     let second = start()?;
-    println!("engine cache: {first:.1} s the first time, {second:.1} s the second");
     ensure!(written(&folder)? == built, "the second start built engines again");
-    std::fs::remove_dir_all(&folder).with_context(|| format!("{} cannot be removed", folder.display()))
+    std::fs::remove_dir_all(&folder).with_context(|| format!("{} cannot be removed", folder.display()))?;
+    Ok(format!(
+        "{first:.1} s until the model had proved itself the first time, {second:.1} s the second, nothing built again"
+    ))
 }
 
 /// Every file below `folder` with the time it was written.

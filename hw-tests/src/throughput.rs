@@ -6,6 +6,9 @@ use anyhow::{Result, ensure};
 use reader::model::ModelSession;
 use reader::pixels::INPUT_SIDE;
 
+use crate::check::Found;
+use crate::table::Table;
+
 /// Doubling from one image to more than the appliance ever batches.
 const BATCHES: [usize; 6] = [1, 2, 4, 8, 16, 32];
 
@@ -15,10 +18,10 @@ pub(crate) const LARGEST: usize = BATCHES[BATCHES.len() - 1];
 /// Runs of each batch size that are not counted: the first ones allocate and choose kernels.
 const WARM_UP: usize = 3;
 
-/// Prints the table; each batch size runs for `seconds`.
-pub(crate) fn table(session: &mut ModelSession, seconds: f64) -> Result<()> {
+/// Each batch size runs for `seconds`.
+pub(crate) fn check(session: &mut ModelSession, seconds: f64) -> Result<Found> {
     ensure!(seconds > 0.0 && seconds <= 600.0, "--seconds must be over 0 and at most 600");
-    println!("{:>5} {:>12} {:>12} {:>12}", "batch", "images/s", "median ms", "p99 ms");
+    let (mut rows, mut best) = (Vec::new(), (0, 0.0));
     for batch in BATCHES {
         let images: Vec<Vec<u8>> = (0..batch).map(|n| vec![n as u8; INPUT_SIDE * INPUT_SIDE]).collect();
         for _ in 0..WARM_UP {
@@ -34,7 +37,9 @@ pub(crate) fn table(session: &mut ModelSession, seconds: f64) -> Result<()> {
         let rate = (times.len() * batch) as f64 / started.elapsed().as_secs_f64();
         times.sort_by(f64::total_cmp);
         let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize];
-        println!("{batch:5} {rate:12.1} {:12.3} {:12.3}", at(0.5), at(0.99));
+        rows.push(vec![batch.to_string(), format!("{rate:.1}"), format!("{:.3}", at(0.5)), format!("{:.3}", at(0.99))]);
+        best = if rate > best.1 { (batch, rate) } else { best };
     }
-    Ok(())
+    let words = format!("{:.1} images/s at batch {}, the best of {}", best.1, best.0, BATCHES.len());
+    Ok(Found { words, table: Some(Table { head: vec!["Batch", "Images/s", "Median ms", "p99 ms"], rows }) })
 }
