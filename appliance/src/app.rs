@@ -24,7 +24,7 @@ use vitals::{listen, notify, shutdown};
 
 use crate::at_rest::AtRest;
 use crate::config::Config;
-use crate::control;
+use crate::control::{self, Hands};
 use crate::dicom::tls::Connector;
 use crate::dicom::{self, commitment};
 use crate::folder::{self, FolderConfig};
@@ -153,8 +153,8 @@ pub async fn serve(config: Config, origin: Origin, program: PathBuf) -> anyhow::
     let models = Models::open(&config)?;
     let reader = open_reader(&config, &models, program)?;
     watch.follow(&reader, &shared);
-    watch.mind(models, &config, &reader, &state, &shared)?;
     let dispatch = Dispatch::new(&config.device, shared.output.subscribe(), at_rest);
+    watch.mind(models, &config, &reader, &state, &shared, &dispatch)?;
     let output = output(&config, dispatch.clone(), dicom.connector(), &state, &shared);
     let pipeline = pipeline(&config, reader, Privacy::new(key), dispatch, &state, &shared);
     let intake = Arc::new(intake(&state, &shared));
@@ -225,7 +225,7 @@ impl Watch {
         self.tasks.spawn(retention::forget(journal, lookup, shared.world, self.stop.clone()));
     }
 
-    /// Takes orders about the model, goes back where it must, and counts what a candidate says.
+    /// Takes orders, goes back to another model where it must, and counts what a candidate says.
     fn mind(
         &self,
         models: Models,
@@ -233,13 +233,20 @@ impl Watch {
         reader: &Reader,
         state: &State,
         shared: &Shared,
+        dispatch: &Dispatch,
     ) -> anyhow::Result<()> {
         let engine = reader.engine();
         let part = shared.health.part("model", "not chosen yet");
         let switch = Switch::new(models.slots, engine.clone(), part);
         let socket = control::listen(&config.device.state_dir).context("cannot listen for orders in state_dir")?;
         let watcher = Watcher { engine: engine.clone(), journal: state.journal.clone(), world: shared.world };
-        self.tasks.spawn(control::serve(socket, switch.clone(), self.stop.clone()));
+        let hands = Hands {
+            switch: switch.clone(),
+            journal: state.journal.clone(),
+            couriers: Arc::clone(&dispatch.arrived),
+            world: shared.world,
+        };
+        self.tasks.spawn(control::serve(socket, hands, self.stop.clone()));
         self.tasks.spawn(fallback::watch(switch, engine.standing(), self.stop.clone()));
         self.tasks.spawn(watcher.run(self.stop.clone()));
         Ok(())

@@ -1,6 +1,7 @@
 //! The command line: what may be typed, and the short commands. `serve` lives in [`crate::app`].
 
 mod check;
+mod delivery;
 mod diag;
 mod lookup;
 mod model;
@@ -50,6 +51,9 @@ enum Command {
     /// Look at, install, compare and change the model that reads.
     #[command(subcommand)]
     Model(model::Command),
+    /// Show what did not reach the hospital's own systems, and have it sent again.
+    #[command(subcommand)]
+    Delivery(delivery::Command),
     /// Draw radiographs of nobody as DICOM files.
     Synth(synth::Arguments),
     /// Send DICOM files by C-STORE; one JSON line for each.
@@ -95,6 +99,7 @@ impl Arguments {
             Command::Lookup(arguments) => lookup::run(&arguments),
             Command::Diag(arguments) => diag::run(&arguments),
             Command::Model(command) => model::run(command),
+            Command::Delivery(command) => delivery::run(command),
             Command::Synth(arguments) => synth::run(&arguments),
             Command::Quarantine(arguments) => quarantine::run(arguments),
             Command::Wrap(arguments) => wrap::run(&arguments),

@@ -13,12 +13,14 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 
+use crate::journal::Journal;
 use crate::model::Switch;
+use crate::world::World;
 
-pub use line::{Answer, Order};
+pub use line::{Answer, Order, Which};
 
 /// The socket's name in the state folder.
 const NAME: &str = "control.sock";
@@ -31,6 +33,19 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Orders in hand or waiting at the same time; more are refused. There is one person at the keyboard.
 const SEATS: usize = 4;
+
+/// Whoever carries orders out. Clones share it.
+#[derive(Clone)]
+pub struct Hands {
+    /// For orders about models.
+    pub switch: Switch,
+    /// For orders about deliveries.
+    pub journal: Journal,
+    /// Told of deliveries that are due.
+    pub couriers: Arc<Notify>,
+    /// Clock.
+    pub world: World,
+}
 
 /// Why an order did not reach the service.
 #[derive(Debug, thiserror::Error)]
@@ -85,7 +100,7 @@ pub fn listen(state_dir: &Path) -> io::Result<UnixListener> {
 }
 
 /// Does what is ordered until `stop`.
-pub async fn serve(listener: UnixListener, switch: Switch, stop: CancellationToken) {
+pub async fn serve(listener: UnixListener, hands: Hands, stop: CancellationToken) {
     let seats = Arc::new(Semaphore::new(SEATS));
     while let Some(accepted) = stop.run_until_cancelled(listener.accept()).await {
         let Ok((stream, _)) = accepted else {
@@ -93,9 +108,9 @@ pub async fn serve(listener: UnixListener, switch: Switch, stop: CancellationTok
             tokio::time::sleep(PATIENCE).await;
             continue;
         };
-        let (Ok(seat), switch) = (Arc::clone(&seats).try_acquire_owned(), switch.clone()) else { continue };
+        let (Ok(seat), hands) = (Arc::clone(&seats).try_acquire_owned(), hands.clone()) else { continue };
         tokio::spawn(async move {
-            if let Err(error) = answer(stream, switch).await {
+            if let Err(error) = answer(stream, hands).await {
                 tracing::warn!(error = %error, "an order broke off");
             }
             drop(seat);
@@ -103,7 +118,7 @@ pub async fn serve(listener: UnixListener, switch: Switch, stop: CancellationTok
     }
 }
 
-async fn answer(mut stream: UnixStream, switch: Switch) -> io::Result<()> {
+async fn answer(mut stream: UnixStream, hands: Hands) -> io::Result<()> {
     // The socket's mode says the same; this holds where a file system does not.
     let (theirs, ours) = (stream.peer_cred()?.uid(), rustix::process::geteuid().as_raw());
     if theirs != ours && theirs != 0 {
@@ -112,9 +127,7 @@ async fn answer(mut stream: UnixStream, switch: Switch) -> io::Result<()> {
     let asked = tokio::time::timeout(PATIENCE, read(&mut stream)).await??;
     let answer = match serde_json::from_slice::<Order>(&asked) {
         Err(_) => Answer::Refused("this is no order that this version understands".to_owned()),
-        Ok(order) => tokio::task::spawn_blocking(move || line::carry_out(&order, &switch))
-            .await
-            .unwrap_or_else(|_| Answer::Refused("the order was cut short; see the service's log".to_owned())),
+        Ok(order) => line::carry_out(order, hands, theirs).await,
     };
     write(&mut stream, &answer).await
 }

@@ -23,6 +23,8 @@ use wire::v1::{ImageV1, ResultV1};
 
 #[path = "service/damage.rs"]
 mod damage;
+#[path = "service/deliveries.rs"]
+mod deliveries;
 #[path = "../../reader/tests/support/onnxruntime.rs"]
 mod onnxruntime;
 #[path = "service/reload.rs"]
@@ -97,7 +99,8 @@ impl Lab {
         let config = self.path("appliance.toml");
         let mut command = Command::new("sh");
         command.args(["-c", "trap '' XFSZ; exec \"$0\" serve --config \"$1\"", PROGRAM]).arg(config);
-        Running(command.stderr(Stdio::null()).spawn().unwrap())
+        let log = std::fs::File::options().create(true).append(true).open(self.path("service.log")).unwrap();
+        Running(command.stderr(log).spawn().unwrap())
     }
 
     /// Starts a service that cannot start: its status and its last words.

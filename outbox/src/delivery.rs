@@ -8,6 +8,7 @@
 //!    │  ├─will never be taken──▶ refused ◀────────┤
 //!    └──┴─not this time, or not kept──────────────┘
 //! ```
+//! By order (see [`Outbox::retry_deliveries`]) what is refused, unconfirmed or postponed waits again, and is due at once.
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -120,6 +121,8 @@ pub enum DeliveryEvent {
         /// In words.
         reason: String,
     },
+    /// A person had it tried again.
+    Retried,
 }
 
 impl DeliveryState {
@@ -152,6 +155,7 @@ impl DeliveryState {
             (Self::Sent, Event::Asked { .. } | Event::Unasked { .. }) => Some(Self::Sent),
             (Self::Sent | Self::Unconfirmed, Event::Committed) => Some(Self::Committed),
             (Self::Sent, Event::Unanswered { .. }) => Some(Self::Unconfirmed),
+            (Self::Waiting | Self::Refused | Self::Unconfirmed, Event::Retried) => Some(Self::Waiting),
             _ => None,
         }
     }
@@ -367,14 +371,18 @@ fn advance(
         DeliveryEvent::Refused { reason } | DeliveryEvent::Unanswered { reason } => (now_ms, Some(reason), None, 0, 0),
         DeliveryEvent::Asked { transaction, due_ms } => (*due_ms, None, Some(transaction), 0, 1),
         DeliveryEvent::Unasked { due_ms } => (*due_ms, None, None, 0, -1),
-        DeliveryEvent::Delivered | DeliveryEvent::Sent | DeliveryEvent::Committed => (now_ms, None, None, 0, 0),
+        DeliveryEvent::Delivered | DeliveryEvent::Sent | DeliveryEvent::Committed | DeliveryEvent::Retried => {
+            (now_ms, None, None, 0, 0)
+        }
     };
+    // What is tried again begins anew.
+    let counts = i64::from(*event != DeliveryEvent::Retried);
     transaction
         .prepare_cached(
             "UPDATE delivery SET state = ?2, due_ms = ?3, reason = ?4, transaction_uid = coalesce(?5, transaction_uid),
-                                 attempts = attempts + ?6, asks = max(asks + ?7, 0), changed_ms = ?8 WHERE id = ?1",
+                                 attempts = (attempts + ?6) * ?9, asks = max(asks + ?7, 0) * ?9, changed_ms = ?8 WHERE id = ?1",
         )?
-        .execute(params![id.0, next.word(), due_ms, reason, uid, failed, asked, now_ms])
+        .execute(params![id.0, next.word(), due_ms, reason, uid, failed, asked, now_ms, counts])
         .map(drop)
 }
 
@@ -390,7 +398,7 @@ fn delivery(row: &Row<'_>) -> rusqlite::Result<Delivery> {
     })
 }
 
-fn state_of(row: &Row<'_>, column: usize) -> rusqlite::Result<DeliveryState> {
+pub(crate) fn state_of(row: &Row<'_>, column: usize) -> rusqlite::Result<DeliveryState> {
     let word: String = row.get(column)?;
     // The table's own check allows no other word.
     DeliveryState::of(&word).ok_or(rusqlite::Error::InvalidQuery)

@@ -33,6 +33,7 @@ mod group;
 mod journal;
 mod ledger;
 mod queue;
+mod retry;
 mod schema;
 
 use std::path::{Path, PathBuf};
@@ -50,6 +51,7 @@ pub use group::{Ask, Asked};
 pub use journal::{Accepted, Instance, InstanceId, JournalCounts, NewInstance, Renewed, Spooled};
 pub use ledger::{Access, Entry, Found, NewEntry, Pseudonyms, Tally};
 pub use queue::{Depth, Leased, NewMessage, Priority, Rejected, Settlement};
+pub use retry::{Retry, Undelivered};
 
 /// How long one process waits for the other's write.
 ///

@@ -141,6 +141,8 @@ fn at_rest(config: &Config, order: &Order) -> anyhow::Result<()> {
             let slot = slot.as_deref().map(|slot| slots.find(slot)).transpose()?;
             slots.set_candidate(slot.as_deref())?;
         }
+        // Of another command, which needs the service.
+        Order::Retry { .. } => bail!("the service does not run"),
     }
     println!("The service does not run: this takes effect at its start, where the model has to prove itself first.");
     println!("One that does not is set aside for the model before it, and the status page says so.");

@@ -9,11 +9,17 @@ use vitals::health::Health;
 use super::*;
 
 /// A service without a model: its orders are refused, in words.
-fn switch(folder: &Path) -> Switch {
+fn hands(folder: &Path) -> Hands {
     let worker = WorkerConfig::new("/nowhere".into(), Vec::new());
     let config = EngineConfig::new("/nowhere".into(), reader::model::Trust::default(), "/nowhere".into(), worker);
     let part = Health::default().part("model", "");
-    Switch::new(Slots::open(&folder.join("models")).unwrap(), Engine::start(config).unwrap(), part)
+    let outbox = outbox::Outbox::open(&folder.join("outbox.sqlite")).unwrap();
+    Hands {
+        switch: Switch::new(Slots::open(&folder.join("models")).unwrap(), Engine::start(config).unwrap(), part),
+        journal: Journal::start(outbox).unwrap(),
+        couriers: Arc::default(),
+        world: World::real(),
+    }
 }
 
 /// A folder whose path alone is longer than a socket's address may be.
@@ -32,7 +38,7 @@ async fn it_answers_in_a_deep_folder_and_only_its_own_user_may_ask() {
     drop(listen(&state_dir).unwrap());
     assert!(matches!(order(&state_dir, &Order::RollBack).await, Err(ControlError::NotRunning)));
     let stop = CancellationToken::new();
-    let serving = tokio::spawn(serve(listen(&state_dir).unwrap(), switch(&state_dir), stop.clone()));
+    let serving = tokio::spawn(serve(listen(&state_dir).unwrap(), hands(&state_dir), stop.clone()));
     assert_eq!(fs::metadata(state_dir.join(NAME)).unwrap().permissions().mode() & 0o777, 0o600);
     let answer = order(&state_dir, &Order::RollBack).await.unwrap();
     assert!(matches!(&answer, Answer::Refused(words) if words.contains("no model before")), "{answer:?}");
@@ -41,6 +47,8 @@ async fn it_answers_in_a_deep_folder_and_only_its_own_user_may_ask() {
         matches!(&answer, Answer::Refused(words) if words.contains("no installed model begins with ab")),
         "{answer:?}"
     );
+    let answer = order(&state_dir, &Order::Retry { which: Which::All }).await.unwrap();
+    assert!(matches!(&answer, Answer::Refused(words) if words.contains("delivery list")), "{answer:?}");
     let answer = order(&state_dir, &Order::Shadow { slot: None }).await.unwrap();
     assert_eq!(answer, Answer::Done("no candidate watches any more".into()));
     stop.cancel();
@@ -51,7 +59,7 @@ async fn it_answers_in_a_deep_folder_and_only_its_own_user_may_ask() {
 async fn nonsense_is_refused_and_a_line_without_end_is_cut_off() {
     let folder = tempfile::tempdir().unwrap();
     let stop = CancellationToken::new();
-    let serving = tokio::spawn(serve(listen(folder.path()).unwrap(), switch(folder.path()), stop.clone()));
+    let serving = tokio::spawn(serve(listen(folder.path()).unwrap(), hands(folder.path()), stop.clone()));
     let say = |bytes: Vec<u8>| {
         let socket = folder.path().join(NAME);
         tokio::task::spawn_blocking(move || {

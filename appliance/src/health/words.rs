@@ -1,5 +1,6 @@
 //! Figures as people say them: times in the machine's own zone, lengths of time, sizes, outcomes.
 
+use outbox::DeliveryState;
 use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
 
@@ -50,6 +51,19 @@ pub(super) fn size(bytes: u64) -> String {
         1_000_000..=999_999_999 => format!("{} MB", bytes / 1_000_000),
         1_000_000_000..=999_999_999_999 => format!("{:.1} GB", bytes as f64 / 1e9),
         _ => format!("{:.1} TB", bytes as f64 / 1e12),
+    }
+}
+
+/// Where a delivery to one of the hospital's own systems stands.
+#[must_use]
+pub fn delivery(state: DeliveryState) -> &'static str {
+    match state {
+        DeliveryState::Waiting => "waiting",
+        DeliveryState::Sent => "stored, commitment awaited",
+        DeliveryState::Delivered => "delivered",
+        DeliveryState::Committed => "stored and committed",
+        DeliveryState::Refused => "refused",
+        DeliveryState::Unconfirmed => "stored, never confirmed",
     }
 }
 

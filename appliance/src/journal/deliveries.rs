@@ -1,6 +1,8 @@
 //! The journal's questions about deliveries; see [`outbox::Outbox`] for each.
 
-use outbox::{Delivery, DeliveryCount, DeliveryEvent, DeliveryId, DeliveryState, DeliveryTrouble, Outbox, ReportId};
+use outbox::{
+    Delivery, DeliveryCount, DeliveryEvent, DeliveryId, DeliveryState, DeliveryTrouble, Outbox, ReportId, Retry,
+};
 
 use super::{Journal, JournalError};
 
@@ -47,6 +49,11 @@ impl Journal {
         now_ms: i64,
     ) -> Result<usize, JournalError> {
         self.ask(move |outbox| outbox.advance_deliveries(&events, now_ms)).await
+    }
+
+    /// See [`Outbox::retry_deliveries`].
+    pub async fn retry_deliveries(&self, which: Retry, now_ms: i64) -> Result<usize, JournalError> {
+        self.ask(move |outbox| outbox.retry_deliveries(&which, now_ms)).await
     }
 
     /// See [`Outbox::forget_reports`].

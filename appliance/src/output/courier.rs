@@ -237,5 +237,6 @@ fn word(event: &DeliveryEvent) -> &'static str {
         DeliveryEvent::Unasked { .. } => "unasked",
         DeliveryEvent::Committed => "committed",
         DeliveryEvent::Unanswered { .. } => "unconfirmed",
+        DeliveryEvent::Retried => "retried",
     }
 }

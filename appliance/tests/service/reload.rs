@@ -5,21 +5,25 @@ use outbox::DeliveryState;
 use super::*;
 
 /// An archive that takes whatever it is given.
-struct Archive {
+pub(super) struct Archive {
     folder: PathBuf,
     port: u16,
 }
 
 impl Archive {
-    fn new(lab: &Lab, name: &str) -> Self {
+    pub(super) fn new(lab: &Lab, name: &str) -> Self {
         let folder = lab.path(name);
         std::fs::create_dir(&folder).unwrap();
         Self { folder, port: free_port() }
     }
 
-    fn open(&self) -> Running {
+    pub(super) fn open(&self) -> Running {
+        self.with(&[])
+    }
+
+    pub(super) fn with(&self, arguments: &[&str]) -> Running {
         let mut archive = Command::new("storescp");
-        archive.args(["-aet", "ARCHIVE", "-od"]).arg(&self.folder).arg(self.port.to_string());
+        archive.args(arguments).args(["-aet", "ARCHIVE", "-od"]).arg(&self.folder).arg(self.port.to_string());
         let archive = archive.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
         let archive = Running(archive.unwrap_or_else(|error| {
             panic!("storescp cannot be run ({error}); install it with: apt-get install dcmtk")
@@ -28,12 +32,12 @@ impl Archive {
         archive
     }
 
-    fn holds(&self) -> usize {
+    pub(super) fn holds(&self) -> usize {
         std::fs::read_dir(&self.folder).unwrap().count()
     }
 
     /// A destination and a route to it.
-    fn toml(&self, name: &str) -> String {
+    pub(super) fn toml(&self, name: &str) -> String {
         format!(
             "[[destination]]\nname = \"{name}\"\nkind = \"dicom\"\naddress = \"ARCHIVE@127.0.0.1:{}\"\n\
              commitment = false\n[[route]]\nto = [\"{name}\"]\n",
@@ -56,12 +60,12 @@ impl Lab {
         eventually("read again", || reloads() > before);
     }
 
-    fn delivered(&self, to: &str, state: DeliveryState) -> u64 {
+    pub(super) fn delivered(&self, to: &str, state: DeliveryState) -> u64 {
         let counts = self.outbox().delivery_counts().unwrap();
         counts.iter().filter(|one| one.destination == to && one.state == state).map(|one| one.count).sum()
     }
 
-    fn told(&self) -> String {
+    pub(super) fn told(&self) -> String {
         self.get("/").unwrap().1
     }
 }
