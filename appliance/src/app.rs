@@ -28,6 +28,7 @@ use crate::control::{self, Hands};
 use crate::dicom::tls::Connector;
 use crate::dicom::{self, commitment};
 use crate::folder::{self, FolderConfig};
+use crate::health::certificates::{Certificate, Lookout};
 use crate::health::machine::{self, Machine};
 use crate::health::thermal::{self, Sensed};
 use crate::health::{self, Status, levels, standing};
@@ -78,6 +79,7 @@ struct Shared {
     deliveries: watch::Sender<DeliveryLevels>,
     model: watch::Sender<Option<Arc<ModelInfo>>>,
     machine: watch::Sender<Machine>,
+    certificates: watch::Sender<Vec<Certificate>>,
     reloaded: watch::Sender<Reloaded>,
     output: watch::Sender<Arc<OutputConfig>>,
     lookup: watch::Sender<LookupConfig>,
@@ -100,6 +102,7 @@ impl Shared {
             deliveries: watch::Sender::default(),
             model: watch::Sender::default(),
             machine: watch::Sender::default(),
+            certificates: watch::Sender::default(),
             reloaded: watch::Sender::default(),
             output: watch::Sender::new(Arc::new(config.output())),
             lookup: watch::Sender::new(config.lookup.clone()),
@@ -150,6 +153,7 @@ pub async fn serve(config: Config, origin: Origin, program: PathBuf) -> anyhow::
     watch.export(exporter);
     watch.reload(origin, hangups, |log| live(log, &config, &dicom, stow.as_ref(), &shared), &shared);
     watch.forget(&state, &shared);
+    watch.mind_papers(&config, &shared);
     let models = Models::open(&config)?;
     let reader = open_reader(&config, &models, program)?;
     watch.follow(&reader, &shared);
@@ -223,6 +227,19 @@ impl Watch {
     fn forget(&self, state: &State, shared: &Shared) {
         let (journal, lookup) = (state.journal.clone(), shared.lookup.subscribe());
         self.tasks.spawn(retention::forget(journal, lookup, shared.world, self.stop.clone()));
+    }
+
+    /// Looks how long certificates last.
+    fn mind_papers(&self, config: &Config, shared: &Shared) {
+        let lookout = Lookout {
+            tls: config.dicom.tls.as_ref().map(|tls| tls.certificate.clone()),
+            output: shared.output.subscribe(),
+            state_dir: config.device.state_dir.clone(),
+            health: shared.health.part("certificates", "not looked at yet"),
+            told: shared.certificates.clone(),
+            world: shared.world,
+        };
+        self.tasks.spawn(lookout.run(self.stop.clone()));
     }
 
     /// Takes orders, goes back to another model where it must, and counts what a candidate says.
@@ -313,6 +330,7 @@ fn status(config: &Config, state: &State, dicom_port: u16, shared: &Shared) -> S
         deliveries: shared.deliveries.subscribe(),
         model: shared.model.subscribe(),
         machine: shared.machine.subscribe(),
+        certificates: shared.certificates.subscribe(),
         reloaded: shared.reloaded.subscribe(),
         sensed: shared.sensed.subscribe(),
         journal: state.journal.clone(),

@@ -1,5 +1,7 @@
 //! How the appliance is: gauges, conditions and the status page. It shows counts and words, never anything about a patient.
 
+pub mod certificates;
+pub mod clock;
 mod guard;
 mod html;
 pub mod levels;
@@ -28,6 +30,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use vitals::health::Health;
 
+use self::certificates::Certificate;
 use self::machine::Machine;
 use self::page::Shown;
 use self::thermal::Sensed;
@@ -58,6 +61,8 @@ pub struct Status {
     pub model: watch::Receiver<Option<Arc<ModelInfo>>>,
     /// The machine, as measured last.
     pub machine: watch::Receiver<Machine>,
+    /// The certificates in use, as seen last.
+    pub certificates: watch::Receiver<Vec<Certificate>>,
     /// How the configuration was read again last, and what of it needs a restart.
     pub reloaded: watch::Receiver<Reloaded>,
     /// Heat and power, as the sensors told last.
@@ -95,6 +100,8 @@ pub async fn serve(
 pub fn describe() {
     levels::describe();
     machine::describe();
+    certificates::describe();
+    clock::describe();
     thermal::describe();
     gauge!("build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
 }
@@ -153,6 +160,7 @@ mod tests {
             deliveries: watch::channel(DeliveryLevels::default()).1,
             model: watch::channel(None).1,
             machine: watch::channel(Machine::default()).1,
+            certificates: watch::channel(Vec::new()).1,
             reloaded: watch::channel(Reloaded::default()).1,
             sensed: watch::channel(Sensed::default()).1,
             journal: Journal::start(outbox).unwrap(),

@@ -15,7 +15,7 @@ use crate::drain::pump::Pump;
 use crate::drain::queue::Queue;
 use crate::identity::{Identity, IdentityFolder};
 use crate::mqtt::{credentials, session};
-use crate::{enrolment, status};
+use crate::{enrolment, paper, status};
 
 /// How long a started connection attempt may still run once the service was asked to stop.
 const FAREWELL: Duration = Duration::from_secs(5);
@@ -95,6 +95,9 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let health = Health::default();
     let (outbox, broker) = (health.part("outbox", "not opened yet"), health.part("broker", "not connected yet"));
     let identity = IdentityFolder(config.device.identity_dir.clone()).load()?;
+    if let Err(error) = paper::tell(&config.device.state_dir, &identity.enrolment.certificate) {
+        tracing::warn!(error = vitals::exit::chain(&error), "how long the certificate lasts is not told");
+    }
     let queue = Queue::open(config.device.state_dir.join("outbox.sqlite")).await?;
     outbox.up();
     let listener = vitals::listen::bind("[http] listen", config.http.listen).await?;

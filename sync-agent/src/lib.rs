@@ -11,4 +11,5 @@ pub mod drain;
 pub mod enrolment;
 pub mod identity;
 pub mod mqtt;
+pub mod paper;
 pub mod status;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::bail;
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 use outbox::{DeliveryState, Outbox, Undelivered};
 
 use crate::config::Config;
@@ -28,18 +28,18 @@ pub(super) enum Command {
 }
 
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("which").required(true).args(["id", "all", "destination"]))]
 pub(super) struct Retry {
     /// Configuration file.
     #[arg(long, default_value = "/etc/hilum/appliance.toml")]
     config: PathBuf,
     /// The number of one delivery, as `list` shows it.
-    #[arg(required_unless_present_any = ["all", "destination"])]
     id: Option<i64>,
     /// Whatever did not arrive, wherever it should go.
-    #[arg(long, conflicts_with_all = ["id", "destination"])]
+    #[arg(long)]
     all: bool,
     /// Whatever did not arrive at this destination.
-    #[arg(long, value_name = "NAME", conflicts_with = "id")]
+    #[arg(long, value_name = "NAME")]
     destination: Option<String>,
 }
 

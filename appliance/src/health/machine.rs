@@ -9,6 +9,8 @@ use metrics::{Unit, describe_gauge, gauge};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::clock::{self, Clock};
+
 /// Between two measurements: a disk fills in hours, and the spool may hold a hundred thousand files to count.
 const PERIOD: Duration = Duration::from_secs(60);
 
@@ -27,6 +29,8 @@ pub struct Machine {
     pub last_day_bytes: u64,
     /// Degrees Celsius of the hottest thermal zone.
     pub hottest_celsius: Option<f64>,
+    /// Whether the clock follows another one.
+    pub clock: Clock,
 }
 
 /// A file system's room.
@@ -58,6 +62,7 @@ impl Machine {
             kernel: format!("{} {}", name.sysname().to_string_lossy(), name.release().to_string_lossy()),
             disk,
             hottest_celsius: hottest(&system.join("sys/class/thermal")),
+            clock: Clock::measure(system, clock::kernel),
             ..Self::default()
         };
         for file in fs::read_dir(spool).into_iter().flatten().flatten().filter_map(|entry| entry.metadata().ok()) {
@@ -73,6 +78,7 @@ impl Machine {
     }
 
     fn show(&self) {
+        self.clock.show();
         gauge!("spool_files").set(self.spool_files as f64);
         gauge!("spool_bytes").set(self.spool_bytes as f64);
         if let Some(disk) = self.disk {

@@ -10,6 +10,7 @@ mod studies;
 use outbox::{Entry, Tally};
 
 use super::Status;
+use super::certificates::Lasting;
 use super::html::{Html, facts, link, list, section, text};
 use super::words::{age, counted, moment, size, time_of_day};
 
@@ -33,6 +34,7 @@ pub(super) fn render(status: &Status, shown: &Shown) -> String {
     let mut body = Html::default();
     body.add(&text(&format!("Hilum appliance {}", status.name)).within("h1"));
     body.add(&verdict(status, shown));
+    body.add(&soon(status));
     body.add(&navigation(shown));
     if !shown.is_older {
         body.add(&section("Parts", &parts(status)));
@@ -75,6 +77,18 @@ fn verdict(status: &Status, shown: &Shown) -> Html {
     let images = counted(images, "image", "images");
     let words = format!("Everything works: {images} concluded today, {waiting} waiting to be read.");
     text(&words).within("p class=\"verdict ok\" role=\"status\"")
+}
+
+/// What works and will not for long.
+fn soon(status: &Status) -> Html {
+    let (mut all, now_ms) = (Html::default(), (status.world.now_ms)());
+    for certificate in status.certificates.borrow().iter() {
+        if let (Lasting::Soon, words) = certificate.lasting(now_ms) {
+            let words = format!("The certificate for {} ends soon: {words}.", certificate.name);
+            all.add(&text(&words).within("p class=\"soon\""));
+        }
+    }
+    all
 }
 
 fn navigation(shown: &Shown) -> Html {
@@ -139,8 +153,10 @@ fn refusals(status: &Status) -> Html {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::health::certificates::Certificate;
     use crate::health::tests::status;
     use crate::refusals::Refusals;
+    use crate::world::World;
 
     #[test]
     fn what_comes_from_outside_is_escaped() {
@@ -153,6 +169,25 @@ mod tests {
         assert!(page.contains("&lt;script&gt;") && page.contains("2023-11-1") && page.contains("attention: journal"));
         part.up();
         assert!(render(&status, &Shown::default()).contains("Everything works"));
+    }
+
+    #[test]
+    fn a_certificate_that_ends_soon_is_told_at_the_top() {
+        let now_s = (World::real().now_ms)() / 1000;
+        let lasts = |days: i64| Certificate {
+            name: "DICOM <TLS>".to_owned(),
+            ends_s: Ok(now_s + days * 86_400 + 60),
+            is_renewed: false,
+        };
+        let page = |days| {
+            let mut status = status(Refusals::default());
+            status.certificates = tokio::sync::watch::channel(vec![lasts(days)]).1;
+            render(&status, &Shown::default())
+        };
+        assert!(page(12).contains("<p class=\"soon\">The certificate for DICOM &lt;TLS&gt; ends soon: 12 days left"));
+        assert!(page(31).contains("31 days left") && !page(31).contains("class=\"soon\""));
+        assert!(page(-1).contains("<span class=\"bad\">ended "));
+        assert!(page(31).contains("whether it is synchronised is not known"));
     }
 
     #[test]

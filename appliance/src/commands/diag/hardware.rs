@@ -33,6 +33,7 @@ pub(super) fn found(system: &Path, config: Option<&Config>) -> Value {
         "spool_files": machine.spool_files,
         "spool_bytes": machine.spool_bytes,
         "hottest_celsius": machine.hottest_celsius,
+        "clock": machine.clock.words(),
         "sensors": sensors(system),
         "onnxruntime_library_bytes": library.map(|library| library.len()),
     })

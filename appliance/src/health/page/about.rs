@@ -1,6 +1,7 @@
 //! What this appliance is made of and stands on: addresses, versions, model, disk, temperature, power, clock.
 
 use super::super::Status;
+use super::super::certificates::{Certificate, Lasting};
 use super::super::html::{Html, facts, text};
 use super::super::machine::Machine;
 use super::super::words::counted;
@@ -14,10 +15,26 @@ pub(super) fn facts_of(status: &Status) -> Html {
         ("Running for", age(running)),
     ];
     rows.extend(model(status));
-    rows.extend(machine(&status.machine.borrow()));
+    let measured = status.machine.borrow();
+    rows.extend(machine(&measured));
     rows.extend(sensors::rows(&status.sensed.borrow()));
-    rows.push(("Clock", moment((status.world.now_ms)())));
-    facts(rows.into_iter().map(|(name, value)| (name.to_owned(), text(&value))))
+    rows.push(("Clock", format!("{}, {}", moment((status.world.now_ms)()), measured.clock.words())));
+    let rows = rows.into_iter().map(|(name, value)| (name.to_owned(), text(&value)));
+    facts(rows.chain(certificates(status)))
+}
+
+fn certificates(status: &Status) -> Vec<(String, Html)> {
+    let (found, now_ms) = (status.certificates.borrow(), (status.world.now_ms)());
+    let row = |one: &Certificate| {
+        let (lasting, words) = one.lasting(now_ms);
+        let words = match lasting {
+            Lasting::Fine => text(&words),
+            Lasting::Soon => text(&words).within("span class=\"soon\""),
+            Lasting::Ended => text(&words).within("span class=\"bad\""),
+        };
+        (format!("Certificate for {}", one.name), words)
+    };
+    found.iter().map(row).collect()
 }
 
 fn model(status: &Status) -> Vec<(&'static str, String)> {

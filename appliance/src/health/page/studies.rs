@@ -41,7 +41,8 @@ fn row(entry: &Entry, now_ms: i64) -> Vec<Html> {
     let study = entry.pseudonyms.study.get(..SHORT).unwrap_or(&entry.pseudonyms.study);
     vec![
         text(&time_of_day(entry.concluded_ms, now_ms)),
-        text(&entry.source),
+        // A title may hold hyphens, and is one word all the same.
+        text(&entry.source).within("span class=\"name\""),
         text(study).within("code"),
         text(&outcome(&entry.status, &entry.detail)),
         text(&format!("{:.1}", entry.total_ms / 1000.0)),
