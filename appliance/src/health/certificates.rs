@@ -125,15 +125,15 @@ impl Lookout {
             match certificate.lasting(now_ms) {
                 (Lasting::Fine, _) => {}
                 (Lasting::Soon, words) => {
-                    tracing::warn!(certificate = certificate.name, words, "a certificate ends soon")
+                    tracing::warn!(certificate = certificate.name, words, "a certificate ends soon");
                 }
                 (Lasting::Ended, words) => ended.push(format!("the certificate for {} {words}", certificate.name)),
             }
         }
         if ended.is_empty() {
-            self.health.up()
+            self.health.up();
         } else {
-            self.health.down(&ended.join("; "))
+            self.health.down(&ended.join("; "));
         }
         self.told.send_replace(found);
     }

@@ -3,6 +3,10 @@
 
 use std::fmt::Write;
 
+/// Bytes of a word that stays in one piece: an AE title of 16 between quotation marks and brackets. What is longer may be a
+/// path, which has to break somewhere on a telephone.
+const LONGEST_NAME: usize = 24;
+
 /// A piece of a page.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Html(String);
@@ -21,6 +25,16 @@ pub(super) fn text(text: &str) -> Html {
         }
     }
     Html(safe)
+}
+
+/// A sentence in which no word breaks at its hyphens: names of scanners have them. Written around the words, not into them,
+/// so that what is copied from the page is what the configuration wants.
+pub(super) fn sentence(words: &str) -> Html {
+    let whole = |word: &str| {
+        let is_name = word.contains('-') && word.len() <= LONGEST_NAME;
+        if is_name { text(word).within("span class=\"name\"").0 } else { text(word).0 }
+    };
+    Html(words.split(' ').map(whole).collect::<Vec<_>>().join(" "))
 }
 
 impl Html {
@@ -87,6 +101,13 @@ pub(super) fn list(columns: &[&'static str], rows: impl IntoIterator<Item = Vec<
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_in_sentences_stay_in_one_piece() {
+        let told = sentence("add \"XR-ROOM-1\", or <b> and /etc/hilum/a-very-long-folder/name").into_string();
+        let name = "add <span class=\"name\">&quot;XR-ROOM-1&quot;,</span> or &lt;b&gt; and /etc/hilum/a-very-long-folder/name";
+        assert_eq!(told, name);
+    }
 
     #[test]
     fn what_comes_from_outside_is_escaped() {

@@ -11,7 +11,7 @@ use outbox::{Entry, Tally};
 
 use super::Status;
 use super::certificates::Lasting;
-use super::html::{Html, facts, link, list, section, text};
+use super::html::{Html, facts, link, list, section, sentence, text};
 use super::words::{age, counted, moment, size, time_of_day};
 
 pub(super) use studies::PAGE;
@@ -108,7 +108,7 @@ fn parts(status: &Status) -> Html {
     let report = status.health.report();
     let condition = |state: &String| match state.as_str() {
         "ok" => text("ok").within("span class=\"ok\""),
-        other => text(other).within("span class=\"bad\""),
+        other => sentence(other).within("span class=\"bad\""),
     };
     parts.add(&facts(report.parts.iter().map(|(name, state)| ((*name).to_owned(), condition(state)))));
     parts.add(&reloaded(status));
@@ -121,7 +121,10 @@ fn reloaded(status: &Status) -> Html {
     if let Some((at_ms, taken)) = &reloaded.last {
         let at = time_of_day(*at_ms, (status.world.now_ms)());
         let words = match taken {
-            Ok(()) => text(&format!("The configuration was read again at {at} and is in force.")).within("p"),
+            Ok(()) => {
+                let but = if reloaded.waiting.is_empty() { "" } else { ", but for what needs a restart" };
+                text(&format!("The configuration was read again at {at} and is in force{but}.")).within("p")
+            }
             Err(why) => {
                 let words =
                     format!("The configuration was read again at {at} and not taken; the one before stays: {why}");
@@ -144,9 +147,9 @@ fn refusals(status: &Status) -> Html {
     let now_ms = (status.world.now_ms)();
     list(
         &["Last", "Times", "What happened, and what to do"],
-        refused
-            .iter()
-            .map(|one| vec![text(&time_of_day(one.last_ms, now_ms)), text(&one.times.to_string()), text(&one.words)]),
+        refused.iter().map(|one| {
+            vec![text(&time_of_day(one.last_ms, now_ms)), text(&one.times.to_string()), sentence(&one.words)]
+        }),
     )
 }
 

@@ -3,7 +3,7 @@
 use outbox::DeliveryState;
 
 use super::super::Status;
-use super::super::html::{Html, facts, list, text};
+use super::super::html::{Html, facts, list, sentence, text};
 use super::{counted, time_of_day};
 use crate::health::words::delivery;
 
@@ -21,7 +21,7 @@ pub(super) fn facts_of(status: &Status) -> Option<Html> {
         given.add(&text("What stops reports").within("h3"));
         let trouble = |one: &outbox::DeliveryTrouble| {
             let words = format!("{}, {}: {}", one.destination, delivery(one.state), one.reason);
-            vec![text(&time_of_day(one.last_ms, now_ms)), text(&one.count.to_string()), text(&words)]
+            vec![text(&time_of_day(one.last_ms, now_ms)), text(&one.count.to_string()), sentence(&words)]
         };
         given.add(&list(&["Last", "Reports", "What happened"], levels.troubles.iter().map(trouble)));
     }
