@@ -49,7 +49,7 @@ struct Sample {
 impl Sample {
     /// `overcurrents` is the count before. A card speaks for itself; on a board the graphics processor's zone counts, else the
     /// hottest, and the rail of the whole module, else all rails together.
-    fn of(readings: &Readings, overcurrents: u64) -> Self {
+    fn of(readings: &Readings, overcurrents: Option<u64>) -> Self {
         let (kernel, card) = (&readings.kernel, readings.gpus.first());
         let zones = kernel.zones.iter().filter(|zone| zone.name.contains("gpu") || zone.name.contains("GPU"));
         let zone = zones.map(|zone| zone.now).max().or_else(|| kernel.zones.iter().map(|zone| zone.now).max());
@@ -88,7 +88,7 @@ pub(crate) fn check(session: &mut ModelSession, minutes: u64) -> Result<Outcome>
         let readings = sensors.latest(Instant::now());
         let rate = images as f64 / interval.elapsed().as_secs_f64();
         let sample = Sample::of(&readings, overcurrents);
-        overcurrents = readings.kernel.overcurrents;
+        overcurrents = readings.kernel.overcurrents.or(overcurrents);
         rows.push(Row { ended: began.elapsed(), images_per_second: rate, sample });
     }
     let found = |words| Found { words, table: Some(table(&rows)) };
@@ -186,21 +186,21 @@ mod tests {
         let kernel = Kernel {
             zones: vec![zone("cpu-thermal", 60_000), zone("gpu-thermal", 51_500)],
             rails: vec![rail("VDD_IN", 6.0), rail("VDD_SOC", 1.5)],
-            overcurrents: 1,
+            overcurrents: Some(1),
             ..Kernel::default()
         };
         let mut readings = Readings { kernel, ..Readings::default() };
-        let board = Sample::of(&readings, 0);
+        let board = Sample::of(&readings, Some(0));
         assert_eq!((board.celsius, board.watts, board.clock_mhz), (Some(51.5), Some(6.0), None));
         assert_eq!(board.causes.into_iter().collect::<Vec<_>>(), ["overcurrent"]);
         readings.kernel.rails.remove(0);
         readings.kernel.zones.remove(1);
-        let board = Sample::of(&readings, 1);
+        let board = Sample::of(&readings, Some(1));
         assert_eq!((board.celsius, board.watts, board.causes.len()), (Some(60.0), Some(1.5), 0));
         let reasons = BTreeSet::from([Reason::PowerCap]);
         let card = Gpu { celsius: Some(80.0), watts: Some(300.0), clock_mhz: Some(1755), reasons, ..Gpu::default() };
         readings.gpus.push(card);
-        let card = Sample::of(&readings, 1);
+        let card = Sample::of(&readings, Some(1));
         assert_eq!((card.celsius, card.watts, card.clock_mhz), (Some(80.0), Some(300.0), Some(1755)));
     }
 

@@ -72,16 +72,14 @@ pub(crate) fn integrated(sys: &Path) -> Option<Integrated> {
 }
 
 /// How often the board was slowed down since its start because it drew too much current: the sum of `oc*_event_cnt` of the
-/// chip's thermal controller under `hwmons`, which is `/sys/class/hwmon`.
-pub(crate) fn overcurrents(hwmons: &Path) -> u64 {
-    let controllers =
-        entries(hwmons, "hwmon").into_iter().filter(|hwmon| word(hwmon, "name").as_deref() == Some("soctherm_oc"));
-    let counts = controllers.flat_map(|hwmon| {
-        let files = entries(&hwmon, "oc").into_iter().filter_map(|file| Some(file.file_name()?.to_str()?.to_owned()));
-        let counters = files.filter(|name| name.ends_with("_event_cnt"));
-        counters.filter_map(|name| u64::try_from(number(&hwmon, &name)?).ok()).collect::<Vec<_>>()
-    });
-    counts.fold(0, u64::saturating_add)
+/// chip's thermal controller under `hwmons`, which is `/sys/class/hwmon`. None where there is no such counter.
+pub(crate) fn overcurrents(hwmons: &Path) -> Option<u64> {
+    let is_controller = |hwmon: &PathBuf| word(hwmon, "name").as_deref() == Some("soctherm_oc");
+    let controllers = entries(hwmons, "hwmon").into_iter().filter(is_controller);
+    let files = controllers.flat_map(|hwmon| entries(&hwmon, "oc"));
+    let counters = files.filter(|file| file.to_string_lossy().ends_with("_event_cnt"));
+    let counts = counters.filter_map(|file| u64::try_from(number(file.parent()?, file.file_name()?.to_str()?)?).ok());
+    counts.fold(None, |sum, count| Some(sum.unwrap_or(0).saturating_add(count)))
 }
 
 /// Cooling devices under `thermal` (`/sys/class/thermal`) that tell a Jetson's software of a throttled processor, and do now:

@@ -113,9 +113,10 @@ impl fmt::Display for Cause {
     }
 }
 
-/// All that `readings` show, the worst first. `overcurrents` is what the board had counted at the look before.
+/// All that `readings` show, the worst first. `overcurrents` is what the board had counted at the look before;
+/// what it counted before the first one is past.
 #[must_use]
-pub fn causes(readings: &Readings, overcurrents: u64) -> Vec<Cause> {
+pub fn causes(readings: &Readings, overcurrents: Option<u64>) -> Vec<Cause> {
     let kernel = &readings.kernel;
     let mut found: Vec<Cause> = kernel.zones.iter().filter_map(of_zone).collect();
     found.extend(readings.gpus.iter().filter_map(of_temperature));
@@ -123,7 +124,7 @@ pub fn causes(readings: &Readings, overcurrents: u64) -> Vec<Cause> {
         found.extend(gpu.reasons.iter().map(|reason| Cause::Card { gpu: gpu.name.clone(), reason: *reason }));
     }
     found.extend(kernel.alerts.iter().cloned().map(Cause::Alert));
-    let times = kernel.overcurrents.saturating_sub(overcurrents);
+    let times = kernel.overcurrents.zip(overcurrents).map_or(0, |(now, before)| now.saturating_sub(before));
     found.extend((times > 0).then_some(Cause::Overcurrent { times }));
     found.sort_by_key(|cause| std::cmp::Reverse(cause.strain()));
     found

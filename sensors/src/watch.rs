@@ -32,8 +32,8 @@ pub struct Kernel {
     pub rails: Vec<Rail>,
     /// The graphics processor of a Jetson board.
     pub integrated: Option<Integrated>,
-    /// How often a Jetson board was slowed down since its start because it drew too much current.
-    pub overcurrents: u64,
+    /// How often a Jetson board was slowed down since its start because it drew too much current; none on other machines.
+    pub overcurrents: Option<u64>,
     /// Parts that a Jetson board slows down now, as it names them.
     pub alerts: Vec<String>,
 }

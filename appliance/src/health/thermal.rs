@@ -25,15 +25,14 @@ pub struct Sensed {
 #[derive(Debug, Default)]
 struct Judge {
     settling: Settling,
-    /// Over-currents that the board had counted; none before the first look, since those were before this service.
+    /// Over-currents that the board had counted when it told last; none before, since those were before this service.
     overcurrents: Option<u64>,
 }
 
 impl Judge {
     fn look(&mut self, readings: Readings) -> Sensed {
-        let counted = readings.kernel.overcurrents;
-        let causes = sensors::causes(&readings, self.overcurrents.unwrap_or(counted));
-        self.overcurrents = Some(counted);
+        let causes = sensors::causes(&readings, self.overcurrents);
+        self.overcurrents = readings.kernel.overcurrents.or(self.overcurrents);
         let strain = self.settling.after(sensors::strain(&causes));
         Sensed { readings, causes, strain }
     }
@@ -103,8 +102,8 @@ fn export(sensed: &Sensed) {
         let holds = sensed.causes.iter().any(|cause| cause.name() == name);
         gauge!("throttled", "reason" => name).set(f64::from(u8::from(holds)));
     }
-    if kernel.overcurrents > 0 {
-        counter!("overcurrent_events_total").absolute(kernel.overcurrents);
+    if let Some(counted) = kernel.overcurrents {
+        counter!("overcurrent_events_total").absolute(counted);
     }
     gpus.iter().enumerate().for_each(|(index, gpu)| export_card(&index.to_string(), gpu));
     if let Some(found) = kernel.integrated {
@@ -168,7 +167,7 @@ mod tests {
     use super::*;
 
     fn board(overcurrents: u64) -> Readings {
-        Readings { kernel: Kernel { overcurrents, ..Kernel::default() }, ..Readings::default() }
+        Readings { kernel: Kernel { overcurrents: Some(overcurrents), ..Kernel::default() }, ..Readings::default() }
     }
 
     fn card(reason: Reason) -> Readings {
@@ -187,7 +186,10 @@ mod tests {
     #[test]
     fn only_overcurrents_since_the_last_look_count() {
         let mut judge = Judge::default();
-        // Before this service was started.
+        // No sensor answered yet; then, what was before this service was started.
+        assert_eq!(judge.look(Readings::default()).strain, Strain::Normal);
+        assert_eq!(judge.look(board(5)).strain, Strain::Normal);
+        assert_eq!(judge.look(Readings::default()).strain, Strain::Normal);
         assert_eq!(judge.look(board(5)).strain, Strain::Normal);
         let sensed = judge.look(board(7));
         assert_eq!((sensed.causes, sensed.strain), (vec![Cause::Overcurrent { times: 2 }], Strain::Throttled));
