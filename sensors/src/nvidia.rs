@@ -73,4 +73,4 @@ fn told(device: &Device<'_>) -> Told {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -60,7 +60,7 @@ pub struct Readings {
     pub kernel: Kernel,
     /// By NVIDIA's driver; empty where there is none.
     pub gpus: Vec<Gpu>,
-    /// The kernel or NVIDIA's driver has not answered for 15 s or more.
+    /// The kernel or NVIDIA's driver has not answered for 15 s or more, or the driver did once and refuses to now.
     pub is_silent: bool,
 }
 
@@ -68,7 +68,7 @@ pub struct Readings {
 #[derive(Debug)]
 pub struct Watch {
     kernel: Probe<Kernel>,
-    gpus: Probe<Vec<Gpu>>,
+    gpus: Probe<Option<Vec<Gpu>>>,
     began: Instant,
 }
 
@@ -97,7 +97,7 @@ impl Watch {
     /// The newest of everything at `now`.
     #[must_use]
     pub fn latest(&self, now: Instant) -> Readings {
-        let (kernel, gpus) = (self.kernel.latest(now, OLDEST), self.gpus.latest(now, OLDEST));
+        let (kernel, gpus) = (self.kernel.latest(now, OLDEST), self.gpus.latest(now, OLDEST).flatten());
         let is_late = now.saturating_duration_since(self.began) > OLDEST;
         Readings {
             is_silent: is_late && (kernel.is_none() || gpus.is_none()),
@@ -109,7 +109,7 @@ impl Watch {
     /// The first of everything, for who looks only once; what takes longer than `patience` is left out.
     #[must_use]
     pub fn first(&self, patience: Duration) -> Readings {
-        let (kernel, gpus) = (self.kernel.first(patience), self.gpus.first(patience));
+        let (kernel, gpus) = (self.kernel.first(patience), self.gpus.first(patience).flatten());
         Readings {
             is_silent: kernel.is_none() || gpus.is_none(),
             kernel: kernel.unwrap_or_default(),
@@ -125,20 +125,24 @@ struct Cards {
     open: Option<Nvidia>,
     said: String,
     pause: u32,
+    /// They answered once.
+    known: bool,
 }
 
 impl Cards {
-    /// What they tell now; nothing where nothing can be known, and a line in the log when the reason for that is new.
-    fn ask(&mut self) -> Vec<Gpu> {
+    /// What they tell now; no cards where there were none so far, `None` where they answered once and do not now. A line goes
+    /// to the log when the reason is new.
+    fn ask(&mut self) -> Option<Vec<Gpu>> {
         if self.pause > 0 {
             self.pause -= 1;
-            return Vec::new();
-        }
-        self.look().unwrap_or_else(|error| {
+        } else {
+            match self.look() {
+                Ok(gpus) => return Some(gpus),
+                Err(error) => self.say(&error),
+            }
             self.pause = PAUSE;
-            self.say(&error);
-            Vec::new()
-        })
+        }
+        (!self.known).then(Vec::new)
     }
 
     fn look(&mut self) -> Result<Vec<Gpu>, NvidiaError> {
@@ -146,6 +150,7 @@ impl Cards {
         let gpus = nvidia.read()?;
         self.open = Some(nvidia);
         self.said.clear();
+        self.known = true;
         Ok(gpus)
     }
 
@@ -158,5 +163,28 @@ impl Cards {
             }
             self.said = words;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nvidia::tests::library;
+
+    #[test]
+    fn a_card_that_is_lost_is_not_taken_for_one_that_never_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let cards = |library: &Path| Cards { library: library.into(), ..Cards::default() };
+        let mut none = cards(&folder.path().join(LIBRARY));
+        assert_eq!((none.ask(), none.ask()), (Some(vec![]), Some(vec![])));
+        // Sound when it is asked first, and lost from then on.
+        let mut lost = cards(&library(folder.path(), "-DHANDLE=(asked++ ? GPU_IS_LOST : SUCCESS)"));
+        assert_eq!(lost.ask().map(|cards| cards.len()), Some(1));
+        assert_eq!((lost.ask(), lost.pause, lost.open.is_none()), (None, PAUSE, true));
+        assert!(lost.said.contains("nvidia-smi"), "{}", lost.said);
+        // It is left alone for a while; then the library is loaded anew, and finds it again.
+        (0..PAUSE).for_each(|_| assert_eq!(lost.ask(), None));
+        assert_eq!(lost.pause, 0);
+        assert_eq!(lost.ask().map(|cards| cards.len()), Some(1));
     }
 }

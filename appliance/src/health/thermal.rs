@@ -142,7 +142,7 @@ pub(super) fn describe() {
     );
     describe_gauge!(
         "sensors_silent",
-        "1 while the kernel's or the graphics driver's sensors have not answered for 15 s"
+        "1 while the kernel's or the graphics driver's sensors do not answer: what they told is old"
     );
     describe_gauge!("power_rail_watts", "Power that flows on each rail of the board, watts");
     describe_counter!(

@@ -13,7 +13,7 @@ use crate::watch::Watch;
 const LONG: Duration = Duration::from_secs(60);
 
 /// Compiles the library into `folder`; the C compiler is there wherever this workspace can be built.
-fn library(folder: &Path, define: &str) -> std::path::PathBuf {
+pub(crate) fn library(folder: &Path, define: &str) -> std::path::PathBuf {
     let file = folder.join(LIBRARY);
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/nvidia/library.c");
     let done = Command::new("cc").args(["-shared", "-fPIC", define, "-o"]).args([&file, &source]).status().unwrap();
