@@ -90,5 +90,19 @@ pub(crate) fn alerts(thermal: &Path) -> Vec<String> {
     raised.filter_map(|device| word(&device, "type")).filter(|name| name.ends_with("-throttle-alert")).collect()
 }
 
+/// The mode that `nvpmodel` keeps in its status file, by the name that its configuration gives it: `pmode:0001` there, and
+/// `< POWER_MODEL ID=1 NAME=15W >` here. Its number where it has no name.
+pub(crate) fn power_mode(root: &Path) -> Option<String> {
+    let status = word(root, "var/lib/nvpmodel/status")?;
+    let digits: String = status.split_once("pmode:")?.1.chars().take_while(char::is_ascii_digit).collect();
+    let mode: u32 = digits.parse().ok()?;
+    let modes = word(root, "etc/nvpmodel.conf").unwrap_or_default();
+    let named = modes.lines().filter(|line| line.contains("POWER_MODEL")).find_map(|line| {
+        let field = |name: &str| line.split_whitespace().find_map(|field| field.strip_prefix(name)?.strip_prefix('='));
+        (field("ID")?.parse() == Ok(mode)).then(|| field("NAME").map(str::to_owned))?
+    });
+    Some(named.unwrap_or_else(|| mode.to_string()))
+}
+
 #[cfg(test)]
 mod tests;

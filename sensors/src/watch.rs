@@ -23,7 +23,7 @@ const OLDEST: Duration = Duration::from_secs(15);
 /// Looks between two attempts to open a library that did not open: a driver may be loaded after this service.
 const PAUSE: u32 = 12;
 
-/// What the kernel's own files tell.
+/// What the kernel's own files tell, and on a Jetson board those of its power modes.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Kernel {
     /// Thermal zones.
@@ -36,6 +36,8 @@ pub struct Kernel {
     pub overcurrents: Option<u64>,
     /// Parts that a Jetson board slows down now, as it names them.
     pub alerts: Vec<String>,
+    /// The power mode that a Jetson board was told to keep to, such as `15W`.
+    pub power_mode: Option<String>,
 }
 
 impl Kernel {
@@ -49,6 +51,7 @@ impl Kernel {
             integrated: jetson::integrated(&sys),
             overcurrents: jetson::overcurrents(&sys.join("class/hwmon")),
             alerts: jetson::alerts(&sys.join("class/thermal")),
+            power_mode: jetson::power_mode(root),
         }
     }
 }

@@ -73,6 +73,9 @@ fn orin(root: &Path) {
         ];
         write(root, &format!("sys/class/thermal/thermal_zone{n}"), &trips);
     }
+    write(root, "var/lib/nvpmodel", &[("status", "pmode:0001")]);
+    let modes = "# POWER MODES\n< POWER_MODEL ID=0 NAME=15W >\nCPU_ONLINE CORE_0 1\n< POWER_MODEL ID=1 NAME=7W >\n< PM_CONFIG DEFAULT=0 >";
+    write(root, "etc", &[("nvpmodel.conf", modes)]);
     // The part is off: reading its temperature fails, as it does for a folder.
     write(root, "sys/class/thermal/thermal_zone2", &[("type", "cv0-thermal")]);
     fs::create_dir(root.join("sys/class/thermal/thermal_zone2/temp")).unwrap();
@@ -95,6 +98,7 @@ fn a_jetson_orin_is_read() {
     assert_eq!(rails, [("VDD_IN", 6.269_952), ("VDD_CPU_GPU_CV", 1.286_144), ("VDD_SOC", 1.484_736)]);
     assert_eq!(kernel.integrated, Some(Integrated { busy: Some(0.834), clock_mhz: Some(612), most_mhz: Some(624) }));
     assert_eq!((kernel.overcurrents, kernel.alerts), (Some(7), vec!["gpu-throttle-alert".to_owned()]));
+    assert_eq!(kernel.power_mode.as_deref(), Some("7W"));
     let zones: Vec<(&str, i64)> = kernel.zones.iter().map(|zone| (&*zone.name, zone.now)).collect();
     assert_eq!(zones, [("cpu-thermal", 48_500), ("gpu-thermal", 47_218), ("tj-thermal", 50_843)]);
 }
@@ -130,6 +134,15 @@ fn unwired_channels_and_broken_files_are_left_out() {
         &[("name", "soctherm_oc"), ("oc1_event_cnt", "-3"), ("oc2_event_cnt", "x")],
     );
     assert_eq!(Kernel::read(root.path()), Kernel::default());
+}
+
+#[test]
+fn a_power_mode_without_a_name_is_its_number_and_a_broken_one_is_none() {
+    let root = tempfile::tempdir().unwrap();
+    for (status, expected) in [("pmode:0008 fmode:cool", Some("8")), ("pmode:", None), ("", None)] {
+        write(root.path(), "var/lib/nvpmodel", &[("status", status)]);
+        assert_eq!(Kernel::read(root.path()).power_mode.as_deref(), expected, "{status}");
+    }
 }
 
 #[test]

@@ -12,6 +12,7 @@ pub(super) fn rows(sensed: &Sensed) -> Vec<(&'static str, String)> {
     if !kernel.rails.is_empty() {
         rows.push(("Power", kernel.rails.iter().map(rail).collect::<Vec<_>>().join(", ")));
     }
+    rows.extend(kernel.power_mode.iter().map(|mode| ("Power mode", mode.clone())));
     rows.push(("Held back", held_back(sensed)));
     rows
 }
@@ -106,6 +107,7 @@ mod tests {
         let kernel = Kernel {
             rails: vec![Rail { name: "VDD_IN".into(), watts: 6.27 }, Rail { name: "VDD_SOC".into(), watts: 1.48 }],
             integrated: Some(Integrated { busy: Some(0.5), clock_mhz: Some(612), most_mhz: Some(624) }),
+            power_mode: Some("15W".into()),
             ..Kernel::default()
         };
         let causes = vec![Cause::Card { gpu: gpu.name.clone(), reason: Reason::PowerCap }];
@@ -114,6 +116,7 @@ mod tests {
             ("Graphics card", "NVIDIA L4: 71 °C, 72 W of 72 W, 93 % busy, 2.0 GB of 24.0 GB in use"),
             ("Graphics on the board", "50 % busy, 612 of 624 MHz"),
             ("Power", "VDD_IN 6.3 W, VDD_SOC 1.5 W"),
+            ("Power mode", "15W"),
             ("Held back", "NVIDIA L4 works at its power limit, as it may"),
         ];
         let sensed = Sensed { readings, causes, strain: Strain::Normal };
