@@ -82,9 +82,9 @@ impl Pixels {
     /// Grey-scale, resize and preview of a decoded frame.
     #[must_use]
     pub fn from_frame(frame: &grayscale::Frame<'_>) -> Self {
-        let display = frame.display();
-        let input = tensor::resize_area_u8(&display, frame.rows, frame.columns, INPUT_SIDE, INPUT_SIDE);
-        let preview = Preview::from_frame(frame, &display);
+        let size = (frame.rows, frame.columns);
+        let input = tensor::resize_area_rows(frame.display_rows(), size, (INPUT_SIDE, INPUT_SIDE));
+        let preview = Preview::from_frame(frame);
         let text_lines = text::lines(&preview.display(), preview.columns.into()) as u32;
         Self { input, preview, text_lines }
     }

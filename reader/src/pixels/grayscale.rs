@@ -52,7 +52,8 @@ pub struct Frame<'a> {
     pub columns: usize,
     /// `rows` × `columns` samples.
     raw: Raw<'a>,
-    /// For each sample its value after the modality LUT. Padding has the value that shows darkest.
+    /// For each sample up to the greatest that occurs its value after the modality LUT. Padding has the value that shows
+    /// darkest.
     table: Vec<i32>,
     /// Least and greatest of the values that occur.
     pub range: (i32, i32),
@@ -89,8 +90,9 @@ impl<'a> Frame<'a> {
         Transform { modality, voi, invert, padding }: Transform,
     ) -> Self {
         assert_eq!(raw.len(), rows * columns, "one sample per pixel");
-        stored.resize(raw.levels(), 0);
         let seen = raw.seen();
+        // A film of 12 bits in 16 has sixteen times as many samples that cannot occur as samples that can.
+        stored.resize(seen.iter().rposition(|seen| *seen).map_or(0, |greatest| greatest + 1), 0);
         let (map, voi) = modality.with_voi(voi);
         let is_padding = |value: i32| padding.is_some_and(|(low, high)| (low..=high).contains(&value));
         let occurring = stored.iter().zip(&seen).filter(|(value, seen)| **seen && !is_padding(**value));
@@ -110,20 +112,42 @@ impl<'a> Frame<'a> {
     /// Row-major values after the modality LUT, padding replaced by the value that shows darkest.
     #[must_use]
     pub fn values(&self) -> Vec<i32> {
-        self.mapped(&self.table)
+        self.mapped(&self.each_value(|value| value))
     }
 
     /// 8-bit grey, row-major, 0 black: what a person sees and the model reads.
     #[must_use]
     pub fn display(&self) -> Vec<u8> {
-        let shade = self.voi.shade(self.range, self.invert);
-        // Values outside the range do not occur, so theirs are not computed: a sigmoid is dear.
-        self.mapped(&self.each_value(|value| if self.in_range(value) { shade(value) } else { 0 }))
+        self.mapped(&self.greys())
     }
 
-    /// What `of` gives for each sample's value.
-    pub(in crate::pixels) fn each_value<T>(&self, of: impl Fn(i32) -> T) -> Vec<T> {
-        self.table.iter().map(|value| of(*value)).collect()
+    /// [`Frame::display`] a row at a time: puts the row of that number into the line, in place of what is there.
+    pub(in crate::pixels) fn display_rows(&self) -> impl Fn(usize, &mut Vec<u8>) + '_ {
+        let greys = self.greys();
+        move |row, line| {
+            line.clear();
+            self.raw.look_up(row * self.columns..(row + 1) * self.columns, &greys, line);
+        }
+    }
+
+    /// The grey of each sample.
+    fn greys(&self) -> Vec<u8> {
+        let shade = self.voi.shade(self.range, self.invert);
+        // Values outside the range do not occur, so theirs are not computed: a sigmoid is dear.
+        self.each_value(|value| if self.in_range(value) { shade(value) } else { 0 })
+    }
+
+    /// What `of` gives for each sample's value; samples over the greatest that occurs have nothing.
+    pub(in crate::pixels) fn each_value<T: Copy + Default>(&self, of: impl Fn(i32) -> T) -> Vec<T> {
+        let mut each = Vec::with_capacity(self.raw.levels());
+        each.extend(self.table.iter().map(|value| of(*value)));
+        each.resize(self.raw.levels(), T::default());
+        each
+    }
+
+    /// The value of each sample up to the greatest that occurs.
+    pub(in crate::pixels) fn sample_values(&self) -> &[i32] {
+        &self.table
     }
 
     /// The samples.

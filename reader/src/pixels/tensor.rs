@@ -30,20 +30,36 @@ impl Axis {
 /// If a side is 0 or `source` is not `rows * columns` long.
 #[must_use]
 pub fn resize_area_u8(source: &[u8], rows: usize, columns: usize, out_rows: usize, out_columns: usize) -> Vec<u8> {
-    assert!(rows > 0 && columns > 0 && out_rows > 0 && out_columns > 0, "an image has at least one pixel");
     assert_eq!(source.len(), rows * columns, "one byte per pixel");
-    if (rows, columns) == (out_rows, out_columns) {
-        return source.to_vec();
-    }
+    let row = |row: usize, line: &mut Vec<u8>| {
+        line.clear();
+        line.extend(&source[row * columns..(row + 1) * columns]);
+    };
+    resize_area_rows(row, (rows, columns), (out_rows, out_columns))
+}
+
+/// [`resize_area_u8`] of an image that is made a row at a time, so that it never lies in memory as a whole: `row` puts the
+/// grey bytes of the row of that number into the line, in place of what is there. Sizes are rows and columns. A row that two
+/// rows of the result share is asked for twice.
+///
+/// # Panics
+/// If a side is 0.
+pub(super) fn resize_area_rows(
+    mut row: impl FnMut(usize, &mut Vec<u8>),
+    (rows, columns): (usize, usize),
+    (out_rows, out_columns): (usize, usize),
+) -> Vec<u8> {
+    assert!(rows > 0 && columns > 0 && out_rows > 0 && out_columns > 0, "an image has at least one pixel");
     let (vertical, horizontal) = (Axis::new(rows, out_rows), Axis::new(columns, out_columns));
     let area = (rows * columns) as u64;
     let mut out = Vec::with_capacity(out_rows * out_columns);
     // Weights of a column sum to `rows`, so a sum is at most 255 · rows: fits u32 up to 16 million rows, and DICOM has 65,535.
-    let mut sums = vec![0u32; columns];
+    let (mut sums, mut line) = (vec![0u32; columns], Vec::with_capacity(columns));
     for (first, weights) in &vertical.spans {
         sums.fill(0);
-        for (row, weight) in source.chunks_exact(columns).skip(*first).zip(weights) {
-            add_weighted(&mut sums, row, *weight);
+        for (number, weight) in (*first..).zip(weights) {
+            row(number, &mut line);
+            add_weighted(&mut sums, &line, *weight);
         }
         for (first, weights) in &horizontal.spans {
             let cells = sums[*first..].iter().zip(weights);

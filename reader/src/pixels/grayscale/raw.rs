@@ -63,6 +63,17 @@ impl Raw<'_> {
             }
         }
     }
+
+    /// Adds each sample of `range` to the sum at its place: what needs no table.
+    pub(in crate::pixels) fn add_to(&self, range: Range<usize>, sums: &mut [u32]) {
+        match self {
+            Self::Eight(bytes) => sums.iter_mut().zip(&bytes[range]).for_each(|(sum, b)| *sum += u32::from(*b)),
+            Self::Sixteen(bytes) => {
+                let samples = sixteens(&bytes[2 * range.start..2 * range.end]);
+                sums.iter_mut().zip(samples).for_each(|(sum, s)| *sum += u32::from(s));
+            }
+        }
+    }
 }
 
 fn sixteens(bytes: &[u8]) -> impl Iterator<Item = u16> + '_ {
