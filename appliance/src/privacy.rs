@@ -117,6 +117,7 @@ fn preview(preview: &Preview) -> PreviewV1 {
         rows: preview.rows,
         columns: preview.columns,
         samples: preview.samples.clone(),
+        packed: Vec::new(),
         offset: preview.offset,
         invert: preview.invert,
         voi: match preview.voi.clone() {

@@ -122,7 +122,7 @@ fn model_v1(info: &ModelInfo) -> ModelV1 {
 
 fn picture(source: &Source<'_>, result: MessageId) -> Option<Vec<u8>> {
     let preview = source.privacy.picture(source.reading).filter(|_| source.with_picture)?;
-    let image = ImageV1 { result, preview, saliency: source.privacy.saliency(source.reading) };
-    let encoded = codec::encode(&image);
+    let image = ImageV1 { result, preview: preview.pack(), saliency: source.privacy.saliency(source.reading) };
+    let encoded = codec::encode_packed(&image);
     encoded.inspect_err(|error| tracing::error!(error = %error, "a picture is left out of its result")).ok()
 }

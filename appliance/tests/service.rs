@@ -158,7 +158,12 @@ impl Lab {
         outbox.end_leases().unwrap();
         let of = |kind| leased.iter().filter(move |message| message.kind == kind);
         let results = of(Up::Result).map(|message| codec::decode(&message.payload).unwrap()).collect();
-        (results, of(Up::Image).map(|message| codec::decode(&message.payload).unwrap()).collect())
+        let images = of(Up::Image).map(|message| {
+            let mut image: ImageV1 = codec::decode(&message.payload).unwrap();
+            image.preview.unpack().unwrap();
+            image
+        });
+        (results, images.collect())
     }
 }
 

@@ -19,12 +19,25 @@ pub const MAX_PAYLOAD_BYTES: u64 = 4 * 1024 * 1024;
 /// # Errors
 /// [`CodecError::Encode`] if the value cannot be CBOR; [`CodecError::TooLarge`] if no receiver would accept it.
 pub fn encode<T: Serialize>(payload: &T) -> Result<Vec<u8>, CodecError> {
+    encode_at(payload, Compression::fast())
+}
+
+/// Encodes a payload that is nearly all bytes that were compressed before: to look for more to gain in them takes longer
+/// than the rest of the message.
+///
+/// # Errors
+/// Those of [`encode`].
+pub fn encode_packed<T: Serialize>(payload: &T) -> Result<Vec<u8>, CodecError> {
+    encode_at(payload, Compression::none())
+}
+
+fn encode_at<T: Serialize>(payload: &T, compression: Compression) -> Result<Vec<u8>, CodecError> {
     let mut cbor = Vec::new();
     ciborium::into_writer(payload, &mut cbor).map_err(|error| CodecError::Encode(error.to_string()))?;
     if cbor.len() as u64 > MAX_PAYLOAD_BYTES {
         return Err(CodecError::TooLarge);
     }
-    let mut deflated = DeflateEncoder::new(Vec::new(), Compression::fast());
+    let mut deflated = DeflateEncoder::new(Vec::with_capacity(cbor.len() / 2), compression);
     deflated.write_all(&cbor).map_err(CodecError::Compress)?;
     deflated.finish().map_err(CodecError::Compress)
 }

@@ -77,6 +77,7 @@ fn image() -> ImageV1 {
             rows: 1,
             columns: 2,
             samples: vec![1, 0, 255, 15],
+            packed: vec![],
             offset: -3,
             invert: true,
             voi: VoiV1::Lut { first: 0, bits: 12, data: vec![0, 0, 255, 15] },
@@ -130,6 +131,15 @@ fn a_result_in_the_place_of_another_is_frozen() {
 #[test]
 fn an_image_is_frozen() {
     frozen("image", &image());
+}
+
+#[test]
+fn a_packed_image_is_frozen() {
+    let packed = ImageV1 { preview: image().preview.pack(), ..image() };
+    frozen("image-packed", &packed);
+    let mut preview = packed.preview;
+    preview.unpack().unwrap();
+    assert_eq!(preview, image().preview);
 }
 
 #[test]

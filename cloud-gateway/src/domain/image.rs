@@ -103,6 +103,7 @@ pub(crate) mod tests {
         ImageV1 {
             result: "01890a5d-ac96-774b-bcce-b302099a8057".parse().unwrap(),
             preview: PreviewV1 {
+                packed: vec![],
                 rows: 1,
                 columns: 2,
                 samples: vec![1, 0, 255, 15],

@@ -101,12 +101,15 @@ fn unseal(addressed: &Addressed, ours: &PrivateKey, device_key: Option<&PublicKe
         return Err(Refusal::OtherKey);
     }
     let bytes = seal::open(&sealed, &addressed.envelope.binding(), ours, device_key).map_err(Refusal::Seal)?;
-    let body = match addressed.envelope.kind {
+    let mut body = match addressed.envelope.kind {
         Up::Result => Body::Result(Box::new(codec::decode(&bytes)?)),
         Up::Image => Body::Image(Box::new(codec::decode(&bytes)?)),
         Up::Telemetry => Body::Telemetry(codec::decode(&bytes)?),
         Up::Shadow => Body::Shadow(Box::new(codec::decode(&bytes)?)),
     };
+    if let Body::Image(picture) = &mut body {
+        picture.preview.unpack().map_err(|error| Refusal::Implausible(error.to_string()))?;
+    }
     match &body {
         Body::Result(reading) => result::check(reading),
         Body::Image(picture) => image::check(picture),
@@ -255,6 +258,21 @@ mod tests {
         assert!(matches!(world.judge(message), Ok(Body::Telemetry(_))));
         let message = world.message(Up::Shadow, &shadow::tests::window());
         assert!(matches!(world.judge(message), Ok(Body::Shadow(_))));
+    }
+
+    #[test]
+    fn a_picture_comes_out_as_it_went_in_packed_or_not() {
+        let mut world = world();
+        let plain = image::tests::image();
+        let packed = ImageV1 { preview: plain.preview.clone().pack(), ..plain.clone() };
+        for sent in [&plain, &packed] {
+            let message = world.message(Up::Image, sent);
+            assert!(matches!(world.judge(message), Ok(Body::Image(found)) if *found == plain));
+        }
+        let mut wider = packed;
+        wider.preview.columns += 1;
+        let message = world.message(Up::Image, &wider);
+        assert_eq!(world.judge(message).unwrap_err().reason.code(), "implausible");
     }
 
     #[test]

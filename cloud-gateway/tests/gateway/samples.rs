@@ -67,6 +67,7 @@ pub fn image(result: MessageId) -> ImageV1 {
     ImageV1 {
         result,
         preview: PreviewV1 {
+            packed: vec![],
             rows: 2,
             columns: 2,
             samples: vec![1, 0, 2, 0, 3, 0, 255, 15],

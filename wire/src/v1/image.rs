@@ -1,5 +1,7 @@
 //! The de-identified picture of one radiograph: reduced samples with their grey-scale recipe, and the saliency map.
 
+mod packed;
+
 use serde::{Deserialize, Serialize};
 
 use crate::ids::MessageId;
@@ -22,9 +24,15 @@ pub struct PreviewV1 {
     pub rows: u16,
     /// Columns of `samples`.
     pub columns: u16,
-    /// Row-major little-endian u16; value = sample + `offset`, in units after the modality LUT.
-    #[serde(with = "serde_bytes")]
+    /// Row-major little-endian u16; value = sample + `offset`, in units after the modality LUT. Empty, and left
+    /// out, where they travel in `packed`: a gateway that does not know of it then sees that it cannot decode the picture,
+    /// and does not judge it.
+    #[serde(default, with = "serde_bytes", skip_serializing_if = "Vec::is_empty")]
     pub samples: Vec<u8>,
+    /// The samples in less room: differences to the left in two planes of bytes, as a zlib stream. Empty from devices that
+    /// did not know of it.
+    #[serde(default, with = "serde_bytes", skip_serializing_if = "Vec::is_empty")]
+    pub packed: Vec<u8>,
     /// See `samples`.
     pub offset: i32,
     /// True for MONOCHROME1: inverted after the VOI transform.
@@ -32,6 +40,34 @@ pub struct PreviewV1 {
     /// The VOI transform that the model saw it under.
     pub voi: VoiV1,
 }
+
+impl PreviewV1 {
+    /// As it travels: the samples in `packed`.
+    #[must_use]
+    pub fn pack(mut self) -> Self {
+        self.packed = packed::pack(&self.samples, self.columns);
+        self.samples.clear();
+        self
+    }
+
+    /// As it is looked at: the samples in `samples`. A preview that was never packed stays as it is.
+    ///
+    /// # Errors
+    /// [`Unpackable`].
+    pub fn unpack(&mut self) -> Result<(), Unpackable> {
+        if !self.packed.is_empty() {
+            let samples = packed::unpack(&self.packed, self.rows, self.columns);
+            self.samples = samples.filter(|_| self.samples.is_empty()).ok_or(Unpackable)?;
+            self.packed.clear();
+        }
+        Ok(())
+    }
+}
+
+/// Packed samples that are not those of this preview.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("preview.packed is not rows × columns packed samples")]
+pub struct Unpackable;
 
 /// A VOI transform, DICOM PS3.3 C.11.2.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
