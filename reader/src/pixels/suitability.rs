@@ -175,11 +175,20 @@ fn too_small(case: &Case<'_>) -> bool {
 fn no_contrast(case: &Case<'_>) -> bool {
     case.pixels.is_some_and(|pixels| {
         debug_assert_eq!(pixels.input.len(), INPUT_SIDE * INPUT_SIDE);
-        let mut sorted = pixels.input.clone();
-        sorted.sort_unstable();
-        let at = |percent: usize| sorted.get(sorted.len() * percent / 100).copied().unwrap_or(0);
-        at(98) - at(2) < LEAST_CONTRAST
+        let mut counts = [0; 1 << 8];
+        pixels.input.iter().for_each(|grey| counts[usize::from(*grey)] += 1);
+        percentile(&counts, 98) - percentile(&counts, 2) < LEAST_CONTRAST
     })
+}
+
+/// The least grey with more than `percent` percent of the pixels at or below it; `counts` has the pixels of each grey.
+fn percentile(counts: &[usize; 1 << 8], percent: usize) -> u8 {
+    let below = counts.iter().sum::<usize>() * percent / 100;
+    let sums = counts.iter().scan(0, |sum, count| {
+        *sum += count;
+        Some(*sum)
+    });
+    (0..=u8::MAX).zip(sums).find(|(_, sum)| *sum > below).map_or(0, |(grey, _)| grey)
 }
 
 fn clipped(case: &Case<'_>) -> bool {

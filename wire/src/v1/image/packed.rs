@@ -11,7 +11,7 @@ use flate2::read::ZlibDecoder;
 
 /// Packs row-major little-endian u16 samples, `columns` to a line.
 #[must_use]
-pub fn pack(samples: &[u8], columns: u16) -> Vec<u8> {
+pub(super) fn pack(samples: &[u8], columns: u16) -> Vec<u8> {
     let line = 2 * usize::from(columns.max(1));
     let mut planes = vec![0; samples.len() / 2 * 2];
     let (low, high) = planes.split_at_mut(samples.len() / 2);
@@ -29,7 +29,7 @@ pub fn pack(samples: &[u8], columns: u16) -> Vec<u8> {
 
 /// The `rows` × `columns` samples that [`pack`] made `packed` of; `None` where it made it of anything else.
 #[must_use]
-pub fn unpack(packed: &[u8], rows: u16, columns: u16) -> Option<Vec<u8>> {
+pub(super) fn unpack(packed: &[u8], rows: u16, columns: u16) -> Option<Vec<u8>> {
     let pixels = usize::from(rows) * usize::from(columns);
     let mut planes = Vec::with_capacity(2 * pixels + 1);
     ZlibDecoder::new(packed).take(2 * pixels as u64 + 1).read_to_end(&mut planes).ok()?;
