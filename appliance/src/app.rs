@@ -36,6 +36,7 @@ use crate::intake::Intake;
 use crate::journal::{DeliveryLevels, Journal, Levels};
 use crate::ledger::LookupConfig;
 use crate::lock::StateLock;
+use crate::model::layout::Layout;
 use crate::model::shadow::Watcher;
 use crate::model::{Models, Switch, fallback};
 use crate::output::{self, Dispatch, OutputConfig};
@@ -349,7 +350,7 @@ fn live(log: LogLevel, config: &Config, dicom: &dicom::Service, stow: Option<&st
         clients: stow.map(stow::Service::clients),
         lookup: shared.lookup.clone(),
         batch: shared.batch.clone(),
-        largest_batch: config.model.max_batch,
+        largest_batch: config.model.layout().max_batch,
         has_papers: config.dicom.tls.is_some(),
     }
 }
@@ -390,8 +391,7 @@ fn pipeline(
         site: config.device.site.clone(),
         world: shared.world,
         arrived: Arc::clone(&shared.arrived),
-        // Enough to fill a batch while others decode.
-        in_hand: u32::try_from(decoders() + config.model.max_batch).unwrap_or(u32::MAX),
+        in_hand: in_hand(config.model.layout()),
         memory: Semaphore::new(PLAIN_MIB as usize),
         health: shared.reader.clone(),
     }
@@ -442,6 +442,11 @@ fn open_reader(config: &Config, models: &Models, program: PathBuf) -> anyhow::Re
         },
     };
     Ok(Reader::open(reader)?.outside_age(config.model.outside_age))
+}
+
+/// Enough to give each inference process a full batch while others decode and one is concluded.
+fn in_hand(layout: Layout) -> u32 {
+    u32::try_from(decoders() + layout.workers * layout.max_batch + 1).unwrap_or(u32::MAX)
 }
 
 fn decoders() -> usize {

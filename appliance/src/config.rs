@@ -16,6 +16,7 @@ use crate::at_rest::{AtRest, AtRestError};
 use crate::dicom::DicomConfig;
 use crate::folder::FolderConfig;
 use crate::ledger::LookupConfig;
+use crate::model::layout::{self, Asked, Layout};
 use crate::output::config::{DestinationConfig, OutputConfig, RouteConfig};
 use crate::spans::TelemetryConfig;
 use crate::stow::StowConfig;
@@ -101,15 +102,13 @@ pub struct ModelConfig {
     pub trusted_keys: Vec<PathBuf>,
     /// ONNX Runtime's shared library.
     pub onnxruntime: PathBuf,
-    /// Inference processes at the same time, 1 to 16.
-    #[serde(default = "ModelConfig::default_workers")]
-    pub workers: usize,
-    /// Threads within one operator, of each process; 0 takes one per core.
+    /// Inference processes at the same time, 1 to 16; without it what suits the machine ([`layout`]).
+    pub workers: Option<usize>,
+    /// Threads within one operator, of each process; 0 shares the cores out among the processes.
     #[serde(default)]
     pub threads: usize,
-    /// Images in one batch, 1 to 64.
-    #[serde(default = "ModelConfig::default_max_batch")]
-    pub max_batch: usize,
+    /// Images in one batch, 1 to 64; without it what suits the machine ([`layout`]).
+    pub max_batch: Option<usize>,
     /// How long an image waits for company, milliseconds, 0 to 1000.
     #[serde(default = "ModelConfig::default_max_delay_ms")]
     pub max_delay_ms: u64,
@@ -140,16 +139,6 @@ pub struct HttpConfig {
 }
 
 impl ModelConfig {
-    /// One process with a thread per core.
-    fn default_workers() -> usize {
-        1
-    }
-
-    /// On a GPU eight images take little longer than one; on a CPU batches hardly matter.
-    fn default_max_batch() -> usize {
-        8
-    }
-
     /// Far below what a person notices, long enough to catch a study's second image.
     fn default_max_delay_ms() -> u64 {
         5
@@ -160,10 +149,17 @@ impl ModelConfig {
         2000
     }
 
+    /// Processes, threads and batch on this machine.
+    #[must_use]
+    pub fn layout(&self) -> Layout {
+        let asked = Asked { workers: self.workers, threads: self.threads, max_batch: self.max_batch };
+        layout::here(asked, self.provider)
+    }
+
     /// When a batch is full, and how long it waits to become so.
     #[must_use]
     pub fn batch(&self) -> BatchPolicy {
-        BatchPolicy { max_batch: self.max_batch, max_delay: Duration::from_millis(self.max_delay_ms) }
+        BatchPolicy { max_batch: self.layout().max_batch, max_delay: Duration::from_millis(self.max_delay_ms) }
     }
 
     /// The reader's own terms for it. `program` is this executable, which is its own inference process; that logs as `log`,
@@ -177,6 +173,7 @@ impl ModelConfig {
         state_dir: &Path,
         log: &LogConfig,
     ) -> EngineConfig {
+        let Layout { workers, threads, .. } = self.layout();
         let engines = state_dir.join("engines");
         let format = match log.format {
             LogFormat::Auto => "auto",
@@ -186,9 +183,9 @@ impl ModelConfig {
         let args = ["inference-worker", "--log-format", format, "--log-level", &log.level].map(str::to_owned).into();
         let worker = WorkerConfig::new(program, args);
         EngineConfig {
-            workers: self.workers,
+            workers,
             session: SessionConfig {
-                threads: self.threads,
+                threads,
                 provider: self.provider,
                 precision: self.precision,
                 engines: Some(engines),
@@ -248,12 +245,12 @@ impl DeviceConfig {
 
 impl ModelConfig {
     fn mistakes(&self, mistakes: &mut Mistakes<'_>) {
-        mistakes.require((1..=64).contains(&self.max_batch), "max_batch", "use 1 to 64");
+        mistakes.require(self.max_batch.is_none_or(|images| (1..=64).contains(&images)), "max_batch", "use 1 to 64");
         mistakes.require(self.max_delay_ms <= 1000, "max_delay_ms", "use 0 to 1000");
         let within = (100..=60_000).contains(&self.answer_within_ms);
         mistakes.require(within, "answer_within_ms", "use 100 to 60000");
-        mistakes.require((1..=16).contains(&self.workers), "workers", "use 1 to 16");
-        mistakes.require(self.threads <= 256, "threads", "use 0 (one per core) to 256");
+        mistakes.require(self.workers.is_none_or(|workers| (1..=16).contains(&workers)), "workers", "use 1 to 16");
+        mistakes.require(self.threads <= 256, "threads", "use 0 (the cores shared out) to 256");
     }
 }
 
@@ -284,7 +281,7 @@ listen = "127.0.0.1:9464"
     #[test]
     fn the_shortest_file_is_enough() {
         let config = config::parse::<Config>(Path::new("appliance.toml"), GOOD).unwrap();
-        assert_eq!((config.dicom.max_associations, config.model.max_batch, config.model.max_delay_ms), (16, 8, 5));
+        assert_eq!((config.dicom.max_associations, config.model.max_batch, config.model.max_delay_ms), (16, None, 5));
         assert_eq!(config.dicom.allow[0].address, Some("10.1.2.3".parse().unwrap()));
     }
 

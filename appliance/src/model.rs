@@ -3,6 +3,7 @@
 //! it has proved itself on this very machine.
 
 pub mod fallback;
+pub mod layout;
 pub mod shadow;
 mod switch;
 mod tally;

@@ -45,7 +45,7 @@ const KEYS: [(&str, May); 8] = [
     ("route", |_, _| true),
     ("stow.client", |live, config| live.clients.is_some() && config.stow.is_some()),
     ("lookup.keep_days", |_, _| true),
-    ("model.max_batch", |live, config| config.model.max_batch <= live.largest_batch),
+    ("model.max_batch", |live, config| config.model.layout().max_batch <= live.largest_batch),
     ("model.max_delay_ms", |_, _| true),
 ];
 

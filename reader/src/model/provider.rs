@@ -54,7 +54,17 @@ impl Precision {
     }
 }
 
+/// There with every NVIDIA driver, on boards and on cards.
+const NVIDIA: &str = "/dev/nvidiactl";
+
 impl ProviderChoice {
+    /// Whether a GPU may come to compute: one is allowed, and this machine has an NVIDIA driver. Which one really does is
+    /// known only from a session.
+    #[must_use]
+    pub fn may_meet_a_gpu(self) -> bool {
+        self != Self::Cpu && Path::new(NVIDIA).exists()
+    }
+
     /// In ONNX Runtime's order of preference. Providers that the loaded library was built without are left out: asking for
     /// them would log an error at every start of a CPU-only machine.
     pub(super) fn dispatches(self, shaping: &Shaping<'_>) -> Vec<ExecutionProviderDispatch> {

@@ -5,7 +5,6 @@ use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,9 +18,6 @@ use crate::model::{ModelInfo, ProviderChoice};
 /// Variables that the child keeps, by how they begin: where libraries lie, and what drivers and runtimes read. The rest of
 /// the environment, with whatever the service manager put there for the parent, is not the child's business.
 const KEPT: [&str; 8] = ["LD_LIBRARY_PATH", "PATH", "HOME", "TMPDIR", "CUDA_", "NVIDIA_", "ORT_", "TZ"];
-
-/// There with every NVIDIA driver, on boards and on cards.
-const NVIDIA: &str = "/dev/nvidiactl";
 
 /// How often a wait looks whether it is still wanted.
 const GLANCE: Duration = Duration::from_millis(200);
@@ -52,9 +48,8 @@ impl Process {
         let child = command(config, theirs).spawn().map_err(failed)?;
         // From here on the child is killed where this function leaves early.
         let mut process = Unproven { child: Some(child) };
-        let builds = matches!(setup.session.provider, ProviderChoice::Auto | ProviderChoice::TensorRT);
         // On a machine without an NVIDIA driver nothing is built.
-        let builds = builds && Path::new(NVIDIA).exists();
+        let builds = setup.session.provider != ProviderChoice::Cuda && setup.session.provider.may_meet_a_gpu();
         let silence = config.start_within + if builds { BUILDING } else { Duration::ZERO };
         let mut patience = Patience { stream: &ours, deadline: Instant::now() + silence, stop };
         let ready = match hear(&mut patience, setup, silence, tell) {
