@@ -174,10 +174,10 @@ class Broken(unittest.TestCase):
                 validate.build(folder)
 
     def test_a_missing_tool_is_named_and_nothing_is_skipped(self):
-        with mock.patch.object(validate.shutil, "which", return_value=None), \
+        with mock.patch.object(validate.checking.shutil, "which", return_value=None), \
              mock.patch.object(validate.sys, "prefix", "/nowhere"), \
              mock.patch.object(validate.sysconfig, "get_path", return_value="/nowhere"):
-            with self.assertRaisesRegex(validate.MissingTool, "kubectl is not installed; run: pip install"):
+            with self.assertRaisesRegex(validate.checking.MissingTool, "kubectl is not installed; run: pip install"):
                 validate.build(validate.HERE / "base")
 
 

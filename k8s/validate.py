@@ -17,7 +17,10 @@ import tomllib
 import zipfile
 from pathlib import Path
 
-import crosschecks
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "packaging"))
+
+import checking  # noqa: E402
+import crosschecks  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
 # The oldest release that this is meant for, and the newest whose schemas the validator has.
@@ -32,10 +35,6 @@ except ModuleNotFoundError as missing:
     sys.exit(2)
 
 
-class MissingTool(Exception):
-    """A program without which a check cannot run; nothing is skipped in its stead."""
-
-
 def kubectl():
     """The kubectl that requirements-kubectl.txt pins; else one on PATH."""
     unpacked = Path(sys.prefix) / "bin" / "hilum-kubectl-1.33"
@@ -47,7 +46,7 @@ def kubectl():
         return str(unpacked)
     found = shutil.which("kubectl")
     if found is None:
-        raise MissingTool(f"kubectl is not installed; run: {PIP}")
+        raise checking.MissingTool(f"kubectl is not installed; run: {PIP}")
     return found
 
 
@@ -153,20 +152,13 @@ def checks():
     yield "base: every expected secret is read", list(unused_secrets(expected_secrets(), build(HERE / "base")))
 
 
+def results():
+    print(f"kustomize of {kubectl()}")
+    yield from checks()
+
+
 def main():
-    passed = failed = 0
-    try:
-        print(f"kustomize of {kubectl()}")
-        for title, problems in checks():
-            passed, failed = (passed, failed + 1) if problems else (passed + 1, failed)
-            print(f"{'FAILED' if problems else 'ok    '} {title}")
-            for problem in problems:
-                print(f"       {problem}")
-    except MissingTool as missing:
-        print(f"MISSING TOOL: {missing}", file=sys.stderr)
-        return 2
-    print(f"k8s: {passed} passed, {failed} failed")
-    return 1 if failed else 0
+    return checking.report("k8s", results())
 
 
 if __name__ == "__main__":

@@ -86,9 +86,9 @@ class Broken(unittest.TestCase):
         self.assert_found(validate.build_context(self.image), "wire is not let in")
 
     def test_a_missing_tool_is_named_and_nothing_is_skipped(self):
-        with mock.patch.object(validate.shutil, "which", return_value=None), \
+        with mock.patch.object(validate.checking.shutil, "which", return_value=None), \
              mock.patch.object(validate.sys, "executable", "/nowhere/python"):
-            with self.assertRaisesRegex(validate.MissingTool, "systemd-analyze is not installed; run: apt-get"):
+            with self.assertRaisesRegex(validate.checking.MissingTool, "systemd-analyze is not installed; run: apt-get"):
                 validate.verified(self.units)
 
 

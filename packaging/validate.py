@@ -14,6 +14,8 @@ import tempfile
 import tomllib
 from pathlib import Path
 
+import checking
+
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parent
 # systemd's own scale runs from 0 (nothing exposed) to 10; ours stay at "OK", 2.0 or less.
@@ -24,17 +26,8 @@ TOOLS = {
 }
 
 
-class MissingTool(Exception):
-    """A program without which a check cannot run; nothing is skipped in its stead."""
-
-
 def tool(name):
-    """The path of a program, the one beside this Python (its venv) first."""
-    beside = Path(sys.executable).parent / name
-    found = str(beside) if beside.exists() else shutil.which(name)
-    if found is None:
-        raise MissingTool(f"{name} is not installed; run: {TOOLS[name]}")
-    return found
+    return checking.tool(name, TOOLS[name])
 
 
 def run(*command):
@@ -193,19 +186,8 @@ def checks(folder, containerfile):
 
 
 def main():
-    passed = failed = 0
-    try:
-        for title, check in checks(HERE / "systemd", HERE / "Containerfile"):
-            problems = check()
-            passed, failed = (passed, failed + 1) if problems else (passed + 1, failed)
-            print(f"{'FAILED' if problems else 'ok    '} {title}")
-            for problem in problems:
-                print(f"       {problem}")
-    except MissingTool as missing:
-        print(f"MISSING TOOL: {missing}", file=sys.stderr)
-        return 2
-    print(f"packaging: {passed} passed, {failed} failed")
-    return 1 if failed else 0
+    found = checks(HERE / "systemd", HERE / "Containerfile")
+    return checking.report("packaging", ((title, check()) for title, check in found))
 
 
 if __name__ == "__main__":

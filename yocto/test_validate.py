@@ -117,9 +117,9 @@ class Broken(unittest.TestCase):
                          ["hilum-appliance-crates.inc", "hilum-sync-agent-crates.inc"])
 
     def test_a_missing_tool_is_named_and_nothing_is_skipped(self):
-        with mock.patch.object(validate.shutil, "which", return_value=None), \
+        with mock.patch.object(validate.checking.shutil, "which", return_value=None), \
              mock.patch.object(validate.sys, "executable", "/nowhere/python"):
-            with self.assertRaisesRegex(validate.MissingTool, "oelint-adv is not installed; run: pip install"):
+            with self.assertRaisesRegex(validate.checking.MissingTool, "oelint-adv is not installed; run: pip install"):
                 list(validate.linted(self.layer))
 
 

@@ -10,14 +10,16 @@ import configparser
 import hashlib
 import logging
 import re
-import shutil
 import subprocess
 import sys
 import tomllib
 import types
 from pathlib import Path
 
-import crates
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "packaging"))
+
+import checking  # noqa: E402
+import crates  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parent
@@ -48,17 +50,8 @@ except ModuleNotFoundError as missing:
     sys.exit(2)
 
 
-class MissingTool(Exception):
-    """A program without which a check cannot run; nothing is skipped in its stead."""
-
-
 def tool(name):
-    """The path of a program, the one beside this Python (its venv) first."""
-    beside = Path(sys.executable).parent / name
-    found = str(beside) if beside.exists() else shutil.which(name)
-    if found is None:
-        raise MissingTool(f"{name} is not installed; run: {PIP}")
-    return found
+    return checking.tool(name, PIP)
 
 
 class Complaints(logging.Handler):
@@ -209,19 +202,7 @@ CHECKS = [
 
 
 def main():
-    passed = failed = 0
-    try:
-        for title, check in CHECKS:
-            problems = list(check(LAYER))
-            passed, failed = (passed, failed + 1) if problems else (passed + 1, failed)
-            print(f"{'FAILED' if problems else 'ok    '} {title}")
-            for problem in problems:
-                print(f"       {problem}")
-    except MissingTool as missing:
-        print(f"MISSING TOOL: {missing}", file=sys.stderr)
-        return 2
-    print(f"yocto: {passed} passed, {failed} failed")
-    return 1 if failed else 0
+    return checking.report("yocto", ((title, list(check(LAYER))) for title, check in CHECKS))
 
 
 if __name__ == "__main__":
