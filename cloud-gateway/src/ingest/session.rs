@@ -11,6 +11,7 @@ use rumqttc::{
 };
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+use vitals::broker::{self, Side};
 use vitals::health::Part;
 use wire::topics::Topic;
 
@@ -114,7 +115,7 @@ async fn poll(config: &MqttConfig, mut events: EventLoop, arrivals: &mpsc::Sende
             Err(error) => Some(SessionError::Connection {
                 host: config.host.clone(),
                 port: config.port,
-                remedy: remedy(&error),
+                remedy: broker::remedy(&error, Side::Cloud),
                 source: Box::new(error),
             }),
         };
@@ -221,25 +222,6 @@ fn arrived(publish: &Publish) -> Arrived {
         properties: publish.properties.as_ref().map(|all| all.user_properties.clone()).unwrap_or_default(),
         payload: publish.payload.to_vec(),
     }
-}
-
-/// What the operator can do about the commonest ways not to be connected.
-fn remedy(error: &rumqttc::ConnectionError) -> &'static str {
-    let words = vitals::exit::chain(error).to_lowercase();
-    let table = [
-        ("connection refused, return code", "the broker's access list does not let the name in [mqtt] certificate in"),
-        ("connection refused", "start the broker, or correct [mqtt] host and port"),
-        ("unknownissuer", "[mqtt] ca is not the authority of the broker's certificate"),
-        // An authority that was made again under the same name.
-        ("badsignature", "[mqtt] ca is not the authority of the broker's certificate"),
-        ("notvalidforname", "[mqtt] host is not a name in the broker's certificate"),
-        ("expired", "a certificate has expired; renew it"),
-        ("fatalalert", "the broker does not accept [mqtt] certificate; is it signed by the broker's authority?"),
-        ("fatal alert", "the broker does not accept [mqtt] certificate; is it signed by the broker's authority?"),
-        ("failed to lookup", "[mqtt] host is not known to the name service"),
-        ("timeout", "the broker does not answer; check [mqtt] host, port and the firewall"),
-    ];
-    table.iter().find(|(sign, _)| words.contains(sign)).map_or("look at the broker's log", |(_, remedy)| remedy)
 }
 
 /// The end of a connection.

@@ -8,6 +8,7 @@ use rumqttc::mqttbytes::QoS;
 use rumqttc::mqttbytes::v5::{Packet, SubscribeReasonCode};
 use rumqttc::{AsyncClient, Event, EventLoop, MqttOptions, TlsConfiguration, Transport};
 use tokio::sync::mpsc;
+use vitals::broker::{self, Side};
 use wire::ids::DeviceId;
 use wire::topics::{Down, Topic};
 
@@ -80,7 +81,7 @@ async fn listen(mut events: EventLoop, broker: BrokerConfig, signals: mpsc::Send
             Err(error) => Some(Signal::Ended(Some(SessionError::Connection {
                 host: broker.host.clone(),
                 port: broker.port,
-                remedy: remedy(&error),
+                remedy: broker::remedy(&error, Side::Device),
                 source: Box::new(error),
             }))),
         };
@@ -107,25 +108,6 @@ fn read(event: Event) -> Option<Signal> {
         Event::Outgoing(rumqttc::Outgoing::Disconnect) => Some(Signal::Ended(None)),
         _ => None,
     }
-}
-
-/// What the technician can do about the commonest ways not to be connected.
-fn remedy(error: &rumqttc::ConnectionError) -> &'static str {
-    let words = vitals::exit::chain(error).to_lowercase();
-    let table = [
-        ("notauthorized", "the broker does not know this device; ask the operator whether it was revoked"),
-        ("connection refused", "the broker is down, or [broker] host and port are wrong"),
-        ("unknownissuer", "the broker's certificate is not of the authority that enrolled this device; enrol again"),
-        ("notvalidforname", "[broker] host is not a name in the broker's certificate"),
-        ("notvalidyet", "the device's clock is behind; set it"),
-        ("expired", "a certificate has expired; check the device's clock, then enrol again"),
-        ("fatalalert", "the broker does not accept this device's certificate; enrol again"),
-        ("fatal alert", "the broker does not accept this device's certificate; enrol again"),
-        ("failed to lookup", "[broker] host is not known to the name service; check the network cable and DNS"),
-        ("unreachable", "there is no way to the broker; check the network cable"),
-        ("timeout", "the broker does not answer; check [broker] host, port and the firewall"),
-    ];
-    table.iter().find(|(sign, _)| words.contains(sign)).map_or("ask the operator for the broker's log", |row| row.1)
 }
 
 /// What ends a connection.
