@@ -8,6 +8,8 @@
     reason = "a test states its expectations by panicking"
 )]
 
+#[path = "support/engine.rs"]
+mod engine;
 #[path = "support/onnxruntime.rs"]
 mod onnxruntime;
 #[path = "support/publisher.rs"]
@@ -23,21 +25,12 @@ use std::time::{Duration, Instant};
 
 use reader::Priority;
 use reader::inference::{BatchPolicy, Engine, EngineConfig, Recycling, Standing, WorkerConfig};
-use reader::model::{ProviderChoice, SessionConfig};
 
-use onnxruntime::library;
-use publisher::{tiny, trust, variant};
-
-const SIDE: usize = 224;
+use engine::SIDE;
+use publisher::variant;
 
 fn start(bend: impl FnOnce(&mut EngineConfig)) -> Engine {
-    let worker = WorkerConfig::new(env!("CARGO_BIN_EXE_inference-worker").into(), vec![]);
-    let mut config = EngineConfig {
-        session: SessionConfig { threads: 1, provider: ProviderChoice::Cpu, ..SessionConfig::default() },
-        batch: BatchPolicy { max_batch: 4, max_delay: Duration::from_millis(1) },
-        queue: 1000,
-        ..EngineConfig::new(tiny(), trust(), library(), worker)
-    };
+    let mut config = engine::config(BatchPolicy { max_batch: 4, max_delay: Duration::from_millis(1) }, 1000);
     bend(&mut config);
     Engine::start(config).unwrap()
 }

@@ -7,6 +7,8 @@
     reason = "a test states its expectations by panicking"
 )]
 
+#[path = "support/engine.rs"]
+mod engine;
 #[path = "support/onnxruntime.rs"]
 mod onnxruntime;
 #[path = "support/publisher.rs"]
@@ -19,7 +21,7 @@ use std::time::Duration;
 
 use dicom_core::{DataElement, VR};
 use dicom_dictionary_std::tags;
-use reader::inference::{BatchPolicy, Engine, EngineConfig, InferError, WorkerConfig};
+use reader::inference::{BatchPolicy, Engine, EngineConfig, InferError};
 use reader::model::{LoadError, Loaded, Provider, ProviderChoice, SessionConfig, Trust};
 use reader::pixels::Limits;
 use reader::pixels::plain::{Plain, Samples};
@@ -27,19 +29,12 @@ use reader::pixels::sandbox::SandboxConfig;
 use reader::pixels::wrap::{WrapFacts, to_dicom};
 use reader::{Outcome, Priority, Reader, ReaderConfig};
 
+use engine::{SIDE, session};
 use onnxruntime::library;
 use publisher::{tiny, trust, variant};
 
-const SIDE: usize = 224;
-
-fn session() -> SessionConfig {
-    SessionConfig { threads: 1, provider: ProviderChoice::Cpu, ..SessionConfig::default() }
-}
-
 fn engine_config(max_batch: usize, queue: usize) -> EngineConfig {
-    let batch = BatchPolicy { max_batch, max_delay: Duration::from_millis(20) };
-    let worker = WorkerConfig::new(env!("CARGO_BIN_EXE_inference-worker").into(), vec![]);
-    EngineConfig { session: session(), batch, queue, ..EngineConfig::new(tiny(), trust(), library(), worker) }
+    engine::config(BatchPolicy { max_batch, max_delay: Duration::from_millis(20) }, queue)
 }
 
 fn open_reader() -> Reader {
