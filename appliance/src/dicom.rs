@@ -35,7 +35,7 @@ pub use acceptance::{AllowedScanner, Rules};
 pub use ae_title::{AeTitle, InvalidAeTitle};
 pub use door::LONGEST_DATA;
 pub use listener::{Listener, Ports};
-pub use service::Service;
+pub use service::{PortError, Service};
 pub use status::Status;
 pub use tls::TlsConfig;
 pub use uid::{InvalidUid, Uid};

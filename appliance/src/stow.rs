@@ -24,10 +24,10 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use vitals::config::Mistakes;
-use vitals::listen::{self, ListenError};
+use vitals::listen;
 
-use crate::dicom::tls::{Acceptor, TlsError};
-use crate::dicom::{AeTitle, TlsConfig};
+use crate::dicom::tls::Acceptor;
+use crate::dicom::{AeTitle, PortError, TlsConfig};
 use crate::intake::Intake;
 pub use clients::{ClientError, Clients};
 
@@ -93,12 +93,9 @@ pub struct Service {
 /// Why it could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// The port cannot be had.
+    /// The port cannot be had, or the papers of `[dicom.tls]` cannot be used.
     #[error(transparent)]
-    Listen(#[from] ListenError),
-    /// The papers of `[dicom.tls]` cannot be used.
-    #[error("[dicom.tls] cannot be used")]
-    Tls(#[from] TlsError),
+    Port(#[from] PortError),
     /// A client cannot be known.
     #[error("[[stow.client]] cannot be used")]
     Client(#[from] ClientError),
@@ -111,9 +108,9 @@ impl Service {
     /// [`OpenError`].
     pub async fn open(config: Option<&StowConfig>, tls: Option<&TlsConfig>) -> Result<Option<Self>, OpenError> {
         let Some(config) = config else { return Ok(None) };
-        let tls = tls.map(Acceptor::load).transpose()?;
+        let tls = tls.map(Acceptor::load).transpose().map_err(PortError::from)?;
         let clients = watch::Sender::new(Arc::new(Clients::load(&config.client)?));
-        let socket = listen::bind("[stow] listen", config.listen).await?;
+        let socket = listen::bind("[stow] listen", config.listen).await.map_err(PortError::from)?;
         let limits = Limits {
             body: config.max_body_mib << 20,
             parts: Limits::PARTS,

@@ -20,10 +20,10 @@ pub struct Service {
     tls: Option<Connector>,
 }
 
-/// Why it could not be opened.
+/// Why a port that takes images could not be opened.
 #[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// A port cannot be had.
+pub enum PortError {
+    /// The port cannot be had.
     #[error(transparent)]
     Listen(#[from] ListenError),
     /// The papers of `[dicom.tls]` cannot be used.
@@ -35,8 +35,8 @@ impl Service {
     /// Takes the ports and loads the papers, so that a mistake is told before anything slow.
     ///
     /// # Errors
-    /// [`OpenError`].
-    pub async fn open(config: &DicomConfig) -> Result<Self, OpenError> {
+    /// [`PortError`].
+    pub async fn open(config: &DicomConfig) -> Result<Self, PortError> {
         let plain = listen::bind("[dicom] listen", config.listen).await?;
         let (secured, tls) = match &config.tls {
             None => (None, None),

@@ -143,7 +143,7 @@ impl Dispatch {
     fn seal(&self, record: &Record) -> Result<Vec<u8>, DispatchError> {
         let mut plain = Vec::new();
         ciborium::into_writer(record, &mut plain).map_err(|error| DispatchError::Encode(Box::new(error)))?;
-        // Samples of 12 bits in words of 16 shrink by half at the fastest level.
+        // Samples of 12 bits in words of 16 shrink by a quarter at the fastest level, as measured on drawn films.
         let mut packed = ZlibEncoder::new(Vec::new(), Compression::fast());
         let packed = packed.write_all(&plain).and_then(|()| packed.finish());
         let packed = packed.map_err(|error| DispatchError::Encode(Box::new(error)))?;

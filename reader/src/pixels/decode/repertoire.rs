@@ -49,7 +49,9 @@ const ESCAPES: [(&[u8], Half, Set); 18] = [
 ];
 
 /// Sets that know no escapes, whatever is named beside them (PS3.3 C.12.1.1.2).
-const STAND_ALONE: [&str; 3] = ["ISO_IR 192", "GB18030", "GBK"];
+const STAND_ALONE: [&str; 1] = ["ISO_IR 192"];
+/// The same, and the second byte of a character may be a backslash's.
+const CHINESE: [&str; 2] = ["GB18030", "GBK"];
 
 /// ISO 8859-9 where it is not ISO 8859-1.
 const TURKISH: [(char, char); 6] = [
@@ -75,6 +77,9 @@ pub(super) fn text<'a>(object: &DefaultDicomObject, parsed: Cow<'a, str>) -> Opt
     let first = named.first().copied().unwrap_or_default();
     let known = SpecificCharacterSet::from_code(first);
     let high = initially(first);
+    if CHINESE.contains(&first) {
+        return chinese(&known?, parsed);
+    }
     let alone = named.len() < 2 || STAND_ALONE.contains(&first);
     // One set that the parser knows, or nothing that would be told apart.
     if alone && (known.is_some() || high == Set::Ascii) {
@@ -83,6 +88,23 @@ pub(super) fn text<'a>(object: &DefaultDicomObject, parsed: Cow<'a, str>) -> Opt
     // What the parser does not know it takes for Latin-1, as it does the default.
     let bytes = known.unwrap_or_default().encode(&parsed).ok()?;
     decode(&bytes, high).map(Cow::Owned)
+}
+
+/// The parser parts values at every byte 5C before it decodes them, and writes the first half of a character, which it cannot
+/// decode, as a backslash and three octal digits: both are put together again.
+fn chinese<'a>(codec: &SpecificCharacterSet, parsed: Cow<'a, str>) -> Option<Cow<'a, str>> {
+    if !parsed.contains('\\') {
+        return Some(parsed);
+    }
+    let mut pieces = parsed.split('\\');
+    let mut bytes = codec.encode(pieces.next().unwrap_or_default()).ok()?;
+    for piece in pieces {
+        let half = piece.get(..3).filter(|digits| digits.bytes().all(|byte| (b'0'..b'8').contains(&byte)));
+        let half = half.and_then(|digits| u8::from_str_radix(digits, 8).ok().filter(|byte| !byte.is_ascii()));
+        bytes.push(half.unwrap_or(b'\\'));
+        bytes.extend(codec.encode(if half.is_some() { &piece[3..] } else { piece }).ok()?);
+    }
+    codec.decode(&bytes).ok().map(Cow::Owned)
 }
 
 /// What bytes with the high bit set stand for before any escape sequence: the set named first.
@@ -177,6 +199,7 @@ mod tests {
                 b"J\xf6rg^\x1b-F\xc4\xe9\xef\xed^\xf6",
                 "J\u{f6}rg^\u{394}\u{3b9}\u{3bf}\u{3bd}^\u{f6}",
             ),
+            ("", b"\x1b$(D0!\x1b(B^A", "\u{4e02}^A"),
             ("ISO_IR 148", b"\xc7avu\xfeo\xf0lu^Ay\xfee", "\u{c7}avu\u{15f}o\u{11f}lu^Ay\u{15f}e"),
         ] {
             assert_eq!(decode(bytes, initially(first)).as_deref(), Some(expected), "{first}");
@@ -188,6 +211,18 @@ mod tests {
         // U+8868 is 49 3D, an equals sign second; U+500D is 47 5C, a backslash second.
         assert_eq!(decode(b"\x1b$BI=\x1b(B^A", Set::Ascii).as_deref(), Some("\u{8868}^A"));
         assert_eq!(decode(b"\x1b$BG\\\x1b(B^A", Set::Ascii).as_deref(), Some("\u{500d}^A"));
+    }
+
+    #[test]
+    fn a_chinese_character_with_a_backslashs_byte_is_put_together_again() {
+        for name in CHINESE {
+            let codec = SpecificCharacterSet::from_code(name).unwrap();
+            // 8A 5C, and a value after it.
+            let parts = [&b"Wang^\x8a"[..], b"^A", b"B"].map(|part| codec.decode(part).unwrap());
+            let parsed = parts.join("\\");
+            assert_eq!(chinese(&codec, parsed.into()).as_deref(), Some("Wang^\u{596c}^A\\B"), "{name}");
+            assert_eq!(chinese(&codec, "A\\101".into()).as_deref(), Some("A\\101"), "{name}");
+        }
     }
 
     #[test]
