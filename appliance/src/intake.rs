@@ -280,3 +280,58 @@ fn refusal(error: &SpoolError) -> Refusal {
         SpoolError::Io { .. } | SpoolError::Seal(_) | SpoolError::Damaged(_) => Refusal::Failed,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use outbox::Outbox;
+
+    use super::*;
+    use crate::at_rest::AtRest;
+    use crate::spool::recovery;
+
+    const SYNTAX: &str = "1.2.840.10008.1.2";
+
+    fn intake(folder: &Path, journal: impl FnOnce(Outbox) -> Journal) -> Arc<Intake> {
+        Arc::new(Intake {
+            spool: Spool::open(&folder.join("spool"), &AtRest::new(&[7; 32], rand::random)).unwrap(),
+            journal: journal(Outbox::open(&folder.join("outbox.sqlite")).unwrap()),
+            arrived: Arc::default(),
+            refusals: Refusals::default(),
+            spans: Spans::default(),
+            world: World::real(),
+            longest_object: 1 << 20,
+        })
+    }
+
+    async fn send(intake: &Arc<Intake>) -> Result<Stored, Refusal> {
+        let origin = Origin { source: "XR-ROOM-1".parse().unwrap(), traceparent: "t".to_owned() };
+        let announced =
+            Announced { class: "1.2".parse().unwrap(), instance: "1.3".parse().unwrap(), transfer_syntax: SYNTAX };
+        let mut incoming = intake.begin(origin, announced).await;
+        incoming.take(&[7; 3000]).await;
+        incoming.finish().await
+    }
+
+    fn files(folder: &Path) -> usize {
+        std::fs::read_dir(folder.join("spool")).unwrap().count()
+    }
+
+    /// The scanner is refused, for nobody can tell whether the row is there. It is: its file must be, too.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_row_that_was_written_although_its_commit_was_told_as_failed_has_its_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let unsure = intake(folder.path(), Journal::of_unknown_outcome);
+        assert_eq!(send(&unsure).await, Err(Refusal::Failed));
+        let outbox = Outbox::open(&folder.path().join("outbox.sqlite")).unwrap();
+        assert_eq!(outbox.unread(None, 8).unwrap().len(), 1);
+        assert_eq!(files(folder.path()), 1, "it may not be removed: its row may be there");
+        // The next start finds it in order, and the scanner that sends again is told success.
+        let found = recovery::recover(&unsure.spool, &outbox).unwrap();
+        assert_eq!((found.unread, found.missing, found.unacknowledged), (1, 0, 0));
+        let sure = intake(folder.path(), |outbox| Journal::start(outbox).unwrap());
+        assert_eq!(send(&sure).await, Ok(Stored::Again));
+        assert_eq!(files(folder.path()), 1);
+    }
+}

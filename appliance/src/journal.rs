@@ -92,6 +92,21 @@ impl Journal {
         Ok(Self { requests })
     }
 
+    /// A journal that does what it is asked, and tells of each commit that it failed: as where the disk took it and the answer
+    /// was lost.
+    #[cfg(test)]
+    pub(crate) fn of_unknown_outcome(mut outbox: Outbox) -> Self {
+        let (requests, mut waiting) = mpsc::channel::<Ask>(WAITING);
+        let reason = "the disk did not answer".to_owned();
+        let work = move || {
+            while let Some(ask) = waiting.blocking_recv() {
+                (ask(&mut outbox).tell)(Err(OutboxError::Group { reason: reason.clone() }));
+            }
+        };
+        thread::spawn(work);
+        Self { requests }
+    }
+
     /// See [`Outbox::accept`].
     pub async fn accept(&self, image: NewImage) -> Result<Accepted, JournalError> {
         self.ask(move |outbox| outbox.accept(&image.as_new())).await
@@ -108,8 +123,13 @@ impl Journal {
     }
 
     /// See [`Outbox::unread`].
-    pub async fn unread(&self, limit: u32) -> Result<Vec<Instance>, JournalError> {
-        self.ask(move |outbox| outbox.unread(None, limit)).await
+    pub async fn unread(&self, after: Option<InstanceId>, limit: u32) -> Result<Vec<Instance>, JournalError> {
+        self.ask(move |outbox| outbox.unread(after, limit)).await
+    }
+
+    /// See [`Outbox::unread_since`].
+    pub async fn unread_since(&self, since_ms: i64, skip: u32, limit: u32) -> Result<Vec<Instance>, JournalError> {
+        self.ask(move |outbox| outbox.unread_since(since_ms, skip, limit)).await
     }
 
     /// See [`Outbox::withdraw_reading`].

@@ -4,12 +4,11 @@
 use std::fs::File;
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use metrics::{counter, histogram};
 use outbox::{Instance, OutboxError};
-use reader::inference::InferError;
+use reader::inference::{Admission, InferError};
 use reader::pixels::Unreadable;
 use reader::pixels::sandbox::SandboxError;
 use reader::reading::{ReadingError, StageTimes};
@@ -17,6 +16,7 @@ use reader::{Outcome, Priority, Reading, Reason};
 use tokio::sync::SemaphorePermit;
 use tokio_util::sync::CancellationToken;
 
+use super::turns::{MAX_ATTEMPTS, Tries, pause, priority};
 use super::{PLAIN_MIB, Pipeline};
 use crate::journal::JournalError;
 use crate::ledger::Line;
@@ -25,81 +25,99 @@ use crate::result_record::{self, Source};
 use crate::spans::Concluded;
 use crate::spool::SpoolError;
 
-/// Readings begun for one image before it is given up: a crash may be chance once, and chance twice is rare.
-const MAX_ATTEMPTS: u32 = 3;
-
-/// Times the machine may kill a decoding process or refuse it the file, or inference processes may fail on it alone, before the image is given up: with the pauses between
-/// them some two minutes. Mostly the machine is at fault and recovers; an image that is, must end as a result.
-const MAX_REFUSALS: u32 = 12;
-
-/// Age from which an image counts as backlog: nobody stands at the scanner for it any more.
-const BACKLOG_AFTER_MS: i64 = 60_000;
-
-/// First pause after a failure that is not the image's fault; doubled each time up to the longest.
-const FIRST_PAUSE: Duration = Duration::from_millis(200);
 /// Longest a reading in hand may take once the service was asked to stop; then it is left for the next start. Most take
 /// under a second. A decoding process may take longer, and the service's own grace must outlast this, so that the journal
 /// learns of it.
 const AFTER_STOP: Duration = Duration::from_secs(10);
 
-/// Longest pause: a disk that is full is looked at twice a minute.
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// What became of an image in hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// It has its one result, or is to be read from another file.
+    Concluded,
+    /// Not this time. `refused` where it may be the image that the machine will not have.
+    Failed {
+        /// See there.
+        refused: bool,
+    },
+    /// It was let go: the service stops, or the device is too hot for what can wait.
+    Left,
+}
 
 impl Pipeline {
-    /// Reads and concludes one image. Returns early only at a stop; the image is then read at the next start.
-    pub(super) async fn read_one(&self, image: Instance, stop: &CancellationToken) {
+    /// Reads and concludes one image that has been through `tries`. What is not concluded is as it was before.
+    pub(super) async fn read_one(&self, image: Instance, tries: Tries, stop: &CancellationToken) -> Ended {
         if image.attempts >= MAX_ATTEMPTS {
             tracing::error!(attempts = image.attempts, "an image is given up: each reading of it ended the service");
-            let _ = self.end(&image, &crashed(), stop).await;
-            return;
+            return self.end(&image, &crashed(), stop).await;
         }
         // Without a model nothing is begun, so that no number of restarts meanwhile looks like a crash of the image's making.
         if !matches!(stop.run_until_cancelled(self.reader.engine().ready()).await, Some(Ok(_))) {
-            return;
+            return Ended::Left;
         }
         if self.patiently(stop, || self.journal.begin_reading(image.id)).await.is_none() {
-            return;
+            return Ended::Left;
         }
-        let ended = match self.reading(&image, stop).await {
-            Some(reading) => self.end(&image, &reading, stop).await,
-            None => None,
+        let ended = match self.within(&image, tries, stop).await {
+            Some(Ok(reading)) => self.end(&image, &reading, stop).await,
+            Some(Err(error)) => {
+                self.health.down(&vitals::exit::chain(&error));
+                counter!("pipeline_retries_total").increment(1);
+                // Whoever waits for the machine has made nothing crash. If this fails, one attempt is counted too many.
+                let _ = self.journal.withdraw_reading(image.id).await;
+                return Ended::Failed { refused: error.is_refusal() };
+            }
+            None => Ended::Left,
         };
-        if ended.is_none() && stop.is_cancelled() {
-            // Three stops must not look like three crashes. If this fails too, one attempt is counted too many.
+        if ended == Ended::Left {
+            // Three stops must not look like three crashes.
             let _ = self.journal.withdraw_reading(image.id).await;
         }
+        ended
     }
 
-    /// One reading; `None` where a stop leaves no time for it.
-    async fn reading(&self, image: &Instance, stop: &CancellationToken) -> Option<Reading> {
-        let refusals = AtomicU32::new(0);
-        let reading = self.patiently(stop, || async {
-            let _memory = self.memory_for(image).await;
-            let object = match self.open(image).await {
-                Ok(Some(object)) => object,
-                Ok(None) => return Ok(gone()),
-                Err(NotNow::Spool(SpoolError::Damaged(what))) => {
-                    tracing::error!(what, "a stored file is damaged; look at the disk and at who else writes there");
-                    return Ok(damaged());
-                }
-                Err(NotNow::Spool(error)) if error.is_medium() && given_up(&refusals) => return Ok(damaged()),
-                Err(error) => return Err(error),
-            };
-            match self.reader.read(object, priority(image.received_ms, (self.world.now_ms)())).await {
-                Err(
-                    ReadingError::Sandbox(SandboxError::Killed | SandboxError::Stopped | SandboxError::Machine { .. })
-                    | ReadingError::Infer(InferError::Fatal { .. }),
-                ) if given_up(&refusals) => Ok(crashed()),
-                other => other.map_err(NotNow::Reading),
-            }
-        });
+    /// [`Self::reading`]; `None` where a stop leaves no time for it, or where it can wait and the device is too hot.
+    async fn within(
+        &self,
+        image: &Instance,
+        tries: Tries,
+        stop: &CancellationToken,
+    ) -> Option<Result<Reading, NotNow>> {
+        let priority = priority(image.received_ms, (self.world.now_ms)());
         let too_late = async {
             stop.cancelled().await;
             tokio::time::sleep(AFTER_STOP).await;
         };
+        let mut admission = self.reader.engine().admission();
+        let held_back = async {
+            let closed = |admission: &Admission| priority == Priority::Backlog && !admission.backlog;
+            if admission.wait_for(closed).await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        };
         tokio::select! {
-            reading = reading => reading,
+            reading = self.reading(image, priority, tries) => Some(reading),
             () = too_late => None,
+            () = held_back => None,
+        }
+    }
+
+    /// One try.
+    async fn reading(&self, image: &Instance, priority: Priority, tries: Tries) -> Result<Reading, NotNow> {
+        let _memory = self.memory_for(image).await;
+        let object = match self.open(image).await {
+            Ok(Some(object)) => object,
+            Ok(None) => return Ok(gone()),
+            Err(NotNow::Spool(SpoolError::Damaged(what))) => {
+                tracing::error!(what, "a stored file is damaged; look at the disk and at who else writes there");
+                return Ok(damaged());
+            }
+            Err(error) if error.is_refusal() && tries.is_last() => return Ok(damaged()),
+            Err(error) => return Err(error),
+        };
+        match self.reader.read(object, priority).await.map_err(NotNow::Reading) {
+            Err(error) if error.is_refusal() && tries.is_last() => Ok(crashed()),
+            other => other,
         }
     }
 
@@ -129,22 +147,23 @@ impl Pipeline {
         Ok(opened.map_err(|_| ReadingError::Interrupted)??)
     }
 
-    async fn end(&self, image: &Instance, reading: &Reading, stop: &CancellationToken) -> Option<()> {
+    async fn end(&self, image: &Instance, reading: &Reading, stop: &CancellationToken) -> Ended {
         let read_ms = (self.world.now_ms)();
         if let Outcome::Unreadable(reason) = &reading.outcome {
             self.keep_aside(image, reason).await;
         }
-        let concluded = self.conclude(image, reading, stop).await?;
-        self.health.up();
-        if !concluded {
-            return Some(());
+        match self.conclude(image, reading, stop).await {
+            None if stop.is_cancelled() => return Ended::Left,
+            None => return Ended::Failed { refused: false },
+            Some(false) => return Ended::Concluded,
+            Some(true) => {}
         }
         let model = self.reader.engine().model();
         let version = model.as_ref().map_or("none", |model| &model.manifest.version);
         let concluded_ms = (self.world.now_ms)();
         measure(image, reading, version, concluded_ms);
         self.spans.concluded(&Concluded { image, reading, read_ms, concluded_ms });
-        Some(())
+        Ended::Concluded
     }
 
     /// False where the journal would not have it: it has its one result already, or its file, whose loss this tells of, came
@@ -221,15 +240,15 @@ impl Pipeline {
         E: std::error::Error + 'static,
         F: Future<Output = Result<T, E>>,
     {
-        let mut pause = FIRST_PAUSE;
+        let mut failures = 0_u32;
         loop {
             match attempt().await {
                 Ok(done) => return Some(done),
                 Err(error) => self.health.down(&vitals::exit::chain(&error)),
             }
             counter!("pipeline_retries_total").increment(1);
-            stop.run_until_cancelled(tokio::time::sleep(pause)).await?;
-            pause = (pause * 2).min(LONGEST_PAUSE);
+            failures = failures.saturating_add(1);
+            stop.run_until_cancelled(tokio::time::sleep(pause(failures))).await?;
         }
     }
 }
@@ -245,6 +264,20 @@ enum NotNow {
     Journal(#[from] JournalError),
 }
 
+impl NotNow {
+    /// True where the machine has refused this very image: mostly it recovers, but where it never does, the image is given up.
+    fn is_refusal(&self) -> bool {
+        match self {
+            Self::Spool(error) => error.is_medium(),
+            Self::Reading(ReadingError::Sandbox(error)) => {
+                matches!(error, SandboxError::Killed | SandboxError::Stopped | SandboxError::Machine { .. })
+            }
+            Self::Reading(ReadingError::Infer(error)) => matches!(error, InferError::Fatal { .. }),
+            Self::Reading(ReadingError::Interrupted) | Self::Journal(_) => false,
+        }
+    }
+}
+
 /// The reading of an image whose file is no longer in the spool.
 fn gone() -> Reading {
     unreadable(Unreadable::NotFound.reason())
@@ -254,16 +287,6 @@ fn gone() -> Reading {
 fn damaged() -> Reading {
     let words = "the stored file was damaged on the appliance's disk; send the image again and look at the disk";
     unreadable(Reason { code: "file_damaged".to_owned(), words: words.to_owned() })
-}
-
-/// Counts one more refusal of the machine; true with the last that is borne.
-fn given_up(refusals: &AtomicU32) -> bool {
-    refusals.fetch_add(1, Ordering::Relaxed) + 1 >= MAX_REFUSALS
-}
-
-/// An image that comes now is read before what had piled up.
-fn priority(received_ms: i64, now_ms: i64) -> Priority {
-    if now_ms.saturating_sub(received_ms) > BACKLOG_AFTER_MS { Priority::Backlog } else { Priority::Live }
 }
 
 /// The reading of an image that ended the service each time.
@@ -326,19 +349,4 @@ fn tenths(ms: f64) -> f64 {
 
 fn stage(name: &'static str, ms: f64) {
     histogram!("stage_duration_seconds", "stage" => name).record(ms / 1e3);
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_had_piled_up_comes_after_what_comes_now() {
-        for (age_ms, expected) in
-            [(-5, Priority::Live), (0, Priority::Live), (60_000, Priority::Live), (60_001, Priority::Backlog)]
-        {
-            assert_eq!(priority(1_000_000, 1_000_000 + age_ms), expected, "{age_ms}");
-        }
-        assert_eq!(priority(i64::MIN, i64::MAX), Priority::Backlog);
-    }
 }

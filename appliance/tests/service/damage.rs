@@ -114,30 +114,6 @@ fn an_image_whose_file_cannot_be_read_waits_until_it_can() {
     stop(service);
 }
 
-#[test]
-fn a_stored_file_that_was_tampered_with_is_answered_as_such() {
-    let lab = Lab::new();
-    let films = lab.synth(1);
-    let mut service = lab.start();
-    assert!(lab.send(&films).status.success());
-    service.0.kill().unwrap();
-    service.0.wait().unwrap();
-    if lab.outbox().journal_counts().unwrap().accepted == 0 {
-        return eprintln!("left out: the film was read before the kill");
-    }
-    let file = std::fs::read_dir(lab.path("state/spool")).unwrap().next().unwrap().unwrap().path();
-    let mut sealed = std::fs::read(&file).unwrap();
-    let middle = sealed.len() / 2;
-    sealed[middle] ^= 1;
-    std::fs::write(&file, sealed).unwrap();
-    let service = lab.start();
-    lab.await_concluded(1);
-    let (results, _) = lab.messages();
-    let OutcomeV1::Unreadable { reason } = &results[0].outcome else { panic!("{:?}", results[0].outcome) };
-    assert_eq!(reason.code, "file_damaged");
-    stop(service);
-}
-
 /// The words say "send it again": whoever does gets a reading, which stands in the place of the words.
 #[test]
 fn what_was_lost_on_the_disk_and_is_sent_again_is_read_in_the_place_of_its_loss() {

@@ -107,6 +107,12 @@ impl Engine {
         self.crew.shared.line.admit(admission);
     }
 
+    /// How much is let through, now and whenever it changes: whoever holds something for what is held back may give it up.
+    #[must_use]
+    pub fn admission(&self) -> watch::Receiver<Admission> {
+        self.crew.shared.line.admission()
+    }
+
     /// Asks for one image of [`INPUT_SIDE`]² grey bytes. Refuses at once when the queue is full.
     /// Dropping the future gives up the answer.
     pub async fn infer(&self, image: Vec<u8>, priority: Priority) -> Answer {

@@ -3,7 +3,7 @@
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use super::batcher::{Admission, BatchPolicy, Next, Priority, Queue};
 use super::{InferError, Inference};
@@ -39,12 +39,13 @@ struct State {
 pub(super) struct Line {
     state: Mutex<State>,
     changed: Condvar,
+    admission: watch::Sender<Admission>,
 }
 
 impl Line {
     pub(super) fn new(policy: BatchPolicy, capacity: usize) -> Self {
         let state = State { queue: Queue::new(policy, capacity), closed: false, calls: 0 };
-        Self { state: Mutex::new(state), changed: Condvar::new() }
+        Self { state: Mutex::new(state), changed: Condvar::new(), admission: watch::Sender::new(Admission::default()) }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -107,7 +108,13 @@ impl Line {
     /// How much is let through from now on.
     pub(super) fn admit(&self, admission: Admission) {
         self.lock().queue.admit(admission);
+        self.admission.send_replace(admission);
         self.call();
+    }
+
+    /// How much is let through, now and whenever it changes.
+    pub(super) fn admission(&self) -> watch::Receiver<Admission> {
+        self.admission.subscribe()
     }
 
     /// How long a batch took.
