@@ -15,6 +15,7 @@ pub mod backoff;
 pub mod codec;
 pub mod enrolment;
 pub mod envelope;
+pub mod est;
 pub mod ids;
 pub mod seal;
 pub mod topics;
