@@ -1,6 +1,7 @@
 //! Puts the rooms together and takes them apart again: the only one that knows them all.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,13 +10,16 @@ use axum::Router;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use vitals::health::{Health, Part};
+use wire::enrolment::Renewal;
 
 use crate::api::{self, Api};
-use crate::config::Config;
+use crate::authority::Authority;
+use crate::config::{CaConfig, Config, EstConfig};
+use crate::enrolment::{Registrar, Terms};
 use crate::ingest::desk::Desk;
 use crate::objects::Objects;
 use crate::store::{Store, sqlite_folder};
-use crate::{identity, ingest, objects};
+use crate::{est, identity, ingest, objects, revocation};
 
 /// How often the database is asked whether it is there: readiness follows within one probe of Kubernetes' default 10 s.
 const DATABASE_PROBE: Duration = Duration::from_secs(5);
@@ -27,6 +31,8 @@ const HTTP_GRACE: Duration = Duration::from_secs(10);
 pub struct Running {
     /// Where it listens; the port that was given where the configuration says 0.
     pub address: SocketAddr,
+    /// Where devices enrol, if they can.
+    pub est_address: Option<SocketAddr>,
     /// How it is.
     pub health: Health,
     store: Store,
@@ -43,6 +49,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     let stop = vitals::shutdown::on_signal().context("signals cannot be handled")?;
     let metrics = vitals::metrics::install().context("metrics cannot be recorded")?;
     ingest::describe_metrics();
+    est::describe_metrics();
     let health = Health::default();
     let running = start(config, health.clone(), health.router(metrics), stop.clone()).await?;
     tracing::info!(address = %running.address, "serving");
@@ -77,16 +84,68 @@ pub async fn start(
     }
     let (database, broker) = (health.part("database", "not asked yet"), health.part("broker", "not connected yet"));
     let desk = Arc::new(Desk::new(store.clone(), objects.clone(), key));
-    let rooms = vec![
+    let mut rooms = vec![
         tokio::spawn(watch_database(store.clone(), database, stop.clone())),
-        tokio::spawn(ingest::run(config.mqtt, tls, desk, broker, stop.clone())),
+        tokio::spawn(ingest::run(config.mqtt.clone(), tls, desk, broker, stop.clone())),
     ];
+    let mut est_address = None;
+    if config.est.is_some() {
+        let part = health.part("revocation list", "not looked at yet");
+        let (address, more) = take_devices_in(&config, store.clone(), part, &stop).await?;
+        est_address = Some(address);
+        rooms.extend(more);
+    }
     let secure = config.http.public_url.is_some_and(|url| url.starts_with("https://"));
     let api = Api::new(store.clone(), objects, config.http.dashboard_dir, secure);
     let router = signs_of_life.merge(api::router(&api)).into_make_service_with_connect_info::<SocketAddr>();
     let http =
         tokio::spawn(async move { axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await });
-    Ok(Running { address, health, store, rooms, http })
+    Ok(Running { address, est_address, health, store, rooms, http })
+}
+
+/// Starts the EST port and what keeps the revocation list fresh.
+async fn take_devices_in(
+    config: &Config,
+    store: Store,
+    part: Part,
+    stop: &CancellationToken,
+) -> anyhow::Result<(SocketAddr, [JoinHandle<()>; 2])> {
+    let settings = config.est.as_ref().context("the configuration has no [est]")?;
+    let registrar = Arc::new(registrar(config, store)?);
+    let tls = est::tls::acceptor(settings, registrar.authority.certificates())?;
+    let listener = vitals::listen::bind("[est] listen", settings.listen).await?;
+    let address = listener.local_addr().context("the address that was bound is not known")?;
+    let fresh = revocation::keep_fresh(registrar.clone(), ca(config)?.crl.clone(), part, stop.clone());
+    Ok((address, [est::start(listener, tls, registrar, stop.clone()), tokio::spawn(fresh)]))
+}
+
+/// `[ca]`, which only those who sign have.
+///
+/// # Errors
+/// Where it is not there.
+pub fn ca(config: &Config) -> anyhow::Result<&CaConfig> {
+    config.ca.as_ref().context("the configuration has no [ca] certificate and key to sign with; add them")
+}
+
+/// The desk that takes devices in, as the configuration has it.
+///
+/// # Errors
+/// What is wrong with the papers that it works with.
+pub fn registrar(config: &Config, store: Store) -> anyhow::Result<Registrar> {
+    let ca = ca(config)?;
+    let read = |key: &str, file: &Path| {
+        std::fs::read_to_string(file).with_context(|| format!("{} ({key}) cannot be read", file.display()))
+    };
+    let renewal = |est: &EstConfig| {
+        let authorities = est.authorities.as_ref().unwrap_or(&ca.certificate);
+        read("[est] authorities", authorities).map(|authorities| Renewal { url: est.public_url.clone(), authorities })
+    };
+    let terms = Terms {
+        authorities: read("[mqtt] ca", &config.mqtt.ca)?,
+        gateway: identity::load(&config.identity.hpke_key)?.public(),
+        renewal: config.est.as_ref().map(renewal).transpose()?,
+    };
+    Ok(Registrar { store, authority: Authority::load(ca)?, terms })
 }
 
 /// Opens the database and brings its tables to this version.

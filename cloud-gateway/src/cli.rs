@@ -1,12 +1,11 @@
 //! The commands of `cloud-gateway`. Each does its one thing and says what it did; `serve` is [`crate::app`]'s.
 
 use std::io::{BufRead, IsTerminal};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 use clap::Subcommand;
 use vitals::config::load;
-use wire::enrolment::EnrolmentRequest;
 use zeroize::Zeroizing;
 
 use crate::auth::password;
@@ -14,10 +13,15 @@ use crate::auth::roles::Role;
 use crate::config::Config;
 use crate::domain::audit::{Action, Statement};
 use crate::domain::when;
-use crate::enrolment::{self, Authority, Papers};
 use crate::store::users::{self, UserRow};
 use crate::store::{audit, commit};
 use crate::{app, identity};
+
+pub mod device;
+pub mod enrol;
+
+use device::DeviceCommand;
+use enrol::EnrolCommand;
 
 /// What can be asked for.
 #[derive(Subcommand)]
@@ -32,20 +36,14 @@ pub enum Command {
     /// Look after the key that devices seal to
     #[command(subcommand)]
     Identity(IdentityCommand),
-    /// Take a device in: check its request, sign its certificate, write the answer
-    Enrol {
-        /// The configuration.
-        #[command(flatten)]
-        config: ConfigFile,
-        /// The site that the device stands in
-        #[arg(long)]
-        site: String,
-        /// Where to write the answer for `hilum-sync-agent enrol-accept`
-        #[arg(long)]
-        out: PathBuf,
-        /// What `hilum-sync-agent enrol-request` wrote
-        request: PathBuf,
-    },
+    /// Take devices in
+    #[command(subcommand)]
+    Enrol(EnrolCommand),
+    /// Look after devices
+    #[command(subcommand)]
+    Device(DeviceCommand),
+    /// Sign the list of revoked certificates anew and write it for the broker
+    Crl(ConfigFile),
     /// Look after the audit trail
     #[command(subcommand)]
     Audit(AuditCommand),
@@ -113,7 +111,9 @@ pub async fn run(command: Command) -> anyhow::Result<()> {
             println!("made {}, key {key}; keep a copy where only you can read it", out.display());
             Ok(())
         }
-        Command::Enrol { config, site, out, request } => enrol(&load(&config.file)?, &site, &out, &request).await,
+        Command::Enrol(command) => enrol::run(command).await,
+        Command::Device(command) => device::run(command).await,
+        Command::Crl(config) => device::publish(&load(&config.file)?).await,
         Command::Audit(AuditCommand::Verify(config)) => verify(&load(&config.file)?).await,
     }
 }
@@ -163,29 +163,6 @@ fn read_password() -> anyhow::Result<Zeroizing<String>> {
     let mut line = Zeroizing::new(String::new());
     input.lock().read_line(&mut line).context("the password cannot be read from standard input")?;
     Ok(Zeroizing::new(line.trim_end_matches(['\r', '\n']).to_owned()))
-}
-
-async fn enrol(config: &Config, site: &str, out: &Path, request: &Path) -> anyhow::Result<()> {
-    let read = |key: &str, file: &Path| {
-        std::fs::read_to_string(file).with_context(|| format!("{} ({key}) cannot be read", file.display()))
-    };
-    let Some(ca) = &config.ca else {
-        bail!("the configuration has no [ca] certificate and key to sign with; add them")
-    };
-    let authority =
-        Authority::from_pem(&read("[ca] certificate", &ca.certificate)?, &Zeroizing::new(read("[ca] key", &ca.key)?))?;
-    let request: EnrolmentRequest = serde_json::from_str(&read("the request", request)?)
-        .with_context(|| format!("{} is not a request of `hilum-sync-agent enrol-request`", request.display()))?;
-    let gateway = identity::load(&config.identity.hpke_key)?.public();
-    let authorities = read("[mqtt] ca", &config.mqtt.ca)?;
-    let papers = Papers { site, authorities: &authorities, gateway: &gateway };
-    let store = app::open_store(config).await?;
-    let answer = enrolment::enrol(&store, &authority, &request, &papers, when::now()).await?;
-    store.close().await;
-    std::fs::write(out, serde_json::to_vec_pretty(&answer)?)
-        .with_context(|| format!("{} cannot be written; the device is enrolled, so run this again", out.display()))?;
-    println!("enrolled {} at {site}; give {} to `hilum-sync-agent enrol-accept`", answer.device, out.display());
-    Ok(())
 }
 
 async fn verify(config: &Config) -> anyhow::Result<()> {

@@ -21,8 +21,10 @@ pub struct Config {
     pub mqtt: MqttConfig,
     /// `[identity]`.
     pub identity: IdentityConfig,
-    /// `[ca]`; only `enrol` needs it, so that a serving replica need not hold the authority's key.
+    /// `[ca]`; only who takes devices in needs it, so that other replicas need not hold the authority's key.
     pub ca: Option<CaConfig>,
+    /// `[est]`; where devices enrol over the network. It needs `[ca]`.
+    pub est: Option<EstConfig>,
     /// `[log]`.
     #[serde(default)]
     pub log: LogConfig,
@@ -91,6 +93,40 @@ pub struct CaConfig {
     pub certificate: PathBuf,
     /// Its private key, PEM.
     pub key: PathBuf,
+    /// How long a device's certificate is good for, 1 to 825 days.
+    #[serde(default = "default_certificate_days")]
+    pub certificate_days: u16,
+    /// Where the list of revoked certificates is written, PEM, for the broker.
+    pub crl: Option<PathBuf>,
+    /// How long that list is good for, 2 to 365 days. It is written anew each day.
+    #[serde(default = "default_crl_days")]
+    pub crl_days: u16,
+}
+
+/// Where devices enrol (RFC 7030).
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EstConfig {
+    /// Address and port.
+    pub listen: SocketAddr,
+    /// What devices call, `https://HOST:PORT`.
+    pub public_url: String,
+    /// The server's certificate, PEM, with those between it and its authority.
+    pub certificate: PathBuf,
+    /// Its private key, PEM.
+    pub key: PathBuf,
+    /// What devices check that certificate against, PEM; `[ca] certificate` where absent.
+    pub authorities: Option<PathBuf>,
+}
+
+/// Long enough for a device that stands in a cupboard over the holidays, short enough that a stolen one ends by itself.
+fn default_certificate_days() -> u16 {
+    90
+}
+
+/// An expired list makes a broker refuse everybody: this is how long the gateway may be down before that.
+fn default_crl_days() -> u16 {
+    30
 }
 
 fn default_group() -> String {
@@ -107,6 +143,20 @@ impl Checked for Config {
         let named = !self.mqtt.host.is_empty();
         mqtt.require(named, "host", "give the name in the broker's certificate, such as broker.example.org");
         mqtt.require(self.mqtt.port > 0, "port", "give the broker's TLS port, 8883 by convention");
+        if let Some(ca) = &self.ca {
+            let mut table = mistakes.table("ca");
+            let life = (1..=825).contains(&ca.certificate_days);
+            table.require(life, "certificate_days", "use 1 to 825 days; 90 suits most");
+            let list = (2..=365).contains(&ca.crl_days);
+            table.require(list, "crl_days", "use 2 to 365 days: longer than the gateway is ever down");
+        }
+        if let Some(est) = &self.est {
+            let mut table = mistakes.table("est");
+            let address = est.public_url.strip_prefix("https://").is_some_and(|host| !host.is_empty());
+            let bare = address && !est.public_url[8..].contains('/');
+            table.require(bare, "public_url", "write https://HOST:PORT as devices call it, without a path");
+            table.require(self.ca.is_some(), "listen", "add [ca]: who takes devices in has to sign for them");
+        }
         let database = self.database.url.starts_with("sqlite:") || self.database.url.starts_with("postgres");
         let remedy = "use \"sqlite:PATH\" or \"postgres://USER:PASSWORD@HOST/NAME\"";
         mistakes.table("database").require(database, "url", remedy);
@@ -149,7 +199,31 @@ hpke_key = "hpke.key"
     fn the_shortest_file_is_enough() {
         let config = config::parse::<Config>(Path::new("gateway.toml"), GOOD).unwrap();
         assert_eq!(config.mqtt.group, "gateway");
-        assert!(config.ca.is_none());
+        assert!(config.ca.is_none() && config.est.is_none());
+    }
+
+    const TAKES_DEVICES_IN: &str = "[ca]\ncertificate = \"ca.pem\"\nkey = \"ca.key\"\n[est]\n\
+        listen = \"127.0.0.1:8443\"\npublic_url = \"https://localhost:8443\"\n\
+        certificate = \"est.pem\"\nkey = \"est.key\"\n";
+
+    #[test]
+    fn who_takes_devices_in_has_an_address_an_authority_and_sane_lives() {
+        let whole = format!("{GOOD}{TAKES_DEVICES_IN}");
+        let config = config::parse::<Config>(Path::new("gateway.toml"), &whole).unwrap();
+        let ca = config.ca.unwrap();
+        assert_eq!((ca.certificate_days, ca.crl_days), (90, 30));
+        for (from, to, key) in [
+            ("https://localhost:8443", "http://localhost:8443", "[est] public_url"),
+            ("https://localhost:8443", "https://localhost/est", "[est] public_url"),
+            ("https://localhost:8443", "https://", "[est] public_url"),
+            ("key = \"ca.key\"", "key = \"ca.key\"\ncertificate_days = 0", "[ca] certificate_days"),
+            ("key = \"ca.key\"", "key = \"ca.key\"\ncrl_days = 1", "[ca] crl_days"),
+            ("[ca]\ncertificate = \"ca.pem\"\nkey = \"ca.key\"\n", "", "[est] listen"),
+        ] {
+            assert!(whole.contains(from), "{from}");
+            let words = refusal(&whole.replace(from, to));
+            assert!(words.contains(key), "{key}: {words}");
+        }
     }
 
     #[test]
@@ -160,7 +234,7 @@ hpke_key = "hpke.key"
         let whole: Vec<String> = example.lines().map(|line| setting(line).unwrap_or_else(|| line.to_owned())).collect();
         let config = config::parse::<Config>(Path::new("example"), &whole.join("\n")).unwrap();
         assert_eq!((config.mqtt.group.as_str(), config.log.level.as_str()), ("gateway", "info"));
-        assert!(config.http.public_url.is_some());
+        assert!(config.http.public_url.is_some() && config.est.is_some_and(|est| est.authorities.is_some()));
     }
 
     #[test]

@@ -1,172 +1,267 @@
-//! Takes a device in: checks its request, signs its certificate, writes it down. It never makes a device's keys.
+//! Takes a device in: checks its request, signs its certificate, writes it down. It never makes a device's keys, and
+//! knows neither HTTP nor files: requests come by EST ([`crate::est`]) or in an operator's hands.
 
-use rcgen::{
-    CertificateParams, CertificateSigningRequestParams, DistinguishedName, DnType, DnValue, ExtendedKeyUsagePurpose,
-    Issuer, KeyPair, KeyUsagePurpose, SerialNumber,
-};
 use sha2::{Digest, Sha256};
-use time::{Duration, OffsetDateTime};
-use wire::enrolment::{Enrolment, EnrolmentRequest, SCHEMA};
+use wire::enrolment::{Enrolment, Papers, Renewal, SCHEMA};
+use wire::ids::DeviceId;
 use wire::seal::PublicKey;
 
+use crate::authority::{Authority, Signed};
 use crate::domain::audit::{Action, Statement};
 use crate::domain::when::{self, UnixMs};
-use crate::store::devices::NewDevice;
-use crate::store::{Store, StoreError, audit, commit, devices};
+use crate::store::certificates::{self, CertificateRow};
+use crate::store::devices::{NewDevice, Standing};
+use crate::store::{Connection, Store, audit, claims, commit, devices};
 
-/// How long a certificate is good for: long enough for a device that stands in a cupboard over the holidays, short
-/// enough that a stolen one ends by itself.
-const VALID_DAYS: i64 = 90;
+pub mod claim;
+pub mod refusal;
+pub mod request;
 
-/// How far a device's clock may lag behind without refusing its own certificate.
-const CLOCK_SLACK_HOURS: i64 = 1;
+use claim::ClaimToken;
+use refusal::Refusal;
+use request::CertificateRequest;
 
-/// What an authority vouches with.
-pub struct Authority {
-    issuer: Issuer<'static, KeyPair>,
+/// Most certificates that one device is given within a day: it needs one in two months, and one more for each power cut
+/// in the middle of it. More is a device gone wrong, or somebody who fills the database.
+const PER_DAY: u32 = 10;
+
+/// A day.
+const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
+
+/// What lets a device in, as it was presented.
+#[derive(Clone)]
+pub enum Credential {
+    /// A token, and the device's name where HTTP's Basic scheme brought one.
+    Token(ClaimToken, Option<String>),
+    /// A certificate of the authority, which TLS has verified; DER.
+    Certificate(Vec<u8>),
 }
 
-/// What the answer needs beside the certificate.
-pub struct Papers<'a> {
-    /// The site that the device stands in.
-    pub site: &'a str,
+/// What every device is told.
+#[derive(Clone)]
+pub struct Terms {
     /// Authorities of the broker, PEM.
-    pub authorities: &'a str,
+    pub authorities: String,
     /// The gateway's public sealing key.
-    pub gateway: &'a PublicKey,
+    pub gateway: PublicKey,
+    /// Where the next certificate comes from.
+    pub renewal: Option<Renewal>,
 }
 
-impl Authority {
-    /// Reads an authority's certificate and key, both PEM.
+/// The desk at which devices are taken in.
+pub struct Registrar {
+    /// Where it is written down.
+    pub store: Store,
+    /// Who signs.
+    pub authority: Authority,
+    /// What devices are told.
+    pub terms: Terms,
+}
+
+/// Who presented a credential.
+struct Admitted {
+    device: DeviceId,
+    site: String,
+    by: By,
+}
+
+/// With what.
+enum By {
+    Operator,
+    Token { hash: String },
+    Certificate { sealing_key: String },
+}
+
+impl Registrar {
+    /// Takes a device in by an operator's hand, or takes it in again with new keys: the new ones replace the old.
     ///
     /// # Errors
-    /// [`EnrolmentError::Authority`].
-    pub fn from_pem(certificate: &str, key: &str) -> Result<Self, EnrolmentError> {
-        let key = KeyPair::from_pem(key).map_err(EnrolmentError::Authority)?;
-        let issuer = Issuer::from_ca_cert_pem(certificate, key).map_err(EnrolmentError::Authority)?;
-        Ok(Self { issuer })
+    /// [`Refusal`]; then nothing was written down.
+    pub async fn by_hand(
+        &self,
+        request: &CertificateRequest,
+        site: &str,
+        reinstate: bool,
+        at: UnixMs,
+    ) -> Result<Enrolment, Refusal> {
+        if !is_site(site) {
+            return Err(Refusal::Site);
+        }
+        let mut work = self.store.begin().await?;
+        let standing = devices::standing(&mut work, &request.device).await?;
+        if !reinstate && standing.is_some_and(|standing| standing.revoked_at.is_some()) {
+            return Err(Refusal::Revoked);
+        }
+        let admitted = Admitted { device: request.device.clone(), site: site.to_owned(), by: By::Operator };
+        let signed = self.give(&mut work, &admitted, request, at).await?;
+        commit(work).await?;
+        Ok(self.papers_of(admitted.device, admitted.site).with(signed.pem))
     }
 
-    /// Signs a checked request. Nothing but the name and the key is taken from it: what else it asks for is ignored.
-    fn sign(
-        &self,
-        request: &EnrolmentRequest,
-        at: OffsetDateTime,
-        serial: [u8; 16],
-    ) -> Result<rcgen::Certificate, EnrolmentError> {
-        let asked =
-            CertificateSigningRequestParams::from_pem(&request.certificate_request).map_err(EnrolmentError::Request)?;
-        let name = match asked.params.distinguished_name.get(&DnType::CommonName) {
-            Some(DnValue::Utf8String(name)) => name.clone(),
-            Some(DnValue::PrintableString(name)) => name.as_str().to_owned(),
-            _ => return Err(EnrolmentError::Name { device: request.device.to_string() }),
-        };
-        if name != request.device.as_str() || asked.params.distinguished_name.iter().count() != 1 {
-            return Err(EnrolmentError::Name { device: request.device.to_string() });
+    /// Gives the certificate that a token lets a device have; DER.
+    ///
+    /// # Errors
+    /// [`Refusal`]; then nothing was written down.
+    pub async fn enrol(&self, credential: &Credential, body: &[u8], at: UnixMs) -> Result<Vec<u8>, Refusal> {
+        let Credential::Token(token, user) = credential else { return Err(Refusal::NoCredential) };
+        let request = CertificateRequest::from_der(&wire::est::from_body(body)?)?;
+        let mut work = self.store.begin().await?;
+        let hash = token.hash();
+        let claim = claims::find(&mut work, &hash).await?.ok_or(Refusal::UnknownClaim)?;
+        let key = request.key_fingerprint();
+        let revoked_at = standing(&mut work, &claim.device).await?.and_then(|standing| standing.revoked_at);
+        claim::admits(&claim, &request.device, &key, revoked_at, at)?;
+        let another = user.as_ref().is_some_and(|user| !user.is_empty() && user != claim.device.as_str());
+        if another || !claims::mark_used(&mut work, &hash, &key, at).await? {
+            return Err(if another { Refusal::OtherDevice { meant: claim.device } } else { Refusal::UsedClaim });
         }
-        let mut params = CertificateParams::default();
-        params.distinguished_name = DistinguishedName::new();
-        params.distinguished_name.push(DnType::CommonName, request.device.as_str());
-        params.serial_number = Some(SerialNumber::from_slice(&serial));
-        params.not_before = at - Duration::hours(CLOCK_SLACK_HOURS);
-        params.not_after = at + Duration::days(VALID_DAYS);
-        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
-        params.use_authority_key_identifier_extension = true;
-        params.signed_by(&asked.public_key, &self.issuer).map_err(EnrolmentError::Sign)
+        let admitted = Admitted { device: claim.device, site: claim.site, by: By::Token { hash } };
+        let signed = self.give(&mut work, &admitted, &request, at).await?;
+        commit(work).await?;
+        Ok(signed.der)
+    }
+
+    /// Gives a device its next certificate; DER.
+    ///
+    /// # Errors
+    /// [`Refusal`]; then nothing was written down.
+    pub async fn renew(&self, credential: &Credential, body: &[u8], at: UnixMs) -> Result<Vec<u8>, Refusal> {
+        let Credential::Certificate(presented) = credential else { return Err(Refusal::NoCredential) };
+        let request = CertificateRequest::from_der(&wire::est::from_body(body)?)?;
+        let mut work = self.store.begin().await?;
+        let admitted = holder(&mut work, presented).await?;
+        let signed = self.give(&mut work, &admitted, &request, at).await?;
+        commit(work).await?;
+        Ok(signed.der)
+    }
+
+    /// What goes with a certificate, for who has a token that is still good, or a certificate that is.
+    ///
+    /// # Errors
+    /// [`Refusal`].
+    pub async fn papers(&self, credential: &Credential, at: UnixMs) -> Result<Papers, Refusal> {
+        let mut work = self.store.begin().await?;
+        match credential {
+            Credential::Certificate(presented) => {
+                let Admitted { device, site, .. } = holder(&mut work, presented).await?;
+                Ok(self.papers_of(device, site))
+            }
+            Credential::Token(token, _) => {
+                let claim = claims::find(&mut work, &token.hash()).await?.ok_or(Refusal::UnknownClaim)?;
+                let standing = standing(&mut work, &claim.device).await?;
+                claim::is_open(&claim, standing.and_then(|standing| standing.revoked_at), at)?;
+                Ok(self.papers_of(claim.device, claim.site))
+            }
+        }
+    }
+
+    fn papers_of(&self, device: DeviceId, site: String) -> Papers {
+        let Terms { authorities, gateway, renewal } = self.terms.clone();
+        Papers { schema: SCHEMA, device, site, authorities, gateway_sealing_key: gateway.to_hex(), renewal }
+    }
+
+    /// Signs, and writes down all that it means.
+    async fn give(
+        &self,
+        work: &mut Connection,
+        admitted: &Admitted,
+        request: &CertificateRequest,
+        at: UnixMs,
+    ) -> Result<Signed, Refusal> {
+        let device = &admitted.device;
+        if request.device != *device {
+            return Err(Refusal::OtherDevice { meant: device.clone() });
+        }
+        if certificates::given_since(work, device, at - DAY_MS).await? >= i64::from(PER_DAY) {
+            return Err(Refusal::TooMany { per_day: PER_DAY });
+        }
+        let signed = self.authority.sign(request, when::instant(at).ok_or(Refusal::Clock)?, rand::random())?;
+        let fingerprint = hex::encode(Sha256::digest(&signed.der));
+        let (action, detail) = match &admitted.by {
+            By::Certificate { sealing_key } if *sealing_key != request.sealing_key.to_hex() => {
+                return Err(Refusal::OtherSealingKey);
+            }
+            By::Certificate { .. } => {
+                devices::renewed(work, device, &fingerprint).await?;
+                (Action::CertificateRenewed, format!("by its present certificate; the new one {fingerprint}"))
+            }
+            by => {
+                let how = enter(work, admitted, request, &fingerprint, at).await?;
+                let with = match by {
+                    By::Token { hash } => format!("token {}", &hash[..16]),
+                    _ => "an operator's hand".to_owned(),
+                };
+                let detail = format!("at site {}, {how}, by {with}; certificate {fingerprint}", admitted.site);
+                (Action::DeviceEnrolled, detail)
+            }
+        };
+        let row = CertificateRow {
+            fingerprint,
+            device: device.to_string(),
+            serial: signed.serial.clone(),
+            issued_at: at,
+            expires_at: signed.until.unix_timestamp() * 1_000,
+            revoked_at: None,
+            reason: None,
+        };
+        certificates::insert(work, &row).await?;
+        let actor = match admitted.by {
+            By::Operator => "operator".to_owned(),
+            By::Token { .. } | By::Certificate { .. } => format!("device:{device}"),
+        };
+        audit::append(work, &Statement { at, actor, action, subject: device.to_string(), detail }).await?;
+        Ok(signed)
     }
 }
 
-/// Takes a device in, or takes it in again with new keys: the new ones replace the old.
-///
-/// # Errors
-/// [`EnrolmentError`]; then nothing was written down.
-pub async fn enrol(
-    store: &Store,
-    authority: &Authority,
-    request: &EnrolmentRequest,
-    papers: &Papers<'_>,
+/// A device's row, with what became of the one before, in words. A revocation ends here: who came this far may take it back.
+async fn enter(
+    work: &mut Connection,
+    admitted: &Admitted,
+    request: &CertificateRequest,
+    fingerprint: &str,
     at: UnixMs,
-) -> Result<Enrolment, EnrolmentError> {
-    if request.schema != SCHEMA {
-        return Err(EnrolmentError::Schema(request.schema));
-    }
-    if papers.site.is_empty() || papers.site.chars().count() > 64 || papers.site.chars().any(char::is_control) {
-        return Err(EnrolmentError::Site);
-    }
-    let sealing_key = PublicKey::from_hex(&request.sealing_key).map_err(EnrolmentError::SealingKey)?;
-    // The highest bit is cleared so that DER's positive integer stays within 16 bytes (RFC 5280, section 4.1.2.2).
-    let mut serial: [u8; 16] = rand::random();
-    serial[0] &= 0x7f;
-    let today = when::instant(at).ok_or(EnrolmentError::Clock)?;
-    let certificate = authority.sign(request, today, serial)?;
-    let fingerprint = hex::encode(Sha256::digest(certificate.der()));
+) -> Result<&'static str, Refusal> {
     let device = NewDevice {
-        id: request.device.clone(),
-        site: papers.site.to_owned(),
-        sealing_key: sealing_key.to_hex(),
-        certificate_fingerprint: fingerprint.clone(),
+        id: admitted.device.clone(),
+        site: admitted.site.clone(),
+        sealing_key: request.sealing_key.to_hex(),
+        certificate_fingerprint: fingerprint.to_owned(),
         enrolled_at: at,
     };
-    write_down(store, &device, &fingerprint).await.map_err(EnrolmentError::Store)?;
-    Ok(Enrolment {
-        schema: SCHEMA,
-        device: request.device.clone(),
-        site: papers.site.to_owned(),
-        certificate: certificate.pem(),
-        authorities: papers.authorities.to_owned(),
-        gateway_sealing_key: papers.gateway.to_hex(),
+    let before = standing(work, &device.id).await?;
+    devices::enrol(work, &device).await?;
+    Ok(match before {
+        None => "for the first time",
+        Some(Standing { revoked_at: None, .. }) => "again, replacing its keys",
+        Some(_) => {
+            devices::set_revoked(work, &device.id, None).await?;
+            "again after its revocation, with new keys"
+        }
     })
 }
 
-async fn write_down(store: &Store, device: &NewDevice, fingerprint: &str) -> Result<(), StoreError> {
-    let mut work = store.begin().await?;
-    let again = devices::enrol(&mut work, device).await?;
-    let how = if again { "again, replacing its keys" } else { "for the first time" };
-    let statement = Statement {
-        at: device.enrolled_at,
-        actor: "operator".to_owned(),
-        action: Action::DeviceEnrolled,
-        subject: device.id.to_string(),
-        detail: format!("at site {}, {how}; certificate {fingerprint}", device.site),
-    };
-    audit::append(&mut work, &statement).await?;
-    commit(work).await
+/// Whose certificate this is, if it still counts.
+async fn holder(work: &mut Connection, presented: &[u8]) -> Result<Admitted, Refusal> {
+    let row = certificates::find(work, &hex::encode(Sha256::digest(presented))).await?;
+    let row = row.ok_or(Refusal::UnknownCertificate)?;
+    let device: DeviceId = row.device.parse().map_err(|_| Refusal::UnknownCertificate)?;
+    let standing = standing(work, &device).await?.ok_or(Refusal::UnknownCertificate)?;
+    if standing.revoked_at.is_some() {
+        return Err(Refusal::Revoked);
+    }
+    if row.revoked_at.is_some() {
+        return Err(Refusal::RevokedCertificate);
+    }
+    Ok(Admitted { device, site: standing.site, by: By::Certificate { sealing_key: standing.sealing_key } })
 }
 
-/// A device that cannot be taken in.
-#[derive(Debug, thiserror::Error)]
-pub enum EnrolmentError {
-    /// The authority's own papers.
-    #[error("[ca] certificate or key cannot be used; both must be PEM and belong together")]
-    Authority(#[source] rcgen::Error),
-    /// Made by another version.
-    #[error("the request has format {0}, this gateway knows {SCHEMA}; use a device of the same release")]
-    Schema(u32),
-    /// A clock outside of all calendars.
-    #[error("this machine's clock shows no usable date; set it")]
-    Clock,
-    /// Not a site.
-    #[error("--site must be 1 to 64 characters without control characters")]
-    Site,
-    /// Not a sealing key.
-    #[error("the request's sealing_key cannot be used; make the request again with `hilum-sync-agent enrol-request`")]
-    SealingKey(#[source] wire::seal::SealError),
-    /// Not a certificate request, or not signed by its own key.
-    #[error("the request's certificate_request cannot be used; make it again with `hilum-sync-agent enrol-request`")]
-    Request(#[source] rcgen::Error),
-    /// It asks for another name.
-    #[error(
-        "the certificate request is not for \"{device}\" alone; make it again with `hilum-sync-agent enrol-request`"
-    )]
-    Name {
-        /// The device that the request says it is from.
-        device: String,
-    },
-    /// The authority could not sign.
-    #[error("the certificate cannot be signed with [ca] key")]
-    Sign(#[source] rcgen::Error),
-    /// Not written down, so not taken in.
-    #[error("the device was not enrolled")]
-    Store(#[source] StoreError),
+async fn standing(work: &mut Connection, device: &DeviceId) -> Result<Option<Standing>, Refusal> {
+    Ok(devices::standing(work, device).await?)
+}
+
+/// Whether this can name a site.
+#[must_use]
+pub fn is_site(text: &str) -> bool {
+    (1..=64).contains(&text.chars().count()) && !text.chars().any(char::is_control)
 }

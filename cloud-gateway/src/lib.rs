@@ -6,11 +6,14 @@
 pub mod api;
 pub mod app;
 pub mod auth;
+pub mod authority;
 pub mod cli;
 pub mod config;
 pub mod domain;
 pub mod enrolment;
+pub mod est;
 pub mod identity;
 pub mod ingest;
 pub mod objects;
+pub mod revocation;
 pub mod store;

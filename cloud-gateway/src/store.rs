@@ -11,11 +11,14 @@ use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::{Any, AnyConnection, AnyPool, Executor, Transaction};
 
 pub mod audit;
+pub mod certificates;
+pub mod claims;
 pub mod devices;
 pub mod images;
 pub mod messages;
 pub mod refusals;
 pub mod results;
+pub mod revocations;
 pub mod sessions;
 pub mod shadow;
 pub mod users;

@@ -1,24 +1,37 @@
 //! The only place that knows every room: what each command does, and how the service starts, runs and ends.
 
+use std::io::{BufRead, IsTerminal, Read};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
 use clap::Subcommand;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use vitals::health::{Health, Part};
 use wire::backoff::BROKER;
 use wire::ids::DeviceId;
 
 use crate::config::Config;
-use crate::drain::pump::Pump;
+use crate::drain::pump::{Ended, Pump};
 use crate::drain::queue::Queue;
+use crate::est::trust::Trust;
 use crate::identity::{Identity, IdentityFolder};
 use crate::mqtt::{credentials, session};
-use crate::{enrolment, paper, status};
+use crate::{enrolment, est, paper, renewal, status};
 
 /// How long a started connection attempt may still run once the service was asked to stop.
 const FAREWELL: Duration = Duration::from_secs(5);
+
+/// Where the packages keep a device's identity.
+const IDENTITY_DIR: &str = "/var/lib/hilum-identity";
+
+/// Longest line that can be a token.
+const MAX_TOKEN: u64 = 200;
+
+/// How soon another certificate in the identity folder is noticed: a small file is read.
+const PICK_UP: Duration = Duration::from_secs(5);
 
 /// What the program can do.
 #[derive(Subcommand)]
@@ -35,26 +48,59 @@ pub enum Command {
         #[arg(long)]
         config: PathBuf,
     },
-    /// Make this device's keys and the request that the gateway enrols it with.
+    /// Join the cloud over the network, with the token that the operator made for this device.
+    Enrol {
+        /// The gateway's address for devices, https://HOST:PORT.
+        #[arg(long)]
+        url: String,
+        /// The token; `-` reads it from standard input, where no list of processes shows it.
+        #[arg(long)]
+        token: String,
+        /// The folder that keeps the keys.
+        #[arg(long, default_value = IDENTITY_DIR)]
+        identity_dir: PathBuf,
+        /// Whom to believe that it is the gateway.
+        #[command(flatten)]
+        trust: TrustArguments,
+    },
+    /// Ask for the next certificate now. The service does that by itself after two thirds of the present one's life.
+    Renew {
+        /// The folder that keeps the keys.
+        #[arg(long, default_value = IDENTITY_DIR)]
+        identity_dir: PathBuf,
+    },
+    /// Without a network: make the request that somebody carries to the gateway.
     EnrolRequest {
         /// The device's name: lower-case letters, digits and '-'.
         #[arg(long)]
         device: DeviceId,
         /// The folder that keeps the keys.
-        #[arg(long)]
+        #[arg(long, default_value = IDENTITY_DIR)]
         identity_dir: PathBuf,
-        /// Where to write the request; it holds no secret.
+        /// Where to write the request, PKCS#10; it holds no secret.
         #[arg(long)]
         out: PathBuf,
     },
-    /// Take the gateway's answer in.
+    /// Without a network: take the gateway's answer in.
     EnrolAccept {
         /// The folder that keeps the keys.
-        #[arg(long)]
+        #[arg(long, default_value = IDENTITY_DIR)]
         identity_dir: PathBuf,
-        /// The answer that `cloud-gateway enrol` wrote.
+        /// The answer that `cloud-gateway enrol sign` wrote.
         paper: PathBuf,
     },
+}
+
+/// How the gateway is known: one of the two.
+#[derive(clap::Args)]
+#[group(required = true, multiple = false)]
+pub struct TrustArguments {
+    /// The authority of the gateway's certificate, PEM.
+    #[arg(long)]
+    ca: Option<PathBuf>,
+    /// SHA-256 of the gateway's certificate, as `cloud-gateway enrol token` shows it.
+    #[arg(long, value_parser = Trust::pin)]
+    pin: Option<Trust>,
 }
 
 /// Does what was asked.
@@ -66,8 +112,19 @@ pub fn run(command: Command) -> anyhow::Result<()> {
         Command::Run { config } => {
             let config: Config = vitals::config::load(&config)?;
             vitals::logging::init(&config.log)?;
-            let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-            runtime.context("cannot start the async runtime")?.block_on(serve(config))
+            on_runtime(serve(config))
+        }
+        Command::Enrol { url, token, identity_dir, trust } => {
+            let (folder, trust, token) = (IdentityFolder(identity_dir), trust.read()?, read_token(token)?);
+            let accepted = on_runtime(async { Ok(est::enrol(&folder, &url, &trust, &token, now_ms()).await?) })?;
+            println!("this device is now {} at {}", accepted.device, accepted.site);
+            Ok(())
+        }
+        Command::Renew { identity_dir } => {
+            let folder = IdentityFolder(identity_dir);
+            let device = on_runtime(async { Ok(est::renew(&folder, now_ms()).await?.device) })?;
+            println!("{device} has a new certificate; a running service takes it up within {} s", PICK_UP.as_secs());
+            Ok(())
         }
         Command::RetryRejected { config } => {
             let config: Config = vitals::config::load(&config)?;
@@ -78,7 +135,7 @@ pub fn run(command: Command) -> anyhow::Result<()> {
         }
         Command::EnrolRequest { device, identity_dir, out } => {
             enrolment::request(&device, &IdentityFolder(identity_dir), &out)?;
-            println!("{} is ready: carry it to the gateway and run `cloud-gateway enrol` there", out.display());
+            println!("{} is ready: carry it to the gateway and run `cloud-gateway enrol sign` there", out.display());
             Ok(())
         }
         Command::EnrolAccept { identity_dir, paper } => {
@@ -89,15 +146,46 @@ pub fn run(command: Command) -> anyhow::Result<()> {
     }
 }
 
+fn on_runtime<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    runtime.context("cannot start the async runtime")?.block_on(work)
+}
+
+impl TrustArguments {
+    fn read(self) -> anyhow::Result<Trust> {
+        match (self.ca, self.pin) {
+            (Some(file), _) => {
+                let text = std::fs::read_to_string(&file);
+                Ok(Trust::Authorities(text.with_context(|| format!("{} (--ca) cannot be read", file.display()))?))
+            }
+            (None, Some(pin)) => Ok(pin),
+            (None, None) => anyhow::bail!("give --pin or --ca, so that this device knows its gateway"),
+        }
+    }
+}
+
+fn read_token(given: String) -> anyhow::Result<String> {
+    if given != "-" {
+        return Ok(given);
+    }
+    if std::io::stdin().is_terminal() {
+        eprintln!("The token, then Enter:");
+    }
+    let mut line = String::new();
+    let read = std::io::stdin().lock().take(MAX_TOKEN).read_line(&mut line);
+    read.context("the token cannot be read from standard input")?;
+    Ok(line.trim().to_owned())
+}
+
 async fn serve(config: Config) -> anyhow::Result<()> {
     let stop = vitals::shutdown::on_signal().context("cannot listen for signals")?;
     let metrics = vitals::metrics::install().context("cannot start the metrics")?;
     let health = Health::default();
     let (outbox, broker) = (health.part("outbox", "not opened yet"), health.part("broker", "not connected yet"));
-    let identity = IdentityFolder(config.device.identity_dir.clone()).load()?;
-    if let Err(error) = paper::tell(&config.device.state_dir, &identity.enrolment.certificate) {
-        tracing::warn!(error = vitals::exit::chain(&error), "how long the certificate lasts is not told");
-    }
+    let certificate = health.part("certificate", "not looked at yet");
+    let folder = IdentityFolder(config.device.identity_dir.clone());
+    let identity = Arc::new(folder.load()?);
+    tell_end(&config, &identity);
     let queue = Queue::open(config.device.state_dir.join("outbox.sqlite")).await?;
     outbox.up();
     let listener = vitals::listen::bind("[http] listen", config.http.listen).await?;
@@ -108,31 +196,59 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let alive = tokio::spawn(vitals::notify::feed_watchdog(|| true, stop.clone()));
     vitals::notify::ready();
     tracing::info!(device = %identity.enrolment.device, http = %config.http.listen, "ready");
-    let drained = drain(&config, &identity, &queue, &broker, &stop).await;
+    let (told, identities) = watch::channel(identity);
+    let renewed = tokio::spawn(renewal::keep(folder.clone(), now_ms, certificate, stop.clone()));
+    let picked_up = tokio::spawn(pick_up(folder, config.clone(), told, stop.clone()));
+    let drained = drain(&config, identities, &queue, &broker, &stop).await;
     vitals::notify::stopping(FAREWELL);
     stop.cancel();
-    let _ = tokio::time::timeout(FAREWELL, async { tokio::join!(http, watch, alive) }).await;
+    let _ = tokio::time::timeout(FAREWELL, async { tokio::join!(http, watch, alive, renewed, picked_up) }).await;
     drained
 }
 
-/// Connects, pumps, and connects again, until `stop`.
+/// Notices another certificate in the identity folder, whoever put it there: a renewal, or a technician.
+async fn pick_up(folder: IdentityFolder, config: Config, told: watch::Sender<Arc<Identity>>, stop: CancellationToken) {
+    let mut tick = tokio::time::interval(PICK_UP);
+    while stop.run_until_cancelled(tick.tick()).await.is_some() {
+        // What is not whole just now is not ours to judge: the one that is known serves on.
+        let Ok(found) = folder.load() else { continue };
+        if found.enrolment != told.borrow().enrolment {
+            tell_end(&config, &found);
+            told.send_replace(Arc::new(found));
+        }
+    }
+}
+
+fn tell_end(config: &Config, identity: &Identity) {
+    if let Err(error) = paper::tell(&config.device.state_dir, &identity.enrolment.certificate) {
+        tracing::warn!(error = vitals::exit::chain(&error), "how long the certificate lasts is not told");
+    }
+}
+
+/// Connects, pumps, and connects again, until `stop`; with another identity as soon as there is one.
 async fn drain(
     config: &Config,
-    identity: &Identity,
+    mut identities: watch::Receiver<Arc<Identity>>,
     queue: &Queue,
     broker: &Part,
     stop: &CancellationToken,
 ) -> anyhow::Result<()> {
-    let tls = credentials::client(identity)?;
-    let window = config.drain.window;
-    let pump = Pump { queue, identity, window, clock: now_ms, part: broker };
     let mut failures = 0;
     while !stop.is_cancelled() {
+        let identity = identities.borrow_and_update().clone();
         match queue.end_leases().await {
             Ok(_) => {
-                let device = &identity.enrolment.device;
-                let session = session::open(&config.broker, device, tls.clone(), window).await?;
-                let ended = pump.run(session, stop).await;
+                let leave = stop.child_token();
+                let ended = pump(config, &identity, queue, broker, &leave);
+                tokio::pin!(ended);
+                let ended = tokio::select! {
+                    ended = &mut ended => ended?,
+                    _ = identities.changed() => {
+                        tracing::info!("there is another certificate; connecting again with it");
+                        leave.cancel();
+                        ended.await?
+                    }
+                };
                 failures = if ended.was_listening { 0 } else { failures + 1 };
                 if let Some(error) = ended.error {
                     broker.down(&vitals::exit::chain(&error));
@@ -145,6 +261,20 @@ async fn drain(
         stop.run_until_cancelled(tokio::time::sleep(wait)).await;
     }
     Ok(())
+}
+
+/// One connection.
+async fn pump(
+    config: &Config,
+    identity: &Identity,
+    queue: &Queue,
+    part: &Part,
+    leave: &CancellationToken,
+) -> anyhow::Result<Ended> {
+    let window = config.drain.window;
+    let tls = credentials::client(identity)?;
+    let session = session::open(&config.broker, &identity.enrolment.device, tls, window).await?;
+    Ok(Pump { queue, identity, window, clock: now_ms, part }.run(session, leave).await)
 }
 
 /// Milliseconds since the Unix epoch; 0 for a clock before it.

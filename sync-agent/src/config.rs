@@ -31,7 +31,7 @@ pub struct Config {
 pub struct DeviceConfig {
     /// The folder that holds `outbox.sqlite`, the same as the appliance's.
     pub state_dir: PathBuf,
-    /// The folder of the device's keys and papers, written by `enrol-request` and `enrol-accept`.
+    /// The folder of the device's keys and papers, written by `enrol`.
     pub identity_dir: PathBuf,
 }
 

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
-    KeyPair, KeyUsagePurpose,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, DistinguishedName, DnType,
+    ExtendedKeyUsagePurpose, IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose, SerialNumber,
 };
 
 use crate::place;
@@ -18,14 +18,17 @@ pub struct Authority {
 }
 
 impl Authority {
-    /// Makes an authority and signs for the broker at `localhost` and for the gateway.
+    /// Makes an authority and signs for the broker and the EST port at `localhost` and for the gateway.
     ///
     /// # Errors
     /// Where a key can't be made or a file can't be written.
     pub fn found(folder: &Path) -> anyhow::Result<Self> {
         let (authority, issuer) = Self::begin(folder)?;
-        let broker = answering_here("localhost")?;
-        authority.sign("broker", broker, &[ExtendedKeyUsagePurpose::ServerAuth], &issuer)?;
+        authority.sign_no_revocations(&issuer)?;
+        for server in ["broker", "est"] {
+            let here = answering_here("localhost")?;
+            authority.sign(server, here, &[ExtendedKeyUsagePurpose::ServerAuth], &issuer)?;
+        }
         authority.sign("gateway", named("gateway"), &[ExtendedKeyUsagePurpose::ClientAuth], &issuer)?;
         Ok(authority)
     }
@@ -61,6 +64,27 @@ impl Authority {
     #[must_use]
     pub fn certificate(&self, name: &str) -> PathBuf {
         self.folder.join(format!("{name}.pem"))
+    }
+
+    /// The list of revoked certificates, PEM; the cloud's authority has one.
+    #[must_use]
+    pub fn revocations(&self) -> PathBuf {
+        self.folder.join("ca.crl")
+    }
+
+    /// A first list with nobody on it: a broker that heeds a list does not start without one.
+    fn sign_no_revocations(&self, issuer: &CertifiedIssuer<'_, KeyPair>) -> anyhow::Result<()> {
+        let now = time::OffsetDateTime::now_utc();
+        let list = CertificateRevocationListParams {
+            this_update: now - time::Duration::hours(1),
+            next_update: now + time::Duration::days(30),
+            crl_number: SerialNumber::from(0),
+            issuing_distribution_point: None,
+            revoked_certs: Vec::new(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        let signed = list.signed_by(issuer).context("the first revocation list cannot be signed")?;
+        place::write(&self.revocations(), signed.pem().context("the first revocation list cannot be written")?)
     }
 
     /// A paper's private key.

@@ -51,6 +51,14 @@ impl Broker {
         self.process.kill()
     }
 
+    /// Has it read its certificates and the revocation list again, as an administrator does.
+    ///
+    /// # Errors
+    /// Where the system refuses.
+    pub fn reload(&self) -> anyhow::Result<()> {
+        self.process.hang_up()
+    }
+
     /// Starts it again on the same port.
     ///
     /// # Errors
@@ -80,6 +88,7 @@ listener {port} 127.0.0.1
 cafile {ca}
 certfile {certificate}
 keyfile {key}
+crlfile {revocations}
 require_certificate true
 use_identity_as_username true
 tls_version tlsv1.3
@@ -99,6 +108,7 @@ log_type notice
         ca = authority.certificate("ca").display(),
         certificate = authority.certificate("broker").display(),
         key = authority.key("broker").display(),
+        revocations = authority.revocations().display(),
         access = folder.join("access").display(),
     )
 }

@@ -21,6 +21,8 @@ pub struct CloudPlan {
     pub folder: PathBuf,
     /// Where browsers come in, on 127.0.0.1.
     pub port: u16,
+    /// Where devices enrol, on `localhost`.
+    pub est_port: u16,
     /// The broker's port on `localhost`.
     pub broker_port: u16,
     /// `sqlite:…` or `postgres://…`; `None` for SQLite in the folder.
@@ -104,10 +106,15 @@ impl Cloud {
         let gateway = place::program("cloud-gateway")?;
         let config = self.config();
         let mut command = Command::new(&gateway);
-        command.args(["enrol", "--config"]).arg(config).args(["--site", site, "--out"]).arg(answer).arg(request);
+        command
+            .args(["enrol", "sign", "--config"])
+            .arg(config)
+            .args(["--site", site, "--out"])
+            .arg(answer)
+            .arg(request);
         let done = command.stdin(Stdio::null()).output().context("cloud-gateway cannot be started")?;
         if !done.status.success() {
-            bail!("cloud-gateway enrol failed: {}", String::from_utf8_lossy(&done.stderr).trim());
+            bail!("cloud-gateway enrol sign failed: {}", String::from_utf8_lossy(&done.stderr).trim());
         }
         Ok(())
     }
@@ -144,6 +151,23 @@ impl Cloud {
     #[must_use]
     pub fn address(&self) -> String {
         format!("http://127.0.0.1:{}", self.plan.port)
+    }
+
+    /// Where devices enrol.
+    #[must_use]
+    pub fn est_address(&self) -> String {
+        format!("https://localhost:{}", self.plan.est_port)
+    }
+
+    /// Runs one of its commands to the end, with its configuration, and gives what it printed.
+    ///
+    /// # Errors
+    /// Where it fails; then with what it wrote to stderr.
+    pub fn order(&self, arguments: &[&str]) -> anyhow::Result<String> {
+        let gateway = place::program("cloud-gateway")?;
+        let config = self.config();
+        let arguments = arguments.iter().map(AsRef::as_ref).chain(["--config".as_ref(), config.as_os_str()]);
+        process::finish(&gateway, arguments)
     }
 
     /// Its configuration file.
@@ -188,6 +212,13 @@ hpke_key = "{hpke}"
 [ca]
 certificate = "{ca}"
 key = "{ca_key}"
+crl = "{crl}"
+
+[est]
+listen = "127.0.0.1:{est}"
+public_url = "{est_address}"
+certificate = "{est_certificate}"
+key = "{est_key}"
 
 [log]
 format = "json"
@@ -199,6 +230,11 @@ level = "info"
             objects = self.at("objects").display(),
             broker = self.plan.broker_port,
             ca = authority.certificate("ca").display(),
+            crl = authority.revocations().display(),
+            est = self.plan.est_port,
+            est_address = self.est_address(),
+            est_certificate = authority.certificate("est").display(),
+            est_key = authority.key("est").display(),
             ca_key = authority.key("ca").display(),
             certificate = authority.certificate("gateway").display(),
             key = authority.key("gateway").display(),

@@ -106,13 +106,13 @@ impl Hospital {
     /// # Errors
     /// Where one of the three commands fails.
     pub fn enrol(&self, cloud: &Cloud) -> anyhow::Result<()> {
-        let (request, answer) = (self.at("request.json"), self.at("enrolment.json"));
+        let (request, answer) = (self.at("request.pem"), self.at("enrolment.json"));
         let mut ask = Command::new(place::program("hilum-sync-agent")?);
-        ask.args(["enrol-request", "--device", &self.plan.device, "--identity-dir"]).arg(self.at("identity"));
+        ask.args(["enrol-request", "--device", &self.plan.device, "--identity-dir"]).arg(self.identity());
         run(ask.arg("--out").arg(&request), "hilum-sync-agent enrol-request")?;
         cloud.enrol(&self.plan.site, &request, &answer)?;
         let mut accept = Command::new(place::program("hilum-sync-agent")?);
-        accept.args(["enrol-accept", "--identity-dir"]).arg(self.at("identity")).arg(&answer);
+        accept.args(["enrol-accept", "--identity-dir"]).arg(self.identity()).arg(&answer);
         run(&mut accept, "hilum-sync-agent enrol-accept")
     }
 
@@ -238,6 +238,12 @@ impl Hospital {
         self.at("state/outbox.sqlite")
     }
 
+    /// Where its identity lies.
+    #[must_use]
+    pub fn identity(&self) -> PathBuf {
+        self.at("identity")
+    }
+
     /// The appliance's configuration file.
     #[must_use]
     pub fn appliance_config(&self) -> PathBuf {
@@ -316,7 +322,7 @@ format = "json"
 level = "info"
 "#,
             state = self.at("state").display(),
-            identity = self.at("identity").display(),
+            identity = self.identity().display(),
             broker = self.plan.broker_port,
             http = self.plan.agent_port,
         )

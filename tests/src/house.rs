@@ -55,6 +55,7 @@ impl House {
         let cloud = CloudPlan {
             folder: plan.folder.join("cloud"),
             port,
+            est_port: ports::free()?,
             broker_port: broker.port,
             database: plan.database.clone(),
             password: password()?,

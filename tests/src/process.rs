@@ -101,6 +101,15 @@ impl Process {
         waited.with_context(|| format!("the end of {}:\n{}", log.display(), tail(&log, TAIL)))
     }
 
+    /// Sends SIGHUP: to most services, "read your files again".
+    ///
+    /// # Errors
+    /// Where the system refuses.
+    pub fn hang_up(&self) -> anyhow::Result<()> {
+        kill_process(Pid::from_child(&self.child), Signal::HUP)
+            .with_context(|| format!("{} cannot be sent a signal", self.name))
+    }
+
     /// Ends it as a power cut would.
     ///
     /// # Errors

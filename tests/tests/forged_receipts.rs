@@ -3,7 +3,7 @@
 
 #![cfg(test)]
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use lab::house::House;
@@ -56,10 +56,10 @@ fn a_receipt_that_the_gateway_did_not_seal_deletes_nothing() {
 
 /// Everything right but the key: sealed to this very device, bound as receipts are.
 fn sealed_by_a_stranger(plain: &[u8], device: &DeviceId, house: &House) -> Vec<u8> {
-    let request = house.hospital.plan.folder.join("request.json");
-    let request: wire::enrolment::EnrolmentRequest =
-        serde_json::from_str(&std::fs::read_to_string(request).unwrap()).unwrap();
-    let to = seal::PublicKey::from_hex(&request.sealing_key).unwrap();
+    let identity = std::fs::read_dir(house.hospital.identity()).unwrap().flatten().map(|entry| entry.path());
+    let of_sealing = |file: &PathBuf| file.file_name().unwrap().to_string_lossy().starts_with("sealing-");
+    let key = std::fs::read_to_string(identity.into_iter().find(of_sealing).unwrap()).unwrap();
+    let to = seal::PrivateKey::from_hex(&key).unwrap().public();
     let mut rng = rand::rng();
     let (private, public) = seal::generate(&mut rng);
     let sealed = seal::seal(plain, &seal::receipt_binding(device), &to, (&private, &public), &mut rng);

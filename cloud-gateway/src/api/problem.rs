@@ -66,6 +66,22 @@ impl Problem {
         Self { retry_after_s: Some((wait_ms + 999) / 1_000), ..problem }
     }
 
+    /// 429: refused too often at the EST port.
+    #[must_use]
+    pub fn refused_too_often(wait_ms: i64) -> Self {
+        let minutes = (wait_ms + 59_999) / 60_000;
+        let detail = format!("Too many refused requests from here; try again in {minutes} minutes.");
+        let wait = Some((wait_ms + 999) / 1_000);
+        Self::enrolment(StatusCode::TOO_MANY_REQUESTS, "locked-out", &detail, wait)
+    }
+
+    /// A device is given no certificate.
+    #[must_use]
+    pub fn enrolment(status: StatusCode, code: &str, detail: &str, retry_after_s: Option<i64>) -> Self {
+        let kind = format!("enrolment-{}", code.replace('_', "-"));
+        Self { retry_after_s, ..Self::new(status, &kind, "The device gets no certificate", detail) }
+    }
+
     /// 403: this role may not.
     #[must_use]
     pub fn not_allowed(role: &str) -> Self {

@@ -21,6 +21,14 @@ pub enum Action {
     VerdictGiven,
     /// A device was enrolled, or enrolled again.
     DeviceEnrolled,
+    /// An operator made a token that lets a device in.
+    TokenMade,
+    /// A device was given its next certificate.
+    CertificateRenewed,
+    /// A device, or who says so, was given no certificate.
+    EnrolmentRefused,
+    /// An operator shut a device out.
+    DeviceRevoked,
     /// A message from the broker was refused.
     MessageRejected,
     /// An account was made.
@@ -38,6 +46,10 @@ impl Action {
             Self::ResultViewed => "result.viewed",
             Self::VerdictGiven => "verdict.given",
             Self::DeviceEnrolled => "device.enrolled",
+            Self::TokenMade => "token.made",
+            Self::CertificateRenewed => "certificate.renewed",
+            Self::EnrolmentRefused => "enrolment.refused",
+            Self::DeviceRevoked => "device.revoked",
             Self::MessageRejected => "message.rejected",
             Self::UserAdded => "user.added",
         }

@@ -1,6 +1,6 @@
 //! Where messages become rows: opened together, committed together, receipted only then. It never talks to the broker.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use metrics::{counter, histogram};
@@ -31,6 +31,13 @@ pub struct Desk {
     key: PrivateKey,
 }
 
+/// The devices that a batch claims to be from, as far as they are known.
+#[derive(Default)]
+struct Senders {
+    keys: HashMap<DeviceId, PublicKey>,
+    revoked: HashSet<DeviceId>,
+}
+
 /// A message that was opened and can be stored.
 struct Accepted {
     addressed: Addressed,
@@ -55,9 +62,9 @@ impl Desk {
         now: UnixMs,
     ) -> Result<Vec<(String, Vec<u8>)>, DeskError> {
         let addressed: Vec<_> = arrived.into_iter().map(judge::address).collect();
-        let keys = Arc::new(self.keys(&addressed).await?);
+        let senders = Arc::new(self.senders(&addressed).await?);
         // Opening seals and syncing files would hold up every other task of this thread.
-        let (desk, known) = (self.clone(), keys.clone());
+        let (desk, known) = (self.clone(), senders.clone());
         let (mut accepted, mut refused) = tokio::task::spawn_blocking(move || {
             let (accepted, refused) = desk.open(addressed, &known);
             accepted.iter().try_for_each(|accepted| desk.keep_image(accepted)).map(|()| (accepted, refused))
@@ -68,32 +75,34 @@ impl Desk {
         accepted.sort_by(|a, b| a.key().cmp(&b.key()));
         refused.sort_by(|a, b| a.fingerprint.cmp(&b.fingerprint));
         let receipts = self.commit(&accepted, &refused, now).await.map_err(DeskError::Store)?;
-        receipts.into_messages(&self.key, &keys, &mut rand::rng()).map_err(DeskError::Receipt)
+        receipts.into_messages(&self.key, &senders.keys, &mut rand::rng()).map_err(DeskError::Receipt)
     }
 
-    async fn keys(&self, addressed: &[Result<Addressed, Refused>]) -> Result<HashMap<DeviceId, PublicKey>, DeskError> {
-        let mut keys = HashMap::new();
+    async fn senders(&self, addressed: &[Result<Addressed, Refused>]) -> Result<Senders, DeskError> {
+        let mut senders = Senders::default();
         for device in addressed.iter().flatten().map(|addressed| &addressed.envelope.device) {
-            if keys.contains_key(device) {
+            if senders.keys.contains_key(device) || senders.revoked.contains(device) {
                 continue;
             }
-            let stored = self.store.sealing_key(device).await.map_err(DeskError::Store)?;
-            if let Some(key) = stored.and_then(|key| PublicKey::from_hex(&key).ok()) {
-                keys.insert(device.clone(), key);
+            let Some(standing) = self.store.standing(device).await.map_err(DeskError::Store)? else { continue };
+            if standing.revoked_at.is_some() {
+                senders.revoked.insert(device.clone());
+            } else if let Ok(key) = PublicKey::from_hex(&standing.sealing_key) {
+                senders.keys.insert(device.clone(), key);
             }
         }
-        Ok(keys)
+        Ok(senders)
     }
 
-    fn open(
-        &self,
-        addressed: Vec<Result<Addressed, Refused>>,
-        keys: &HashMap<DeviceId, PublicKey>,
-    ) -> (Vec<Accepted>, Vec<Refused>) {
+    fn open(&self, addressed: Vec<Result<Addressed, Refused>>, senders: &Senders) -> (Vec<Accepted>, Vec<Refused>) {
         let (mut accepted, mut refused) = (Vec::new(), Vec::new());
         for addressed in addressed {
             let opened = addressed.and_then(|addressed| {
-                let body = judge::open(&addressed, &self.key, keys.get(&addressed.envelope.device))?;
+                let device = &addressed.envelope.device;
+                if senders.revoked.contains(device) {
+                    return Err(judge::refuse_revoked(&addressed));
+                }
+                let body = judge::open(&addressed, &self.key, senders.keys.get(device))?;
                 Ok(Accepted { addressed, body })
             });
             match opened {

@@ -86,12 +86,22 @@ pub fn address(arrived: Arrived) -> Result<Addressed, Refused> {
 /// # Errors
 /// [`Refused`]; `None` for `device_key` means that the device is not enrolled.
 pub fn open(addressed: &Addressed, ours: &PrivateKey, device_key: Option<&PublicKey>) -> Result<Body, Refused> {
-    unseal(addressed, ours, device_key).map_err(|reason| Refused {
+    unseal(addressed, ours, device_key).map_err(|reason| refused(addressed, reason))
+}
+
+/// Refuses a message unopened, because its device is shut out.
+#[must_use]
+pub fn refuse_revoked(addressed: &Addressed) -> Refused {
+    refused(addressed, Refusal::Revoked)
+}
+
+fn refused(addressed: &Addressed, reason: Refusal) -> Refused {
+    Refused {
         device: Some(addressed.envelope.device.clone()),
         message: Some(addressed.envelope.id),
         fingerprint: fingerprint(&addressed.topic(), Some(addressed.envelope.id), &reason),
         reason,
-    })
+    }
 }
 
 fn unseal(addressed: &Addressed, ours: &PrivateKey, device_key: Option<&PublicKey>) -> Result<Body, Refusal> {
@@ -127,10 +137,12 @@ impl Addressed {
 }
 
 /// SHA-256 of topic, id and reason, hexadecimal. Not of the payload, which is sealed with new randomness at each resend; and
-/// not of telemetry's id, which is new each time: what is refused for ever must not fill the audit trail.
+/// not of telemetry's id, which is new each time: what is refused for ever must not fill the audit trail. Nor of any id of
+/// a revoked device's: whoever has its keys could go on making new ones.
 fn fingerprint(topic: &str, message: Option<MessageId>, reason: &Refusal) -> String {
     let is_telemetry = matches!(topic.parse(), Ok(Topic::Up(_, Up::Telemetry)));
-    let id = message.filter(|_| !is_telemetry).map(|id| id.to_string()).unwrap_or_default();
+    let is_endless = is_telemetry || matches!(reason, Refusal::Revoked);
+    let id = message.filter(|_| !is_endless).map(|id| id.to_string()).unwrap_or_default();
     hex::encode(Sha256::digest(format!("{topic}\n{id}\n{}", reason.code())))
 }
 
@@ -150,8 +162,11 @@ pub enum Refusal {
     #[error("its type is not its topic's")]
     OtherKind,
     /// Nobody enrolled it here.
-    #[error("the device is not enrolled at this gateway; enrol it with `cloud-gateway enrol`")]
+    #[error("the device is not enrolled at this gateway; make a token for it with `cloud-gateway enrol token`")]
     UnknownDevice,
+    /// An operator has shut it out.
+    #[error("the device was revoked; ask the operator, who can make a token that lets it in again")]
+    Revoked,
     /// Not a sealed payload.
     #[error("its payload is not sealed; the device's software is of another release")]
     NotSealed,
@@ -179,6 +194,7 @@ impl Refusal {
             Self::OtherDevice => "other_device",
             Self::OtherKind => "other_kind",
             Self::UnknownDevice => "unknown_device",
+            Self::Revoked => "revoked",
             Self::NotSealed => "not_sealed",
             Self::OtherKey => "other_key",
             Self::Seal(_) => "seal",
@@ -307,6 +323,20 @@ mod tests {
         let refused = open(&addressed, &world.gateway.0, None).unwrap_err();
         assert_eq!(refused.reason.code(), "unknown_device");
         assert!(!refused.reason.is_final());
+    }
+
+    #[test]
+    fn a_revoked_device_is_refused_once_per_topic_and_keeps_what_it_has() {
+        let mut world = world();
+        let messages = [world.message(Up::Result, &reading()), {
+            let mut other = world.message(Up::Result, &reading());
+            other.properties[1].1 = "01890a5d-ac96-774b-bcce-b302099a8058".into();
+            other
+        }];
+        let [first, second] = messages.map(|message| refuse_revoked(&address(message).unwrap()));
+        assert_eq!(first.reason.code(), "revoked");
+        assert!(!first.reason.is_final(), "a device that is let in again would have lost a finding");
+        assert_eq!(first.fingerprint, second.fingerprint);
     }
 
     #[test]

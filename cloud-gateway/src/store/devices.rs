@@ -43,6 +43,21 @@ pub struct DeviceRow {
     pub shadow: Option<String>,
 }
 
+/// How a device stands.
+#[derive(Clone, Debug, PartialEq, Eq, FromRow)]
+pub struct Standing {
+    /// Where it stands.
+    pub site: String,
+    /// The key that it seals with, hexadecimal.
+    pub sealing_key: String,
+    /// When it was last enrolled.
+    pub enrolled_at: i64,
+    /// Since when it is shut out.
+    pub revoked_at: Option<i64>,
+    /// Why; see [`crate::revocation::Reason`].
+    pub revoked_reason: Option<String>,
+}
+
 /// Enrols a device, or enrols it again with new keys; true where it was known before.
 ///
 /// # Errors
@@ -68,6 +83,54 @@ pub async fn enrol(connection: &mut Connection, device: &NewDevice) -> Result<bo
     .map_err(failed("enrol a device"))?;
     Ok(known.is_some())
 }
+
+/// A device's new certificate, by its fingerprint; nothing else of it changes.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn renewed(connection: &mut Connection, device: &DeviceId, fingerprint: &str) -> Result<(), StoreError> {
+    sqlx::query("UPDATE devices SET certificate_fingerprint = $2 WHERE id = $1")
+        .bind(device.as_str().to_owned())
+        .bind(fingerprint.to_owned())
+        .execute(connection)
+        .await
+        .map(drop)
+        .map_err(failed("note a device's new certificate"))
+}
+
+/// Shuts a device out, with why, or lets it in again; false where there is no such device.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn set_revoked(
+    connection: &mut Connection,
+    device: &DeviceId,
+    revoked: Option<(UnixMs, &str)>,
+) -> Result<bool, StoreError> {
+    let done = sqlx::query("UPDATE devices SET revoked_at = $2, revoked_reason = $3 WHERE id = $1")
+        .bind(device.as_str().to_owned())
+        .bind(revoked.map(|(at, _)| at))
+        .bind(revoked.map(|(_, reason)| reason.to_owned()))
+        .execute(connection)
+        .await
+        .map_err(failed("revoke a device"))?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// How a device stands, if it was ever enrolled.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn standing(connection: &mut Connection, device: &DeviceId) -> Result<Option<Standing>, StoreError> {
+    sqlx::query_as(STANDING)
+        .bind(device.as_str().to_owned())
+        .fetch_optional(connection)
+        .await
+        .map_err(failed("look up a device"))
+}
+
+/// One text for inside and outside of a transaction.
+const STANDING: &str = "SELECT site, sealing_key, enrolled_at, revoked_at, revoked_reason FROM devices WHERE id = $1";
 
 /// Notes that a device was heard of.
 ///
@@ -110,17 +173,16 @@ pub async fn telemetry(
 }
 
 impl Store {
-    /// The key that a device seals with, if it is enrolled; hexadecimal.
+    /// How a device stands, if it was ever enrolled.
     ///
     /// # Errors
     /// [`StoreError::Query`].
-    pub async fn sealing_key(&self, device: &DeviceId) -> Result<Option<String>, StoreError> {
-        let row: Option<(String,)> = sqlx::query_as("SELECT sealing_key FROM devices WHERE id = $1")
+    pub async fn standing(&self, device: &DeviceId) -> Result<Option<Standing>, StoreError> {
+        sqlx::query_as(STANDING)
             .bind(device.as_str().to_owned())
             .fetch_optional(&self.pool)
             .await
-            .map_err(failed("look up a device's key"))?;
-        Ok(row.map(|(key,)| key))
+            .map_err(failed("look up a device"))
     }
 
     /// Every device, by name.

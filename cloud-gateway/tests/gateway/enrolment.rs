@@ -3,19 +3,20 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
-use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair};
-use wire::enrolment::{Enrolment, EnrolmentRequest, SCHEMA};
+use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair, SanType};
+use wire::enrolment::{Enrolment, sealing_key_name};
 use wire::seal;
 
 use super::world::{PASSWORD, World};
 
-fn write_config(world: &World) -> String {
+pub fn write_config(world: &World) -> String {
     let (config, file) = (&world.config, world.folder.path().join("gateway.toml"));
-    let (mqtt, ca) = (&config.mqtt, config.ca.as_ref().unwrap());
+    let (mqtt, ca, est) = (&config.mqtt, config.ca.as_ref().unwrap(), config.est.as_ref().unwrap());
     let text = format!(
         "[http]\nlisten = \"127.0.0.1:0\"\ndashboard_dir = {:?}\n[database]\nurl = {:?}\n[objects]\ndir = {:?}\n\
          [mqtt]\nhost = \"localhost\"\nport = 1\nca = {:?}\ncertificate = {:?}\nkey = {:?}\n\
-         [identity]\nhpke_key = {:?}\n[ca]\ncertificate = {:?}\nkey = {:?}\n",
+         [identity]\nhpke_key = {:?}\n[ca]\ncertificate = {:?}\nkey = {:?}\ncrl = {:?}\n\
+         [est]\nlisten = \"127.0.0.1:0\"\npublic_url = {:?}\ncertificate = {:?}\nkey = {:?}\n",
         config.http.dashboard_dir,
         config.database.url,
         config.objects.dir,
@@ -25,12 +26,16 @@ fn write_config(world: &World) -> String {
         config.identity.hpke_key,
         ca.certificate,
         ca.key,
+        ca.crl.as_ref().unwrap(),
+        est.public_url,
+        est.certificate,
+        est.key,
     );
     std::fs::write(&file, text).unwrap();
     file.display().to_string()
 }
 
-fn gateway(arguments: &[&str], input: &str) -> Output {
+pub fn gateway(arguments: &[&str], input: &str) -> Output {
     let mut child = Command::new(env!("CARGO_BIN_EXE_cloud-gateway"))
         .args(arguments)
         .stdin(std::process::Stdio::piped())
@@ -43,28 +48,32 @@ fn gateway(arguments: &[&str], input: &str) -> Output {
     child.wait_with_output().unwrap()
 }
 
-fn words(output: &Output) -> String {
+pub fn words(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-fn request(device: &str, common_name: &str) -> EnrolmentRequest {
+/// A device's request, PEM, and its sealing key.
+fn request(common_name: &str) -> (String, String) {
     let mut params = CertificateParams::default();
     params.distinguished_name = DistinguishedName::new();
     params.distinguished_name.push(DnType::CommonName, common_name);
     // Asking for more than a device may be: it must be ignored.
     params.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ServerAuth];
-    let certificate_request = params.serialize_request(&KeyPair::generate().unwrap()).unwrap().pem().unwrap();
     let sealing_key = seal::generate(&mut rand::rng()).1.to_hex();
-    EnrolmentRequest { schema: SCHEMA, device: device.parse().unwrap(), certificate_request, sealing_key }
+    params.subject_alt_names = vec![
+        SanType::URI(sealing_key_name(&sealing_key).try_into().unwrap()),
+        SanType::DnsName("broker.example.org".try_into().unwrap()),
+    ];
+    (params.serialize_request(&KeyPair::generate().unwrap()).unwrap().pem().unwrap(), sealing_key)
 }
 
-fn enrol(world: &World, request: &EnrolmentRequest) -> Result<Enrolment, String> {
+fn enrol(world: &World, request: &str) -> Result<Enrolment, String> {
     let config = write_config(world);
     let at = |name: &str| world.folder.path().join(name).display().to_string();
-    std::fs::write(at("request.json"), serde_json::to_vec(request).unwrap()).unwrap();
+    std::fs::write(at("request.pem"), request).unwrap();
     let _ = std::fs::remove_file(at("enrolment.json"));
-    let (out, asked) = (at("enrolment.json"), at("request.json"));
-    let output = gateway(&["enrol", "--config", &config, "--site", "st-mary", "--out", &out, &asked], "");
+    let (out, asked) = (at("enrolment.json"), at("request.pem"));
+    let output = gateway(&["enrol", "sign", "--config", &config, "--site", "st-mary", "--out", &out, &asked], "");
     if !output.status.success() {
         assert!(!Path::new(&out).exists());
         return Err(words(&output));
@@ -75,7 +84,7 @@ fn enrol(world: &World, request: &EnrolmentRequest) -> Result<Enrolment, String>
 #[test]
 fn a_device_gets_a_certificate_for_its_name_and_nothing_more() {
     let world = World::stopped();
-    let request = request("demo-1", "demo-1");
+    let (request, sealing_key) = request("demo-1");
     let answer = enrol(&world, &request).unwrap();
     assert_eq!((answer.device.as_str(), answer.site.as_str()), ("demo-1", "st-mary"));
     let ours = gateway::identity::load(&world.config.identity.hpke_key).unwrap();
@@ -88,11 +97,14 @@ fn a_device_gets_a_certificate_for_its_name_and_nothing_more() {
     let usage = certificate.extended_key_usage().unwrap().unwrap().value;
     assert!(usage.client_auth && !usage.server_auth && !usage.any);
     assert!(!certificate.is_ca());
+    let names = &certificate.subject_alternative_name().unwrap().unwrap().value.general_names;
+    assert_eq!(names.len(), 1, "{names:?}");
+    assert!(names[0].to_string().contains(&sealing_key_name(&sealing_key)), "{names:?}");
     let days = (certificate.validity().not_after.timestamp() - certificate.validity().not_before.timestamp()) / 86_400;
     assert_eq!(days, 90);
 
-    let key = world.runtime.block_on(world.store.sealing_key(&request.device)).unwrap();
-    assert_eq!(key.as_deref(), Some(request.sealing_key.as_str()));
+    let standing = world.runtime.block_on(world.store.standing(&answer.device)).unwrap();
+    assert_eq!(standing.unwrap().sealing_key, sealing_key);
     let trail = world.runtime.block_on(world.store.audit_page(None, 10)).unwrap();
     assert_eq!((trail[0].action.as_str(), trail[0].subject.as_str()), ("device.enrolled", "demo-1"));
 }
@@ -100,11 +112,11 @@ fn a_device_gets_a_certificate_for_its_name_and_nothing_more() {
 #[test]
 fn enrolling_again_replaces_the_keys_and_says_so() {
     let world = World::stopped();
-    enrol(&world, &request("demo-1", "demo-1")).unwrap();
-    let second = request("demo-1", "demo-1");
-    enrol(&world, &second).unwrap();
-    let key = world.runtime.block_on(world.store.sealing_key(&second.device)).unwrap();
-    assert_eq!(key.as_deref(), Some(second.sealing_key.as_str()));
+    enrol(&world, &request("demo-1").0).unwrap();
+    let (second, sealing_key) = request("demo-1");
+    let answer = enrol(&world, &second).unwrap();
+    let standing = world.runtime.block_on(world.store.standing(&answer.device)).unwrap();
+    assert_eq!(standing.unwrap().sealing_key, sealing_key);
     let trail = world.runtime.block_on(world.store.audit_page(None, 10)).unwrap();
     assert!(trail[0].detail.contains("again, replacing its keys"), "{}", trail[0].detail);
 }
@@ -112,14 +124,10 @@ fn enrolling_again_replaces_the_keys_and_says_so() {
 #[test]
 fn a_request_that_is_not_its_own_is_refused_and_leaves_nothing() {
     let world = World::stopped();
-    let stolen = request("demo-1", "gateway");
-    let newer = EnrolmentRequest { schema: 9, ..request("demo-1", "demo-1") };
-    let keyless = EnrolmentRequest { sealing_key: "00".into(), ..request("demo-1", "demo-1") };
     for (bad, sign) in [
-        (stolen, "not for \"demo-1\" alone"),
-        (newer, "format 9"),
-        (keyless, "sealing_key"),
-        (EnrolmentRequest { certificate_request: "x".into(), ..request("demo-1", "demo-1") }, "certificate_request"),
+        (request("Gateway 1").0, "one common name alone"),
+        ("x".to_owned(), "not PKCS#10"),
+        (String::new(), "not PKCS#10"),
     ] {
         let refusal = enrol(&world, &bad).unwrap_err();
         assert!(refusal.contains(sign), "{sign}: {refusal}");

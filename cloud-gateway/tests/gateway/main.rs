@@ -7,6 +7,7 @@ mod api;
 mod authorisation;
 mod broker;
 mod enrolment;
+mod est;
 mod ingest;
 mod papers;
 mod samples;

@@ -273,8 +273,8 @@ promise!(what_was_undone_left_no_trace_in_the_chain, store, {
 promise!(enrolling_again_replaces_the_keys, store, {
     add_device(&store, "demo-1", "aa").await;
     add_device(&store, "demo-1", "bb").await;
-    assert_eq!(store.sealing_key(&device()).await.unwrap().as_deref(), Some("bb"));
-    assert_eq!(store.sealing_key(&"demo-2".parse().unwrap()).await.unwrap(), None);
+    assert_eq!(store.standing(&device()).await.unwrap().unwrap().sealing_key, "bb");
+    assert_eq!(store.standing(&"demo-2".parse().unwrap()).await.unwrap(), None);
     assert_eq!(store.devices().await.unwrap().len(), 1);
 });
 

@@ -7,7 +7,9 @@ use std::sync::OnceLock;
 use gateway::app::{self, Running};
 use gateway::auth::password;
 use gateway::auth::roles::Role;
-use gateway::config::{CaConfig, Config, DatabaseConfig, HttpConfig, IdentityConfig, MqttConfig, ObjectsConfig};
+use gateway::config::{
+    CaConfig, Config, DatabaseConfig, EstConfig, HttpConfig, IdentityConfig, MqttConfig, ObjectsConfig,
+};
 use gateway::domain::result;
 use gateway::identity;
 use gateway::store::devices::NewDevice;
@@ -104,6 +106,11 @@ impl World {
 
     pub fn address(&self) -> SocketAddr {
         self.running.as_ref().expect("it runs").0.address
+    }
+
+    /// Where devices enrol.
+    pub fn est_port(&self) -> u16 {
+        self.running.as_ref().expect("it runs").0.est_address.expect("it takes devices in").port()
     }
 
     pub fn health(&self) -> &Health {
@@ -212,7 +219,20 @@ fn config(folder: &Path, mqtt: MqttConfig) -> Config {
         objects: ObjectsConfig { dir: at("objects") },
         mqtt,
         identity: IdentityConfig { hpke_key: at("hpke.key") },
-        ca: Some(CaConfig { certificate: at("ca.pem"), key: at("ca.key") }),
+        ca: Some(CaConfig {
+            certificate: at("ca.pem"),
+            key: at("ca.key"),
+            certificate_days: 90,
+            crl: Some(at("ca.crl")),
+            crl_days: 30,
+        }),
+        est: Some(EstConfig {
+            listen: "127.0.0.1:0".parse().unwrap(),
+            public_url: "https://localhost:8443".into(),
+            certificate: at("broker.pem"),
+            key: at("broker.key"),
+            authorities: None,
+        }),
         log: vitals::logging::LogConfig::default(),
     }
 }

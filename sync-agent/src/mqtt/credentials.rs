@@ -50,10 +50,10 @@ pub enum CredentialsError {
     #[error("an authority in enrolment.json cannot be used; enrol the device again")]
     Authority(#[source] rustls::Error),
     /// Not a key.
-    #[error("tls.key.pem is not a private key; enrol the device again")]
+    #[error("the device's key is not a private key; enrol the device again")]
     Key(#[source] pem::Error),
     /// Not a pair.
-    #[error("tls.key.pem does not belong to the certificate in enrolment.json; enrol the device again")]
+    #[error("the device's key does not belong to the certificate in enrolment.json; enrol the device again")]
     Pair(#[source] rustls::Error),
     /// The cryptography does not speak TLS 1.3; never so in a released build.
     #[error("this build does not speak TLS 1.3")]
