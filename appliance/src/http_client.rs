@@ -13,8 +13,10 @@ use crate::handshake;
 /// What https:// is spoken with, each in PEM.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Papers<'a> {
-    /// The authority of the server's certificate; without one no server is believed.
+    /// The authority of the server's certificate; without one no server is believed, unless `system` says so.
     pub ca: Option<&'a Path>,
+    /// Where no `ca` is named: whoever this machine believes is believed.
+    pub system: bool,
     /// Our own certificate and its private key, for a server that wants one.
     pub own: Option<(&'a Path, &'a Path)>,
 }
@@ -43,11 +45,15 @@ pub fn agent(answer: Duration, papers: Papers<'_>) -> Result<Agent, UnusablePape
 
 fn tls(papers: Papers<'_>) -> Result<TlsConfig, UnusablePaper> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let authority = papers.ca.map(|file| certificates(file, "ca")).transpose()?.unwrap_or_default();
+    let authority = match papers.ca {
+        Some(file) => certificates(file, "ca")?,
+        None if papers.system => system(),
+        None => Vec::new(),
+    };
     let own = papers.own.map(|(certificate, key)| own(certificate, key)).transpose()?;
     let config = TlsConfig::builder()
         .unversioned_rustls_crypto_provider(provider)
-        // Not the public authorities: a hospital's server has the certificate of the hospital.
+        // Not the public authorities by themselves: a hospital's server has the certificate of the hospital.
         .root_certs(RootCerts::new_with_certs(&authority))
         .client_cert(own);
     Ok(config.build())
@@ -58,6 +64,12 @@ fn own(certificate: &Path, key: &Path) -> Result<ClientCert, UnusablePaper> {
     let pem = std::fs::read(key).map_err(|_| UnusablePaper("key"))?;
     let key = PrivateKey::from_pem(&pem).map_err(|_| UnusablePaper("key"))?;
     Ok(ClientCert::new_with_certs(&chain, key))
+}
+
+/// The authorities that the machine's administrator, or its distribution, believes. Without any no server is believed.
+fn system() -> Vec<Certificate<'static>> {
+    let found = rustls_native_certs::load_native_certs().certs;
+    found.iter().map(|one| Certificate::from_der(one).to_owned()).collect()
 }
 
 fn certificates(file: &Path, what: &'static str) -> Result<Vec<Certificate<'static>>, UnusablePaper> {
@@ -94,9 +106,9 @@ mod tests {
         let (missing, empty) = (folder.path().join("missing.pem"), folder.path().join("empty.pem"));
         std::fs::write(&empty, "no certificate").unwrap();
         for file in [&missing, &empty] {
-            let ca = agent(Duration::from_secs(1), Papers { ca: Some(file), own: None });
+            let ca = agent(Duration::from_secs(1), Papers { ca: Some(file), ..Papers::default() });
             assert_eq!(ca.err(), Some(UnusablePaper("ca")));
-            let own = agent(Duration::from_secs(1), Papers { ca: None, own: Some((file, file)) });
+            let own = agent(Duration::from_secs(1), Papers { own: Some((file, file)), ..Papers::default() });
             assert_eq!(own.err(), Some(UnusablePaper("certificate")));
         }
         assert!(agent(Duration::from_secs(1), Papers::default()).is_ok());

@@ -4,6 +4,7 @@
 mod exporter;
 mod tree;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -27,18 +28,22 @@ const WAITING: usize = 1024;
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TelemetryConfig {
-    /// Base address of a collector that speaks OTLP over HTTP, such as `http://10.1.2.9:4318`; none is told anything where
+    /// Base address of a collector that speaks OTLP over HTTP, such as `https://10.1.2.9:4318`; none is told anything where
     /// it is absent.
     pub otlp_endpoint: Option<String>,
+    /// The authority of its certificate, PEM; for https:// without it, those that this machine believes.
+    pub otlp_ca: Option<PathBuf>,
 }
 
 impl TelemetryConfig {
     /// What cannot work in `[telemetry]`.
     pub(crate) fn mistakes(&self, mistakes: &mut Mistakes<'_>) {
         let fine = self.otlp_endpoint.as_deref().is_none_or(|endpoint| traces_url(endpoint).is_some());
-        let remedy = "name a collector of your own network as http://HOST:4318, without a name or password in it; where \
-                      traces must go on by https://, let a collector on this machine send them";
+        let remedy = "name a collector of your own network as https://HOST:4318 or http://HOST:4318, without a name or \
+                      password in it";
         mistakes.require(fine, "otlp_endpoint", remedy);
+        let secured = self.otlp_endpoint.as_deref().is_some_and(|endpoint| endpoint.starts_with("https://"));
+        mistakes.require(self.otlp_ca.is_none() || secured, "otlp_ca", "it is for https://; leave it out for http://");
     }
 }
 
@@ -61,7 +66,7 @@ impl Spans {
         let Some(url) = config.otlp_endpoint.as_deref().and_then(traces_url) else { return (Self(None), None) };
         let (waiting, handed) = mpsc::channel(WAITING);
         let said = Arc::new(AtomicBool::new(false));
-        let exporter = Exporter::new(url, device, handed, Arc::clone(&said));
+        let exporter = Exporter::new(url, config.otlp_ca.clone(), device, handed, Arc::clone(&said));
         (Self(Some(Handover { waiting, said, world })), Some(exporter))
     }
 
@@ -116,7 +121,7 @@ fn lost(spans: usize, reason: &'static str, why: &str, said: &AtomicBool) {
 fn traces_url(endpoint: &str) -> Option<String> {
     let uri: Uri = endpoint.parse().ok()?;
     let authority = uri.authority()?;
-    let fine = uri.scheme_str() == Some("http")
+    let fine = matches!(uri.scheme_str(), Some("http" | "https"))
         && uri.query().is_none()
         && !authority.as_str().contains('@')
         && !authority.host().is_empty();
@@ -133,7 +138,8 @@ mod tests {
             ("http://10.1.2.9:4318", Some("http://10.1.2.9:4318/v1/traces")),
             ("http://[fd00::1]:4318/", Some("http://[fd00::1]:4318/v1/traces")),
             ("http://collector/otlp", Some("http://collector/otlp/v1/traces")),
-            ("https://collector:4318", None),
+            ("https://collector:4318", Some("https://collector:4318/v1/traces")),
+            ("ftp://collector:4318", None),
             ("http://who:secret@collector:4318", None),
             ("http://collector:4318?key=secret", None),
             ("http://:4318", None),
@@ -147,7 +153,7 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_dropped_and_nobody_waits() {
-        let config = TelemetryConfig { otlp_endpoint: Some("http://127.0.0.1:1".to_owned()) };
+        let config = TelemetryConfig { otlp_endpoint: Some("http://127.0.0.1:1".to_owned()), otlp_ca: None };
         let world = World { now_ms: || 2, random: || [1; 16] };
         let (spans, exporter) = Spans::open(&config, &"lab-1".parse().unwrap(), world);
         let handover = spans.0.clone().unwrap();

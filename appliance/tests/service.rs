@@ -29,6 +29,9 @@ mod deliveries;
 mod heat;
 #[path = "../../reader/tests/support/onnxruntime.rs"]
 mod onnxruntime;
+#[allow(dead_code, reason = "of the papers these tests need the collector's alone")]
+#[path = "support/papers.rs"]
+mod papers;
 #[path = "service/reload.rs"]
 mod reload;
 #[path = "service/spans.rs"]
@@ -98,11 +101,16 @@ impl Lab {
 
     /// Starts the service and waits for nothing. Files that grow beyond a limit are an error of the write, not its end.
     fn launch(&self) -> Running {
+        self.launch_with(&[])
+    }
+
+    /// The same with variables in its environment.
+    fn launch_with(&self, environment: &[(&str, &Path)]) -> Running {
         let config = self.path("appliance.toml");
         let mut command = Command::new("sh");
         command.args(["-c", "trap '' XFSZ; exec \"$0\" serve --config \"$1\"", PROGRAM]).arg(config);
         let log = std::fs::File::options().create(true).append(true).open(self.path("service.log")).unwrap();
-        Running(command.stderr(log).spawn().unwrap())
+        Running(command.envs(environment.iter().copied()).stderr(log).spawn().unwrap())
     }
 
     /// Starts a service that cannot start: its status and its last words.

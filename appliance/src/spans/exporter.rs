@@ -1,5 +1,6 @@
 //! Brings spans to the collector: in batches, a few times over, then not at all. It never holds up a stop for long.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -37,6 +38,7 @@ const LONGEST_ANSWER: u64 = 64 * 1024;
 /// Who brings spans to the collector.
 pub struct Exporter {
     url: String,
+    ca: Option<PathBuf>,
     resource: Resource,
     handed: mpsc::Receiver<Vec<Span>>,
     said: Arc<AtomicBool>,
@@ -56,6 +58,7 @@ enum Answer {
 impl Exporter {
     pub(super) fn new(
         url: String,
+        ca: Option<PathBuf>,
         device: &DeviceId,
         handed: mpsc::Receiver<Vec<Span>>,
         said: Arc<AtomicBool>,
@@ -65,7 +68,7 @@ impl Exporter {
             text("service.version", env!("CARGO_PKG_VERSION")),
             text("service.instance.id", device.as_str()),
         ];
-        Self { url, resource: Resource { attributes, ..Resource::default() }, handed, said }
+        Self { url, ca, resource: Resource { attributes, ..Resource::default() }, handed, said }
     }
 
     /// Brings what is handed over until `stop`, then what is there already, once.
@@ -146,15 +149,15 @@ impl Exporter {
 
     /// The client blocks, so it works on a thread of its own.
     async fn post(&self, body: Arc<[u8]>) -> Answer {
-        let url = self.url.clone();
-        let posted = tokio::task::spawn_blocking(move || post(&url, &body)).await;
+        let (url, ca) = (self.url.clone(), self.ca.clone());
+        let posted = tokio::task::spawn_blocking(move || post(&url, ca.as_deref(), &body)).await;
         posted.unwrap_or_else(|_| Answer::Refused("the request was cut short".to_owned()))
     }
 }
 
-fn post(url: &str, body: &[u8]) -> Answer {
+fn post(url: &str, ca: Option<&Path>, body: &[u8]) -> Answer {
     let later = |why: String| Answer::Later { why, after: None };
-    let agent = match http_client::agent(ANSWER, Papers::default()) {
+    let agent = match http_client::agent(ANSWER, Papers { ca, system: true, own: None }) {
         Ok(agent) => agent,
         Err(error) => return later(error.to_string()),
     };

@@ -13,8 +13,11 @@ use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message;
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::runtime::Runtime;
 
+use super::papers::Papers;
 use super::*;
 
 /// A collector that is busy at first, and keeps what it took afterwards.
@@ -38,6 +41,31 @@ impl Collector {
         let router = Router::new().route("/v1/traces", post(take)).with_state(Arc::clone(&asked));
         runtime.spawn(async { axum::serve(listener, router).await });
         Self { runtime, endpoint, asked }
+    }
+
+    /// A door with TLS before it, whose certificate is `papers`' `collector`; gives its port.
+    fn secured(&self, papers: &Papers) -> u16 {
+        let (chain, key) = (papers.path("collector.pem"), papers.path("collector.key"));
+        let chain = CertificateDer::pem_file_iter(chain).unwrap().collect::<Result<Vec<_>, _>>().unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config =
+            rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+        let config = config.with_no_client_auth().with_single_cert(chain, PrivateKeyDer::from_pem_file(key).unwrap());
+        let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config.unwrap()));
+        let door = self.runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
+        let (port, inside) = (door.local_addr().unwrap().port(), self.endpoint.replace("http://", ""));
+        self.runtime.spawn(async move {
+            while let Ok((socket, _)) = door.accept().await {
+                let (acceptor, inside) = (acceptor.clone(), inside.clone());
+                tokio::spawn(async move {
+                    // A client that does not believe us hangs up here.
+                    let Ok(mut stream) = acceptor.accept(socket).await else { return };
+                    let mut inside = tokio::net::TcpStream::connect(inside).await.unwrap();
+                    let _ = tokio::io::copy_bidirectional(&mut stream, &mut inside).await;
+                });
+            }
+        });
+        port
     }
 
     fn taken(&self) -> Vec<Bytes> {
@@ -118,6 +146,35 @@ fn each_image_is_a_tree_of_spans_in_the_trace_that_the_journal_names() {
     assert_eq!(spans.len(), traces.len() + 4 * 8);
     assert_no_patient(&collector.taken(), &films);
     collector.runtime.shutdown_background();
+}
+
+/// Over TLS spans go to a collector whose certificate the named authority signed, or one that the machine believes, and to
+/// nobody else.
+#[test]
+fn over_tls_only_a_collector_that_is_believed_gets_spans() {
+    let (ours, theirs) = (Papers::made(&["collector"]), Papers::made(&["collector"]));
+    let (ca, other) = (ours.path("ca.pem"), theirs.path("ca.pem"));
+    for (named, system, arrives) in [(Some(&ca), &other, true), (None, &ca, true), (Some(&other), &ca, false)] {
+        let (lab, collector) = (Lab::new(), Collector::start());
+        let ca = named.map_or_else(String::new, |file| format!("otlp_ca = {file:?}\n"));
+        let telemetry = format!("[telemetry]\notlp_endpoint = \"https://127.0.0.1:{}\"\n", collector.secured(&ours));
+        lab.configure(|text| text + &telemetry + &ca);
+        let service = lab.launch_with(&[("SSL_CERT_FILE", system)]);
+        eventually("ready", || lab.get("/health/ready").is_some_and(|(status, _)| status == 200));
+        assert!(lab.send(&lab.synth(1)).status.success());
+        lab.await_concluded(1);
+        if arrives {
+            eventually("the image's span", || collector.spans().iter().any(|span| span.name == "image"));
+        } else {
+            let lost = || lab.get("/metrics").unwrap().1.contains("spans_dropped_total{reason=\"unreachable\"}");
+            eventually("given up", lost);
+            assert_eq!(collector.taken().len(), 0);
+            let log = std::fs::read_to_string(lab.path("service.log")).unwrap();
+            assert!(log.contains("spans are lost; images are not") && log.contains("certificate"), "{log}");
+        }
+        stop(service);
+        collector.runtime.shutdown_background();
+    }
 }
 
 fn check_image(image: &Span, association: &Span, all: &[&Span]) {

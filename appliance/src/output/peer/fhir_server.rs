@@ -96,6 +96,7 @@ pub(super) fn check(destination: &FhirDestination) -> Result<(), Unusable> {
 fn client(destination: &FhirDestination) -> Result<(Agent, Option<String>), Unusable> {
     let papers = Papers {
         ca: destination.ca.as_deref(),
+        system: false,
         own: destination.certificate.as_deref().zip(destination.key.as_deref()),
     };
     let token = destination.token_file.as_ref().map(std::fs::read_to_string).transpose();
