@@ -407,6 +407,7 @@ fn intake(state: &State, shared: &Shared) -> Intake {
         world: shared.world,
         // What the reader would refuse is not taken in the first place.
         longest_object: Limits::default().file_bytes,
+        output: shared.output.subscribe(),
     }
 }
 

@@ -23,6 +23,7 @@ use vitals::config::Mistakes;
 
 use crate::dicom::{AeTitle, syntax};
 use crate::intake::{Announced, Intake, Origin, Refusal};
+use crate::reading_order::Asked;
 use crate::spans::Bringer;
 use crate::spool::part10::{self, NotSendable, Sendable};
 use seen::{Mark, Seen};
@@ -257,7 +258,7 @@ fn announced(what: &Sendable) -> Result<Announced, Unwanted> {
     }
     let known = syntax::TRANSFER_SYNTAXES.into_iter().find(|known| *known == what.transfer_syntax);
     let transfer_syntax = known.ok_or(Unwanted::Syntax)?;
-    Ok(Announced { class, instance, transfer_syntax })
+    Ok(Announced { class, instance, asked: Asked::default(), transfer_syntax })
 }
 
 #[cfg(test)]

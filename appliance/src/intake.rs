@@ -14,10 +14,12 @@ use std::time::Instant;
 
 use metrics::counter;
 use outbox::{Accepted, InstanceId, Renewed};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use crate::dicom::{AeTitle, Uid, identity};
 use crate::journal::{Journal, JournalError, NewImage};
+use crate::output::OutputConfig;
+use crate::reading_order::{self, Asked};
 use crate::refusals::Refusals;
 use crate::spans::Spans;
 use crate::spool::{Received, Spool, SpoolError};
@@ -40,6 +42,8 @@ pub struct Intake {
     pub world: World,
     /// Bytes that an object may have.
     pub longest_object: u64,
+    /// What the routes say of who is read first.
+    pub output: watch::Receiver<Arc<OutputConfig>>,
 }
 
 /// Where an image comes from.
@@ -58,6 +62,8 @@ pub struct Announced {
     pub class: Uid,
     /// SOP Instance UID.
     pub instance: Uid,
+    /// How soon its sender wants it read.
+    pub asked: Asked,
     /// Transfer syntax of the dataset; one of [`crate::dicom::syntax::TRANSFER_SYNTAXES`].
     pub transfer_syntax: &'static str,
 }
@@ -169,6 +175,7 @@ impl Incoming {
             received_ms: self.began_ms,
             receive_ms: self.began.elapsed().as_secs_f64() * 1e3,
             traceparent: self.origin.traceparent.clone(),
+            rank: reading_order::rank(&self.intake.output.borrow(), self.origin.source.as_str(), announced.asked),
         };
         let stored = match self.intake.journal.accept(image.clone()).await {
             Ok(Accepted::New(_)) => Stored::New,
@@ -302,13 +309,18 @@ mod tests {
             spans: Spans::default(),
             world: World::real(),
             longest_object: 1 << 20,
+            output: watch::channel(Arc::default()).1,
         })
     }
 
     async fn send(intake: &Arc<Intake>) -> Result<Stored, Refusal> {
         let origin = Origin { source: "XR-ROOM-1".parse().unwrap(), traceparent: "t".to_owned() };
-        let announced =
-            Announced { class: "1.2".parse().unwrap(), instance: "1.3".parse().unwrap(), transfer_syntax: SYNTAX };
+        let announced = Announced {
+            class: "1.2".parse().unwrap(),
+            instance: "1.3".parse().unwrap(),
+            asked: Asked::default(),
+            transfer_syntax: SYNTAX,
+        };
         let mut incoming = intake.begin(origin, announced).await;
         incoming.take(&[7; 3000]).await;
         incoming.finish().await

@@ -8,7 +8,7 @@ use std::thread;
 
 use outbox::{
     Accepted, Ask, Asked, Commitment, CommitmentId, Depth, Entry, Holding, Instance, InstanceId, JournalCounts,
-    NewDelivery, NewInstance, NewMessage, NewReport, Outbox, OutboxError, OwedReport, Renewed, Spooled, Tally,
+    NewDelivery, NewInstance, NewMessage, NewReport, Outbox, OutboxError, OwedReport, Rank, Renewed, Spooled, Tally,
 };
 use tokio::sync::{mpsc, oneshot};
 use wire::ids::MessageId;
@@ -109,7 +109,7 @@ impl Journal {
 
     /// See [`Outbox::accept`].
     pub async fn accept(&self, image: NewImage) -> Result<Accepted, JournalError> {
-        self.ask(move |outbox| outbox.accept(&image.as_new())).await
+        self.ask(move |outbox| outbox.accept_ranked(&image.as_new(), image.rank)).await
     }
 
     /// See [`Outbox::file_of`].
@@ -269,6 +269,8 @@ pub struct NewImage {
     pub receive_ms: f64,
     /// See [`NewInstance::traceparent`].
     pub traceparent: String,
+    /// Who is read first.
+    pub rank: Rank,
 }
 
 impl NewImage {
@@ -314,6 +316,7 @@ mod tests {
             received_ms: 0,
             receive_ms: 0.0,
             traceparent: "t".into(),
+            rank: Rank::default(),
         }
     }
 

@@ -27,6 +27,7 @@ pub mod output;
 pub mod pipeline;
 pub mod privacy;
 pub mod quarantine;
+pub mod reading_order;
 pub mod refusals;
 pub mod reload;
 pub mod result_record;

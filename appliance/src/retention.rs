@@ -91,6 +91,7 @@ mod tests {
                 received_ms: 0,
                 receive_ms: 0.0,
                 traceparent: "t".into(),
+                rank: outbox::Rank::default(),
             };
             journal.accept(image).await.unwrap();
         }

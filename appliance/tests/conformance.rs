@@ -8,6 +8,7 @@ use appliance::dicom::acceptance::Rejection;
 use appliance::dicom::commitment::{FAILURE_REASONS, PUSH_MODEL};
 use appliance::dicom::tls::SUITES;
 use appliance::dicom::{AeTitle, LONGEST_DATA, Status, Timeouts, syntax};
+use appliance::reading_order::PRIORITIES;
 use appliance::spool::part10::IMPLEMENTATION_CLASS_UID;
 use appliance::stow::Limits;
 use appliance::stow::answer::Failure;
@@ -66,6 +67,12 @@ fn the_status_codes_are_those_of_the_code() {
     let told = |status: Status| row([&format!("0x{:04X}", status.code), status.label, status.comment]);
     compare("Status codes", Status::ALL.map(told));
     compare("Failure reasons", FAILURE_REASONS.map(|(code, name)| row([&format!("0x{code:04X}"), name])));
+}
+
+#[test]
+fn the_order_of_reading_is_that_of_the_code() {
+    let told = |(value, name, order): (u16, &str, &str)| row([&format!("0x{value:04X}"), name, order]);
+    compare("Order of reading", PRIORITIES.map(told));
 }
 
 #[test]

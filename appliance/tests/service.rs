@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use appliance::at_rest::AtRest;
 use appliance::privacy::PseudonymKey;
-use outbox::{NewInstance, Outbox};
+use outbox::{NewInstance, Outbox, Rank};
 use tempfile::TempDir;
 use wire::codec;
 use wire::topics::Up;
@@ -136,9 +136,13 @@ impl Lab {
     }
 
     fn sender(&self, path: &Path) -> Command {
+        self.sender_from("XR-ROOM-1", path)
+    }
+
+    fn sender_from(&self, title: &str, path: &Path) -> Command {
         let mut sender = Command::new(PROGRAM);
         let to = format!("HILUM@127.0.0.1:{}", self.dicom);
-        sender.args(["send", "--to", &to, "--from", "XR-ROOM-1"]).arg(path);
+        sender.args(["send", "--to", &to, "--from", title]).arg(path);
         sender
     }
 
@@ -409,6 +413,27 @@ fn check_config_finds_every_mistake_at_once_and_changes_nothing() {
     assert!(said.contains("[device] pseudonym_key") && said.contains("[model] bundle"), "{said}");
     assert!(said.contains("the token file nowhere.token cannot be read"), "{said}");
     assert!(!lab.path("state").exists());
+}
+
+/// Without a model nothing is read, so that everything waits: the film that came last is the first in the line.
+#[test]
+fn a_route_has_its_sources_images_read_first() {
+    let lab = Lab::new();
+    lab.configure(|text| {
+        let allowed = text.replace("[[dicom.allow]]", "[[dicom.allow]]\nae_title = \"XR-ER\"\n[[dicom.allow]]");
+        let route = "[[route]]\nfrom = [\"XR-ER\"]\nreading = \"urgent\"\n";
+        allowed.replace("models/tiny\"", "models/nowhere\"") + route
+    });
+    let (others, urgent) = (lab.draw(2, 1), lab.draw(1, 2));
+    let service = lab.launch();
+    eventually("dicom", || lab.get("/health/ready").is_some_and(|(_, words)| words.contains("\"dicom\":\"ok\"")));
+    assert!(lab.send(&others).status.success());
+    assert!(lab.sender_from("XR-ER", &urgent).output().unwrap().status.success());
+    let line = lab.outbox().unread_since(0, 0, 9).unwrap();
+    let line: Vec<(&str, Rank)> = line.iter().map(|image| (image.source.as_str(), image.rank)).collect();
+    let expected = [("XR-ER", Rank::Urgent), ("XR-ROOM-1", Rank::Medium), ("XR-ROOM-1", Rank::Medium)];
+    assert_eq!(line, expected);
+    stop(service);
 }
 
 #[test]

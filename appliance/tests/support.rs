@@ -79,6 +79,7 @@ impl Scp {
             spans: Spans::default(),
             world: World::real(),
             longest_object: 64 << 20,
+            output: watch::channel(Arc::default()).1,
         };
         let (notices, reported) = commitment::notices();
         let mut listener = listener(Arc::new(copy(&intake)), notices);
@@ -273,6 +274,7 @@ fn copy(intake: &Intake) -> Intake {
         spans: intake.spans.clone(),
         world: intake.world,
         longest_object: intake.longest_object,
+        output: intake.output.clone(),
     }
 }
 

@@ -13,6 +13,20 @@ use crate::{Outbox, OutboxError};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct InstanceId(pub i64);
 
+/// Who is read first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Rank {
+    /// From a source whose images the site reads before all others.
+    Urgent = 0,
+    /// Its sender asked for it to be read earlier.
+    High = 1,
+    /// In its turn.
+    #[default]
+    Medium = 2,
+    /// Its sender said that it may wait.
+    Low = 3,
+}
+
 /// An image about to be acknowledged; its file is already durable in the spool.
 #[derive(Clone, Debug)]
 pub struct NewInstance<'a> {
@@ -66,6 +80,8 @@ pub struct Instance {
     pub receive_ms: f64,
     /// See [`NewInstance::traceparent`].
     pub traceparent: Option<String>,
+    /// Who is read first.
+    pub rank: Rank,
     /// How many readings were begun before this one: more than a few, and the image itself brings the reader down.
     pub attempts: u32,
     /// The result that this image's next one replaces, where it was sent again: see [`Outbox::renew`].
@@ -115,6 +131,14 @@ impl Outbox {
     /// # Errors
     /// [`OutboxError::Full`] and the like: the scanner must then be refused.
     pub fn accept(&mut self, new: &NewInstance<'_>) -> Result<Accepted, OutboxError> {
+        self.accept_ranked(new, Rank::default())
+    }
+
+    /// [`Outbox::accept`] with the image's place among those that wait to be read.
+    ///
+    /// # Errors
+    /// As [`Outbox::accept`].
+    pub fn accept_ranked(&mut self, new: &NewInstance<'_>, rank: Rank) -> Result<Accepted, OutboxError> {
         let sql = OutboxError::statement("journal an image");
         let transaction = self.unit().map_err(&sql)?;
         let earlier: Option<(i64, bool, bool)> = transaction
@@ -131,8 +155,8 @@ impl Outbox {
         }
         transaction
             .prepare_cached(
-                "INSERT INTO instance (sop_instance, digest, file, source, received_ms, receive_ms, traceparent, sop_class)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                "INSERT INTO instance (sop_instance, digest, file, source, received_ms, receive_ms, traceparent, sop_class, rank)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
             )
             .and_then(|mut insert| {
                 insert.execute(params![
@@ -143,7 +167,8 @@ impl Outbox {
                     new.received_ms,
                     new.receive_ms,
                     new.traceparent,
-                    new.sop_class
+                    new.sop_class,
+                    rank as i64
                 ])
             })
             .map_err(&sql)?;
@@ -161,7 +186,7 @@ impl Outbox {
         let mut rows = self
             .connection
             .prepare_cached(
-                "SELECT id, sop_instance, coalesce(file, ''), source, received_ms, receive_ms, traceparent, attempts, digest, result
+                "SELECT id, sop_instance, coalesce(file, ''), source, received_ms, receive_ms, traceparent, attempts, digest, result, rank
                  FROM instance WHERE state = 'accepted' AND id > ?1 ORDER BY id LIMIT ?2",
             )
             .map_err(&sql)?;
@@ -170,7 +195,8 @@ impl Outbox {
         found.collect::<Result<_, _>>().map_err(&sql)
     }
 
-    /// Images that are owed a result and came since `since_ms`, the first to come first, after the first `skip` of them.
+    /// Images that are owed a result and came since `since_ms`, or are urgent, by rank and then the first to come first, after the
+    /// first `skip` of them.
     ///
     /// # Errors
     /// [`OutboxError::Statement`] if the database does not answer.
@@ -179,8 +205,9 @@ impl Outbox {
         let mut rows = self
             .connection
             .prepare_cached(
-                "SELECT id, sop_instance, coalesce(file, ''), source, received_ms, receive_ms, traceparent, attempts, digest, result
-                 FROM instance WHERE state = 'accepted' AND received_ms >= ?1 ORDER BY received_ms, id LIMIT ?3 OFFSET ?2",
+                "SELECT id, sop_instance, coalesce(file, ''), source, received_ms, receive_ms, traceparent, attempts, digest, result, rank
+                 FROM instance WHERE state = 'accepted' AND (received_ms >= ?1 OR rank = 0)
+                 ORDER BY rank, received_ms, id LIMIT ?3 OFFSET ?2",
             )
             .map_err(&sql)?;
         let found = rows.query_map(params![since_ms, skip, limit], instance).map_err(&sql)?;
@@ -379,6 +406,12 @@ fn instance(row: &Row<'_>) -> rusqlite::Result<Instance> {
         attempts: row.get(7)?,
         digest: row.get(8)?,
         supersedes: row.get::<_, Option<[u8; 16]>>(9)?.map(|id| MessageId(Uuid::from_bytes(id))),
+        rank: match row.get(10)? {
+            0_i64 => Rank::Urgent,
+            1 => Rank::High,
+            3 => Rank::Low,
+            _ => Rank::Medium,
+        },
     })
 }
 

@@ -48,7 +48,7 @@ pub use delivery::{
 };
 pub use error::OutboxError;
 pub use group::{Ask, Asked};
-pub use journal::{Accepted, Instance, InstanceId, JournalCounts, NewInstance, Renewed, Spooled};
+pub use journal::{Accepted, Instance, InstanceId, JournalCounts, NewInstance, Rank, Renewed, Spooled};
 pub use ledger::{Access, Entry, Found, NewEntry, Pseudonyms, Tally};
 pub use queue::{Depth, Leased, NewMessage, Priority, Rejected, Settlement};
 pub use retry::{Retry, Undelivered};

@@ -7,7 +7,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use crate::OutboxError;
 
 /// Step n brings `user_version` from n to n + 1.
-const STEPS: [&str; 7] = [
+const STEPS: [&str; 8] = [
     "
     CREATE TABLE instance (
         id            INTEGER PRIMARY KEY,
@@ -131,6 +131,11 @@ const STEPS: [&str; 7] = [
         (SELECT instance FROM ledger WHERE status = 'unreadable'
          AND detail IN ('file_not_found', 'file_damaged', 'reader_crashed'));
     CREATE INDEX instance_live ON instance (received_ms) WHERE state = 'accepted';
+",
+    // Who is read first; what came before this step came in its turn.
+    "
+    ALTER TABLE instance ADD COLUMN rank INTEGER NOT NULL DEFAULT 2 CHECK (rank IN (0, 1, 2, 3));
+    CREATE INDEX instance_by_rank ON instance (rank, id) WHERE state = 'accepted';
 ",
 ];
 

@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use outbox::{
-    Accepted, InstanceId, NewEntry, NewInstance, NewMessage, Outbox, OutboxError, Priority, Pseudonyms, Renewed,
+    Accepted, InstanceId, NewEntry, NewInstance, NewMessage, Outbox, OutboxError, Priority, Pseudonyms, Rank, Renewed,
     Settlement,
 };
 use uuid::Uuid;
@@ -342,4 +342,27 @@ fn a_group_that_is_never_committed_leaves_nothing() {
     assert_eq!((again.journal_counts().unwrap().concluded, again.depth().unwrap().waiting), (0, 0));
     accept(&mut again, 1);
     assert!(again.commit_group().is_err(), "there is no group");
+}
+
+#[test]
+fn what_is_read_first_is_said_by_rank_then_by_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut outbox = open(folder.path());
+    for (name, received_ms, rank) in [
+        ("1.1", 100, Rank::Urgent),
+        ("1.2", 200, Rank::Medium),
+        ("1.3", 900, Rank::Low),
+        ("1.4", 901, Rank::Medium),
+        ("1.5", 902, Rank::High),
+        ("1.6", 903, Rank::Urgent),
+        ("1.7", 904, Rank::Medium),
+    ] {
+        outbox.accept_ranked(&NewInstance { received_ms, ..image(name, 1) }, rank).unwrap();
+    }
+    let names = |found: Vec<outbox::Instance>| found.into_iter().map(|one| one.sop_instance).collect::<Vec<_>>();
+    let live = outbox.unread_since(900, 0, 9).unwrap();
+    assert_eq!(live.iter().map(|one| one.rank).max(), Some(Rank::Low));
+    assert_eq!(names(live), ["1.1", "1.6", "1.5", "1.4", "1.7", "1.3"], "urgent ones however old, no other old ones");
+    assert_eq!(names(outbox.unread_since(900, 4, 9).unwrap()), ["1.7", "1.3"]);
+    assert_eq!(names(outbox.unread(None, 3).unwrap()), ["1.1", "1.2", "1.3"], "by age alone");
 }

@@ -58,6 +58,8 @@ pub struct Request {
     pub sop_instance: Option<Uid>,
     /// Action Type ID (0000,1008) or Event Type ID (0000,1002), where it is of such a kind.
     pub type_id: Option<u16>,
+    /// Priority (0000,0700), where it is given.
+    pub priority: Option<u16>,
     /// A dataset follows.
     pub has_dataset: bool,
 }
@@ -123,6 +125,7 @@ impl Request {
             sop_class: set.uid(class),
             sop_instance: set.uid(instance),
             type_id: kind.type_element().and_then(|element| set.number(element)),
+            priority: set.number(element::PRIORITY),
             has_dataset: set.number(element::DATASET).is_some_and(|kind| kind != NO_DATASET),
         })
     }
@@ -269,6 +272,17 @@ mod tests {
         let request = Request::parse(&bytes).unwrap();
         assert_eq!((request.kind, request.message_id, request.has_dataset), (Kind::Store, 7, true));
         assert_eq!(request.sop_instance, Some(uid("2.25.42")));
+    }
+
+    #[test]
+    fn the_priority_of_a_store_request_is_read() {
+        let bytes = store_request(7, &uid("1.2.840.10008.5.1.4.1.1.1"), &uid("2.25.42"));
+        let at = bytes.windows(8).position(|at| at == [0, 0, 0, 7, 2, 0, 0, 0]).unwrap() + 8;
+        for priority in 0..3 {
+            let mut bytes = bytes.clone();
+            bytes[at] = priority;
+            assert_eq!(Request::parse(&bytes).unwrap().priority, Some(priority.into()));
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@ use super::acceptance::Context;
 use super::dimse::Request;
 use super::{AeTitle, Status, syntax};
 use crate::intake::{Announced, Incoming, Intake, Origin, Refusal};
+use crate::reading_order::Asked;
 
 /// Who is storing.
 #[derive(Clone, Debug)]
@@ -84,7 +85,8 @@ fn announced(request: &Request, context: &Context) -> Result<Announced, Status> 
         return Err(Status::CLASS_NOT_SUPPORTED);
     }
     let instance = request.sop_instance.clone().ok_or(Status::INVALID_INSTANCE)?;
-    Ok(Announced { class, instance, transfer_syntax: context.transfer_syntax })
+    let asked = Asked::of(request.priority);
+    Ok(Announced { class, instance, asked, transfer_syntax: context.transfer_syntax })
 }
 
 /// Counts a store and, where it was refused, keeps the words.

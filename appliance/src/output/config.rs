@@ -8,6 +8,7 @@ use vitals::config::Mistakes;
 
 use super::record::Finding;
 use crate::dicom::scu::Target;
+use crate::reading_order::Reading;
 
 /// Both tables.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -127,8 +128,12 @@ pub struct RouteConfig {
     /// Which images.
     #[serde(default)]
     pub finding: Wanted,
-    /// Names of destinations.
+    /// Names of destinations; may be empty where `reading` is given.
+    #[serde(default)]
     pub to: Vec<String>,
+    /// Who is read first: `urgent`, or `routine` whatever the sender asks for. Where it is left out, the sender is heeded.
+    #[serde(default)]
+    pub reading: Option<Reading>,
     /// Which objects a DICOM destination is given; a report and a capture where it is left out.
     #[serde(default = "both")]
     pub objects: Vec<DicomObject>,
@@ -197,7 +202,10 @@ impl OutputConfig {
         }
         for (index, route) in self.route.iter().enumerate() {
             let mut its = mistakes.item("route", index);
-            its.require(!route.to.is_empty(), "to", "name at least one destination, or leave the route out");
+            let has_use = !route.to.is_empty() || route.reading.is_some();
+            its.require(has_use, "to", "name at least one destination, or leave the route out");
+            let is_known = route.reading.is_none() || route.finding == Wanted::Any;
+            its.require(is_known, "reading", "leave finding out: what it will be is not known before the reading");
             its.require(!route.objects.is_empty(), "objects", "name \"sr\", \"sc\" or both, or leave the key out");
             for to in route.to.iter().filter(|to| !self.destination.iter().any(|known| known.name() == *to)) {
                 its.mistake("to", format!("no [[destination]] is named \"{to}\"; correct it or add the destination"));

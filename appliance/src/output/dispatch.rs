@@ -110,7 +110,7 @@ impl Dispatch {
         (outcome, caveats): (OutcomeV1, Vec<ReasonV1>),
         now_ms: i64,
     ) -> Option<Record> {
-        if self.config.borrow().route.is_empty() {
+        if self.config.borrow().route.iter().all(|route| route.to.is_empty()) {
             return None;
         }
         let about = reading.about.as_ref()?;

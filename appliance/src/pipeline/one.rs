@@ -83,7 +83,7 @@ impl Pipeline {
         tries: Tries,
         stop: &CancellationToken,
     ) -> Option<Result<Reading, NotNow>> {
-        let priority = priority(image.received_ms, (self.world.now_ms)());
+        let priority = priority(image.rank, image.received_ms, (self.world.now_ms)());
         let too_late = async {
             stop.cancelled().await;
             tokio::time::sleep(AFTER_STOP).await;

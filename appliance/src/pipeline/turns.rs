@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
-use outbox::{Instance, InstanceId};
+use outbox::{Instance, InstanceId, Rank};
 use reader::Priority;
 
 /// Age from which an image counts as backlog: nobody stands at the scanner for it any more.
@@ -120,7 +120,7 @@ impl Turns {
         due && !early && !self.in_hand.contains(&image.id)
     }
 
-    /// The next `seats` images: those that just came, the first to come first, but each [`FAIR_EVERY`]th is the oldest there
+    /// The next `seats` images: those that just came, as the journal lists them, but each [`FAIR_EVERY`]th is the oldest there
     /// is. `oldest` may name what `live` names, too.
     pub(super) fn next(&mut self, live: Vec<Instance>, oldest: Vec<Instance>, seats: usize) -> Vec<Instance> {
         let (mut live, mut oldest) = (live.into_iter().peekable(), oldest.into_iter().peekable());
@@ -138,8 +138,12 @@ impl Turns {
     }
 }
 
-/// An image that comes now is read before what had piled up.
-pub(super) fn priority(received_ms: i64, now_ms: i64) -> Priority {
+/// What the site calls urgent is read at once, and an image that comes now before what had piled up. Whatever else a rank says
+/// is an order among images that come now, and the journal lists them in it.
+pub(super) fn priority(rank: Rank, received_ms: i64, now_ms: i64) -> Priority {
+    if rank == Rank::Urgent {
+        return Priority::Urgent;
+    }
     if now_ms.saturating_sub(received_ms) > BACKLOG_AFTER_MS { Priority::Backlog } else { Priority::Live }
 }
 
@@ -159,6 +163,7 @@ mod tests {
             traceparent: None,
             attempts,
             supersedes: None,
+            rank: Rank::default(),
         }
     }
 
@@ -243,8 +248,11 @@ mod tests {
         for (age_ms, expected) in
             [(-5, Priority::Live), (0, Priority::Live), (60_000, Priority::Live), (60_001, Priority::Backlog)]
         {
-            assert_eq!(priority(1_000_000, 1_000_000 + age_ms), expected, "{age_ms}");
+            for rank in [Rank::High, Rank::Medium, Rank::Low] {
+                assert_eq!(priority(rank, 1_000_000, 1_000_000 + age_ms), expected, "{age_ms}");
+            }
+            assert_eq!(priority(Rank::Urgent, 1_000_000, 1_000_000 + age_ms), Priority::Urgent);
         }
-        assert_eq!(priority(i64::MIN, i64::MAX), Priority::Backlog);
+        assert_eq!(priority(Rank::Medium, i64::MIN, i64::MAX), Priority::Backlog);
     }
 }

@@ -6,6 +6,7 @@ use super::answer::{Answer, Failure, Object};
 use super::media_type::MediaType;
 use crate::dicom::{Uid, identity, syntax};
 use crate::intake::{Announced, Incoming, Intake, Origin};
+use crate::reading_order::Asked;
 use crate::spool::part10::{self, LONGEST_HEAD};
 
 /// What every object of one request has in common.
@@ -21,7 +22,7 @@ pub(super) enum Receiving {
     /// Its beginning.
     Head(Vec<u8>),
     /// It is known, and goes to the spool.
-    Body(Object, Incoming),
+    Body(Object, Box<Incoming>),
     /// It is thrown away until its end.
     Refused(Option<Object>, Failure),
 }
@@ -84,7 +85,7 @@ impl Receiving {
                 let object = Object { class: announced.class.clone(), instance: announced.instance.clone() };
                 let mut incoming = batch.intake.begin(batch.origin.clone(), announced).await;
                 incoming.take(head.get(offset..).unwrap_or_default()).await;
-                Self::Body(object, incoming)
+                Self::Body(object, Box::new(incoming))
             }
         }
     }
@@ -114,5 +115,5 @@ fn look(head: &[u8], study: Option<&Uid>) -> Result<(Announced, usize), (Option<
             return refused(Failure::Study);
         }
     }
-    Ok((Announced { class, instance, transfer_syntax }, offset))
+    Ok((Announced { class, instance, asked: Asked::default(), transfer_syntax }, offset))
 }

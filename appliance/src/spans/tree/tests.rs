@@ -21,6 +21,7 @@ fn image(received_ms: i64, receive_ms: f64, traceparent: Option<&str>) -> Instan
         receive_ms,
         traceparent: traceparent.map(str::to_owned),
         attempts: 0,
+        rank: outbox::Rank::default(),
     }
 }
 
