@@ -66,6 +66,12 @@ impl<'a> Opened<'a> {
     /// Decodes the one frame and settles how it is to be shown. Uncompressed samples at the end of the object, where nearly
     /// all lie, are not copied.
     pub fn decode(&self) -> Result<Frame<'a>, Unreadable> {
+        let mut frame = self.decode_frame()?;
+        frame.pixel_height = header::pixel_height(&self.header);
+        Ok(frame)
+    }
+
+    fn decode_frame(&self) -> Result<Frame<'a>, Unreadable> {
         let facts = &self.about.facts;
         let size = size(facts.rows, facts.columns, facts.frames, &self.limits)?;
         let uid = &facts.transfer_syntax;

@@ -61,6 +61,9 @@ pub struct Frame<'a> {
     pub voi: Voi,
     /// MONOCHROME1, or Presentation LUT Shape INVERSE: inverted after the VOI transform.
     pub invert: bool,
+    /// Height of a pixel divided by its width, as it is to be shown, 0.1 to 10; 1 for a square. The model's input does not ask
+    /// for it: it is a square that both sides of the image fill, as in training.
+    pub pixel_height: f64,
 }
 
 /// What is done to stored values before the VOI transform, and what it is.
@@ -99,7 +102,7 @@ impl<'a> Frame<'a> {
         let range = range_of(occurring.map(|(value, _)| map.apply(*value)));
         let darkest = if invert { range.1 } else { range.0 };
         let table = stored.iter().map(|value| if is_padding(*value) { darkest } else { map.apply(*value) }).collect();
-        Self { rows, columns, raw, table, range, voi: voi.or_full_range(), invert }
+        Self { rows, columns, raw, table, range, voi: voi.or_full_range(), invert, pixel_height: 1.0 }
     }
 
     /// A frame of stored values that are in no file: for reference vectors. At most 65,536 of them.

@@ -71,7 +71,7 @@ impl Preview {
     /// Reduces `frame`, or its 8-bit image where the values span more than 16 bits.
     #[must_use]
     pub fn from_frame(frame: &Frame<'_>) -> Self {
-        let (rows, columns) = reduced(frame.rows, frame.columns);
+        let (rows, columns) = reduced(frame.rows, frame.columns, frame.pixel_height);
         let span = i64::from(frame.range.1) - i64::from(frame.range.0);
         let fits = span <= i64::from(u16::MAX);
         let (offset, invert, voi) = if fits {
@@ -138,8 +138,15 @@ impl From<Voi> for PreviewVoi {
     }
 }
 
-/// The largest size with the same aspect ratio and no side over [`MAX_SIDE`]; never enlarged.
-fn reduced(rows: usize, columns: usize) -> (usize, usize) {
+/// The largest size with square pixels, as it is looked at, and no side over [`MAX_SIDE`]; never enlarged.
+fn reduced(rows: usize, columns: usize, pixel_height: f64) -> (usize, usize) {
+    // Where pixels are no squares, their shorter side is drawn out by giving up samples along the longer one.
+    let shrunk = |side: usize, by: f64| ((side as f64 / by).round() as usize).max(1);
+    let (rows, columns) = match pixel_height {
+        height if height > 1.0 => (rows, shrunk(columns, height)),
+        height if height < 1.0 => (shrunk(rows, height.recip()), columns),
+        _ => (rows, columns),
+    };
     let longest = rows.max(columns);
     if longest <= MAX_SIDE {
         return (rows, columns);
@@ -210,9 +217,13 @@ mod tests {
 
     #[test]
     fn sizes_keep_the_aspect_ratio_and_never_grow() {
-        assert_eq!(reduced(440, 440), (440, 440));
-        assert_eq!(reduced(2048, 2500), (839, 1024));
-        assert_eq!(reduced(8000, 2), (1024, 1));
+        assert_eq!(reduced(440, 440, 1.0), (440, 440));
+        assert_eq!(reduced(2048, 2500, 1.0), (839, 1024));
+        assert_eq!(reduced(8000, 2, 1.0), (1024, 1));
+        assert_eq!(reduced(440, 440, 2.0), (440, 220));
+        assert_eq!(reduced(440, 440, 0.5), (220, 440));
+        assert_eq!(reduced(2048, 2048, 0.75), (768, 1024));
+        assert_eq!(reduced(8, 1, 10.0), (8, 1));
     }
 
     #[test]

@@ -59,6 +59,31 @@ fn orientation(object: &DefaultDicomObject) -> Option<String> {
     (plain && text.split('\\').filter(|way| !way.is_empty()).count() == 2).then_some(text)
 }
 
+/// Height of a pixel divided by its width, for whoever shows the image: from the first spacing that is stated, else from Pixel
+/// Aspect Ratio, which says it where no spacing does (PS3.3 C.7.6.3.1.7). What is stated oddly, or within the rounding of a
+/// decimal string, is a square.
+pub(super) fn pixel_height(object: &DefaultDicomObject) -> f64 {
+    // No detector or scanner has pixels beyond it: a mistake, or a mischief.
+    const MOST: f64 = 10.0;
+    const ROUNDING: f64 = 0.01;
+    let ratio = |tag| {
+        let text = object.element_opt(tag).ok().flatten()?.to_str().ok()?;
+        let (rows, columns) = text.split_once('\\')?;
+        let (rows, columns) =
+            (rows.trim().parse::<f64>().ok()?, columns.trim_end_matches('\0').trim().parse::<f64>().ok()?);
+        (rows > 0.0 && columns > 0.0).then_some(rows / columns)
+    };
+    let ratio = [
+        tags::PIXEL_SPACING,
+        tags::IMAGER_PIXEL_SPACING,
+        tags::NOMINAL_SCANNED_PIXEL_SPACING,
+        tags::PIXEL_ASPECT_RATIO,
+    ]
+    .into_iter()
+    .find_map(ratio);
+    ratio.filter(|ratio| (1.0 / MOST..=MOST).contains(ratio) && (ratio - 1.0).abs() > ROUNDING).unwrap_or(1.0)
+}
+
 /// The first value as a number, whatever its representation: some writers give Rows as UL or as text.
 pub(super) fn number(object: &DefaultDicomObject, tag: Tag) -> Option<u32> {
     object.element_opt(tag).ok().flatten()?.to_int::<u32>().ok()
