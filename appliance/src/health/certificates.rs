@@ -22,6 +22,9 @@ use crate::world::World;
 const PERIOD: Duration = Duration::from_secs(15 * 60);
 /// Days before the end from which it is told: a hospital's authority may take weeks.
 const SOON_DAYS: i64 = 30;
+/// The same for the cloud's, which the sync-agent renews by itself with a quarter to a third of its 90 days left: below this it
+/// has failed to for a week at least.
+const SOON_DAYS_CLOUD: i64 = 14;
 const DAY_S: i64 = 86_400;
 /// In the state folder: when the certificate for the cloud ends, seconds since the Unix epoch, as the sync-agent writes it.
 /// The certificate itself is none of the appliance's business.
@@ -36,6 +39,8 @@ pub struct Certificate {
     pub ends_s: Result<i64, String>,
     /// Another one lies in its file, and comes into use with a restart.
     pub is_renewed: bool,
+    /// Days before the end from which it is told.
+    pub soon_days: i64,
 }
 
 /// How much longer it can be used.
@@ -80,7 +85,7 @@ impl Certificate {
             return (Lasting::Ended, format!("ended {until}; others refuse it, so renew it{renewed}"));
         }
         let days = counted(left_s.unsigned_abs() / DAY_S.unsigned_abs(), "day", "days");
-        let soon = left_s < SOON_DAYS * DAY_S;
+        let soon = left_s < self.soon_days * DAY_S;
         let advice = if soon && !self.is_renewed { "; renew it" } else { renewed };
         (if soon { Lasting::Soon } else { Lasting::Fine }, format!("{days} left, until {until}{advice}"))
     }
@@ -111,6 +116,7 @@ impl Lookout {
                 name: "DICOM TLS".to_owned(),
                 is_renewed: ends(&file).is_ok_and(|now| in_use != Ok(now)),
                 ends_s: in_use,
+                soon_days: SOON_DAYS,
             });
             dicom.into_iter().chain(of_destinations(&output)).chain([of_cloud(&state_dir)]).collect::<Vec<_>>()
         });
@@ -144,7 +150,7 @@ fn of_destinations(output: &OutputConfig) -> impl Iterator<Item = Certificate> {
     output.destination.iter().filter_map(|destination| match destination {
         DestinationConfig::Fhir(server) => {
             let file = server.certificate.as_deref()?;
-            Some(Certificate { name: server.name.clone(), ends_s: ends(file), is_renewed: false })
+            Some(Certificate { name: server.name.clone(), ends_s: ends(file), is_renewed: false, soon_days: SOON_DAYS })
         }
         // With the papers of [dicom.tls], or none.
         DestinationConfig::Dicom(_) | DestinationConfig::Hl7(_) => None,
@@ -154,7 +160,7 @@ fn of_destinations(output: &OutputConfig) -> impl Iterator<Item = Certificate> {
 fn of_cloud(state_dir: &Path) -> Certificate {
     let said = std::fs::read_to_string(state_dir.join(CLOUD)).ok().and_then(|text| text.trim().parse().ok());
     let ends_s = said.ok_or_else(|| "the sync-agent on this machine has not said".to_owned());
-    Certificate { name: "the cloud".to_owned(), ends_s, is_renewed: false }
+    Certificate { name: "the cloud".to_owned(), ends_s, is_renewed: false, soon_days: SOON_DAYS_CLOUD }
 }
 
 /// When the first of a file's certificates ends: the chain is of no use after that.
@@ -189,7 +195,7 @@ mod tests {
     const END_S: i64 = 1_906_502_400;
 
     fn paper(ends_s: Result<i64, String>) -> Certificate {
-        Certificate { name: "DICOM TLS".to_owned(), ends_s, is_renewed: false }
+        Certificate { name: "DICOM TLS".to_owned(), ends_s, is_renewed: false, soon_days: SOON_DAYS }
     }
 
     #[test]

@@ -181,6 +181,7 @@ mod tests {
             name: "DICOM <TLS>".to_owned(),
             ends_s: Ok(now_s + days * 86_400 + 60),
             is_renewed: false,
+            soon_days: 30,
         };
         let page = |days| {
             let mut status = status(Refusals::default());
