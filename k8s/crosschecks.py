@@ -18,7 +18,7 @@ GATEWAY_KEYS = {
     "ca": {"certificate", "key"},
     "log": {"format", "level"},
 }
-# `ca` signs new devices' certificates: only `cloud-gateway enrol` needs it, and no pod may hold that key.
+# `ca` signs new devices' certificates: only the gateway that takes devices in needs it, and no pod may hold that key.
 GATEWAY_TABLES_NEEDED = set(GATEWAY_KEYS) - {"ca"}
 GATEWAY_CONFIG = "/etc/hilum/gateway.toml"
 

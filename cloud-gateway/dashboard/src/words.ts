@@ -132,6 +132,10 @@ const ACTIONS: Record<string, string> = {
   'result.stored': 'delivered a result',
   'verdict.given': 'gave a verdict',
   'device.enrolled': 'enrolled a device',
+  'device.revoked': 'revoked a device',
+  'token.made': 'made an enrolment token',
+  'certificate.renewed': 'renewed its certificate',
+  'enrolment.refused': 'was refused a certificate',
   'message.rejected': 'sent a message that was rejected',
   'user.added': 'added a user',
 };

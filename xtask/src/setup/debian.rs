@@ -45,6 +45,8 @@ const NEEDS: &[Need] = &[
     need("sqlite3", Sign::Program("sqlite3"), For::Demo),
     // What the tests run against.
     need("mosquitto-clients", Sign::Program("mosquitto_pub"), For::Test),
+    need("curl", Sign::Program("curl"), For::Test),
+    need("openssl", Sign::Program("openssl"), For::Test),
     need("postgresql", Sign::Folder("/usr/lib/postgresql"), For::Test),
     need("postgresql-client", Sign::Program("psql"), For::Test),
     need("redis-server", Sign::Program("redis-server"), For::Test),

@@ -45,7 +45,7 @@ function NoDevice(): JSX.Element {
     <div class="empty">
       <h2>No device is enrolled yet</h2>
       <p>
-        On the device, <code>hilum-sync-agent enrol-request</code> writes a request; here, <code>cloud-gateway enrol</code> answers it.
+        Here, <code>cloud-gateway enrol token</code> makes a token; on the device, <code>hilum-sync-agent enrol</code> uses it.
       </p>
     </div>
   );
