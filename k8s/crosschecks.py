@@ -15,11 +15,12 @@ GATEWAY_KEYS = {
     "objects": {"dir"},
     "mqtt": {"host", "port", "ca", "certificate", "key", "group"},
     "identity": {"hpke_key"},
-    "ca": {"certificate", "key"},
+    "ca": {"certificate", "key", "certificate_days", "crl", "crl_days"},
+    "est": {"listen", "public_url", "certificate", "key", "authorities"},
     "log": {"format", "level"},
 }
 # `ca` signs new devices' certificates: only the gateway that takes devices in needs it, and no pod may hold that key.
-GATEWAY_TABLES_NEEDED = set(GATEWAY_KEYS) - {"ca"}
+GATEWAY_TABLES_NEEDED = set(GATEWAY_KEYS) - {"ca", "est"}
 GATEWAY_CONFIG = "/etc/hilum/gateway.toml"
 
 

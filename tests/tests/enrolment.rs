@@ -154,6 +154,31 @@ fn every_mistake_at_the_device_is_told_in_plain_words() {
     assert_eq!(std::fs::read_dir(house.folder.join("thief")).unwrap().count(), 1, "a refused device keeps only next/");
 }
 
+/// The same code that the running service asks each minute, with the clock of a day to come.
+#[test]
+fn a_certificate_is_renewed_after_two_thirds_of_its_life_and_not_before() {
+    const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
+    let mut house = House::for_test("est-due").unwrap();
+    house.cloud.start().unwrap();
+    let identity = house.hospital.identity();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let folder = sync_agent::identity::IdentityFolder(identity.clone());
+    let began = folder.load().unwrap().certificate.from_ms;
+    let on_day = |day: i64| runtime.block_on(sync_agent::renewal::look(&folder, began + day * DAY_MS));
+    let first = certificate(&identity);
+    assert!(!on_day(1).unwrap() && !on_day(59).unwrap());
+    assert_eq!(certificate(&identity), first);
+    // Two thirds and a twelfth of 90 days.
+    assert!(on_day(68).unwrap());
+    assert_ne!(certificate(&identity), first);
+    assert!(knock(&house, &identity).status.success());
+    // A clock that is years ahead gets no certificate that is over by then, and keeps the one that it has.
+    let kept = certificate(&identity);
+    let words = on_day(10_000).unwrap_err().to_string();
+    assert!(words.contains("set the clock"), "{words}");
+    assert_eq!(certificate(&identity), kept);
+}
+
 /// Wherever the power goes, the device has one whole identity that the gateway takes, and the next renewal works.
 #[test]
 fn a_device_that_is_killed_in_the_middle_of_its_renewal_loses_nothing() {
