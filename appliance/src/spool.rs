@@ -95,7 +95,7 @@ impl Spool {
             reserve: RESERVE,
             at_rest: at_rest.clone(),
             folder: Arc::new(folder),
-            kept: Kept::with_budget(kept::BUDGET),
+            kept: Kept::with_budget(kept::budget(kept::machine())),
         })
     }
 

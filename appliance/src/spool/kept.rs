@@ -4,12 +4,28 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{Seek, Write};
+use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
+use rustix::system::sysinfo;
 
-/// Memory for plain bytes unless something else is said: 25 full-size radiographs, about a second of receiving.
-pub(super) const BUDGET: u64 = 256 << 20;
+/// Part of the machine's memory for plain bytes unless something else is said.
+const SHARE: u64 = 16;
+
+/// Bounds of it: six full-size radiographs, and a hundred, which is more than any study or ward round sends at once.
+const BUDGET: RangeInclusive<u64> = 64 << 20..=1 << 30;
+
+/// Memory for plain bytes on a machine with as much memory as this, bytes.
+pub(super) fn budget(total: u64) -> u64 {
+    (total / SHARE).clamp(*BUDGET.start(), *BUDGET.end())
+}
+
+/// This machine's memory, bytes.
+pub(super) fn machine() -> u64 {
+    let info = sysinfo();
+    u64::from(info.mem_unit).saturating_mul(info.totalram)
+}
 
 /// What is kept. Clones share it.
 #[derive(Clone, Debug)]
@@ -107,6 +123,15 @@ mod tests {
     use std::io::Read;
 
     use super::*;
+
+    #[test]
+    fn a_share_of_the_machine_within_bounds() {
+        let gib = |number: u64| number << 30;
+        for (total, budget_mib) in [(0, 64), (gib(1), 64), (gib(4), 256), (gib(8), 512), (gib(64), 1024)] {
+            assert_eq!(budget(total), budget_mib << 20, "{total}");
+        }
+        assert!(machine() > 64 << 20, "bytes and no other unit");
+    }
 
     #[test]
     fn memory_is_bounded_given_back_and_cannot_be_changed() {
