@@ -88,7 +88,7 @@ impl Registrar {
             return Err(Refusal::Site);
         }
         let mut work = self.store.begin().await?;
-        let standing = devices::standing(&mut work, &request.device).await?;
+        let standing = hold(&mut work, &request.device).await?;
         if !reinstate && standing.is_some_and(|standing| standing.revoked_at.is_some()) {
             return Err(Refusal::Revoked);
         }
@@ -109,7 +109,7 @@ impl Registrar {
         let hash = token.hash();
         let claim = claims::find(&mut work, &hash).await?.ok_or(Refusal::UnknownClaim)?;
         let key = request.key_fingerprint();
-        let revoked_at = standing(&mut work, &claim.device).await?.and_then(|standing| standing.revoked_at);
+        let revoked_at = hold(&mut work, &claim.device).await?.and_then(|standing| standing.revoked_at);
         claim::admits(&claim, &request.device, &key, revoked_at, at)?;
         let another = user.as_ref().is_some_and(|user| !user.is_empty() && user != claim.device.as_str());
         if another || !claims::mark_used(&mut work, &hash, &key, at).await? {
@@ -148,7 +148,7 @@ impl Registrar {
             }
             Credential::Token(token, _) => {
                 let claim = claims::find(&mut work, &token.hash()).await?.ok_or(Refusal::UnknownClaim)?;
-                let standing = standing(&mut work, &claim.device).await?;
+                let standing = hold(&mut work, &claim.device).await?;
                 claim::is_open(&claim, standing.and_then(|standing| standing.revoked_at), at)?;
                 Ok(self.papers_of(claim.device, claim.site))
             }
@@ -229,7 +229,7 @@ async fn enter(
         certificate_fingerprint: fingerprint.to_owned(),
         enrolled_at: at,
     };
-    let before = standing(work, &device.id).await?;
+    let before = hold(work, &device.id).await?;
     devices::enrol(work, &device).await?;
     Ok(match before {
         None => "for the first time",
@@ -243,10 +243,12 @@ async fn enter(
 
 /// Whose certificate this is, if it still counts.
 async fn holder(work: &mut Connection, presented: &[u8]) -> Result<Admitted, Refusal> {
-    let row = certificates::find(work, &hex::encode(Sha256::digest(presented))).await?;
-    let row = row.ok_or(Refusal::UnknownCertificate)?;
+    let fingerprint = hex::encode(Sha256::digest(presented));
+    let row = certificates::find(work, &fingerprint).await?.ok_or(Refusal::UnknownCertificate)?;
     let device: DeviceId = row.device.parse().map_err(|_| Refusal::UnknownCertificate)?;
-    let standing = standing(work, &device).await?.ok_or(Refusal::UnknownCertificate)?;
+    let standing = hold(work, &device).await?.ok_or(Refusal::UnknownCertificate)?;
+    // Once more, now that nobody can revoke it any more meanwhile.
+    let row = certificates::find(work, &fingerprint).await?.ok_or(Refusal::UnknownCertificate)?;
     if standing.revoked_at.is_some() {
         return Err(Refusal::Revoked);
     }
@@ -256,8 +258,8 @@ async fn holder(work: &mut Connection, presented: &[u8]) -> Result<Admitted, Ref
     Ok(Admitted { device, site: standing.site, by: By::Certificate { sealing_key: standing.sealing_key } })
 }
 
-async fn standing(work: &mut Connection, device: &DeviceId) -> Result<Option<Standing>, Refusal> {
-    Ok(devices::standing(work, device).await?)
+async fn hold(work: &mut Connection, device: &DeviceId) -> Result<Option<Standing>, Refusal> {
+    Ok(devices::hold_standing(work, device).await?)
 }
 
 /// Whether this can name a site.

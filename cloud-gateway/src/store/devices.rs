@@ -117,6 +117,21 @@ pub async fn set_revoked(
     Ok(done.rows_affected() == 1)
 }
 
+/// How a device stands, if it was ever enrolled. Until the transaction's end nobody else can change that: a certificate that
+/// is given while the device is being revoked would be on no list.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn hold_standing(connection: &mut Connection, device: &DeviceId) -> Result<Option<Standing>, StoreError> {
+    // A write that changes nothing: both databases lock for it, and only one knows FOR UPDATE.
+    sqlx::query("UPDATE devices SET id = id WHERE id = $1")
+        .bind(device.as_str().to_owned())
+        .execute(&mut *connection)
+        .await
+        .map_err(failed("hold a device"))?;
+    standing(connection, device).await
+}
+
 /// How a device stands, if it was ever enrolled.
 ///
 /// # Errors

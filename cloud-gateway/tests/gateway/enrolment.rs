@@ -122,6 +122,30 @@ fn enrolling_again_replaces_the_keys_and_says_so() {
 }
 
 #[test]
+fn a_revoked_device_is_not_signed_for_by_mistake() {
+    let world = World::stopped();
+    enrol(&world, &request("demo-1").0).unwrap();
+    let config = write_config(&world);
+    let revoked = gateway(&["device", "revoke", "--config", &config, "--reason", "retired", "demo-1"], "");
+    assert!(revoked.status.success(), "{}", words(&revoked));
+    let refusal = enrol(&world, &request("demo-1").0).unwrap_err();
+    assert!(refusal.contains("was revoked"), "{refusal}");
+    let shown = |command: &[&str]| {
+        let done = gateway(&[command, &["--config", &config]].concat(), "");
+        String::from_utf8(done.stdout).unwrap()
+    };
+    assert!(shown(&["device", "list"]).contains("demo-1\tst-mary\trevoked (retired)"));
+    assert!(shown(&["device", "show", "demo-1"]).contains(", revoked "));
+    let nobody = gateway(&["device", "revoke", "--config", &config, "--reason", "other", "demo-9"], "");
+    assert!(words(&nobody).contains("there is no device demo-9"), "{}", words(&nobody));
+    let at = |name: &str| world.folder.path().join(name).display().to_string();
+    let (out, asked) = (at("enrolment.json"), at("request.pem"));
+    let again = ["enrol", "sign", "--config", &config, "--site", "st-mary", "--reinstate", "--out", &out, &asked];
+    assert!(gateway(&again, "").status.success());
+    assert!(shown(&["device", "list"]).contains("demo-1\tst-mary\tenrolled"));
+}
+
+#[test]
 fn a_request_that_is_not_its_own_is_refused_and_leaves_nothing() {
     let world = World::stopped();
     for (bad, sign) in [
