@@ -177,7 +177,9 @@ pub async fn refresh(
     } else {
         hex::decode(&list.der).map_err(|_| StoreError::Content { what: "revocation list" })?
     };
-    file.map_or(Ok(()), |file| write(file, &der))
+    let Some(file) = file.map(Path::to_owned) else { return Ok(()) };
+    // A sync of the disk would hold up every other task of this thread.
+    tokio::task::spawn_blocking(move || write(&file, &der)).await.unwrap_or(Ok(()))
 }
 
 /// How many certificates a list names.
