@@ -8,7 +8,8 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use rustix::process::{Pid, Signal, kill_process};
+pub use rustix::process::Signal;
+use rustix::process::{Pid, kill_process};
 
 use crate::patience::{self, STOP};
 
@@ -31,6 +32,26 @@ pub fn command(program: &Path) -> Command {
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "KILL", "--"]).arg(program).process_group(0).stdin(Stdio::null());
     command
+}
+
+/// Sends `signal` to processes by their numbers as `/proc` writes them; gives how many were there. One that has just ended by
+/// itself is not.
+///
+/// # Errors
+/// Where one is no number, or not ours.
+pub fn signal(signal: Signal, processes: &[String]) -> anyhow::Result<usize> {
+    let mut reached = 0;
+    for process in processes {
+        let process = process.parse().ok().and_then(Pid::from_raw).context("a process has a number")?;
+        match kill_process(process, signal) {
+            Err(rustix::io::Errno::SRCH) => {}
+            other => {
+                other.with_context(|| format!("signalling process {process:?}"))?;
+                reached += 1;
+            }
+        }
+    }
+    Ok(reached)
 }
 
 /// Runs a program to its end and gives what it wrote to stdout.

@@ -3,13 +3,12 @@
 #![cfg(test)]
 
 use std::collections::BTreeSet;
-use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
 use lab::hospital::Hospital;
 use lab::modality::{self, Modality};
-use lab::{api, journal, patience};
+use lab::{api, journal, patience, process};
 
 const FILMS: usize = 24;
 
@@ -18,9 +17,7 @@ const KILLS: usize = 8;
 
 /// Kills what the appliance started with `word`, once; gives how many that were.
 fn kill(hospital: &Hospital, word: &str) -> usize {
-    let workers = hospital.workers(word).unwrap();
-    // One that has just ended by itself is not there to be killed.
-    workers.iter().filter(|worker| Command::new("kill").args(["-KILL", worker]).status().unwrap().success()).count()
+    process::signal(process::Signal::KILL, &hospital.workers(word).unwrap()).unwrap()
 }
 
 #[test]
@@ -74,7 +71,7 @@ fn workers_that_are_killed_again_and_again_cost_no_image() {
 fn the_service_itself_is_small_and_answers_before_the_model_is_loaded() {
     let mut hospital = Hospital::alone("service-small", |_| ()).unwrap();
     hospital.start_appliance().unwrap();
-    assert_eq!(hospital.workers("inference-worker").unwrap().len(), 1);
+    assert!(!hospital.workers("inference-worker").unwrap().is_empty());
     let service = hospital.processes().next().unwrap().id();
     let maps = std::fs::read_to_string(format!("/proc/{service}/maps")).unwrap();
     assert!(!maps.contains("libonnxruntime"), "the service has loaded ONNX Runtime");
