@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use fail_points::Point;
 use metrics_exporter_prometheus::PrometheusHandle;
 use outbox::Outbox;
 use reader::inference::{BatchPolicy, EngineConfig};
@@ -415,10 +416,12 @@ fn open_state(state_dir: &Path, at_rest: &AtRest) -> anyhow::Result<State> {
     let lock = StateLock::take(state_dir)?;
     at_rest.claim(state_dir)?;
     let outbox = Outbox::open(&state_dir.join("outbox.sqlite"))?;
+    fail_points::reach(Point::StartOpened);
     let spool = Spool::open(&state_dir.join("spool"), at_rest)?;
     let quarantine = Quarantine::open(&state_dir.join("quarantine"))?;
     let found =
         recovery::recover(&spool, &outbox).context("the spool and the journal could not be brought to agree")?;
+    fail_points::reach(Point::StartAgreed);
     tracing::info!(unread = found.unread, unacknowledged_removed = found.unacknowledged, "spool and journal agree");
     if found.missing > 0 {
         tracing::error!(

@@ -12,6 +12,7 @@ mod writing;
 use std::sync::Arc;
 use std::time::Instant;
 
+use fail_points::Point;
 use metrics::counter;
 use outbox::{Accepted, InstanceId, Renewed};
 use tokio::sync::{Notify, watch};
@@ -184,6 +185,7 @@ impl Incoming {
             Ok(Accepted::Wanted(id)) => self.again(id, true, image).await?,
             Err(error) => return Err(self.not_journalled(&error, received.name).await),
         };
+        fail_points::reach(Point::IntakeStored);
         self.tell(stored);
         Ok(stored)
     }

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use fail_points::Point;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -52,6 +53,7 @@ pub async fn sweep(journal: &Journal, spool: &Spool) -> Result<usize, JournalErr
         let gone = tokio::task::spawn_blocking(move || spool.remove(&file.file).map(|()| file.id)).await;
         match gone {
             Ok(Ok(id)) => {
+                fail_points::reach(Point::RetentionRemoved);
                 journal.forget_file(id).await?;
                 removed += 1;
             }

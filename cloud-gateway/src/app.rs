@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use axum::Router;
+use fail_points::Point;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use vitals::health::{Health, Part};
@@ -76,6 +77,7 @@ pub async fn start(
     let listener = vitals::listen::bind("[http] listen", config.http.listen).await?;
     let address = listener.local_addr().context("the address that was bound is not known")?;
     let store = open_store(&config).await?;
+    fail_points::reach(Point::GatewayMigrated);
     if !config.http.dashboard_dir.join("index.html").is_file() {
         tracing::warn!(
             folder = %config.http.dashboard_dir.display(),

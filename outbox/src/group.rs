@@ -3,6 +3,7 @@
 
 use std::ops::Deref;
 
+use fail_points::Point;
 use rusqlite::{Connection, Savepoint, Transaction, TransactionBehavior};
 
 use crate::{Outbox, OutboxError};
@@ -67,7 +68,9 @@ impl Outbox {
     /// # Errors
     /// [`OutboxError::Full`] and the like.
     pub fn commit_group(&mut self) -> Result<(), OutboxError> {
+        fail_points::reach(Point::GroupBeforeCommit);
         let committed = self.connection.execute_batch("COMMIT").map_err(OutboxError::statement("commit"));
+        fail_points::reach(Point::GroupAfterCommit);
         if committed.is_err() && !self.connection.is_autocommit() {
             // It cannot do more than fail, too; the next group's beginning would say so.
             let _ = self.connection.execute_batch("ROLLBACK");

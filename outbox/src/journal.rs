@@ -1,5 +1,6 @@
 //! The journal: one row for each image that a scanner was told is safe. It never reads pixels or files.
 
+use fail_points::Point;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 use wire::ids::MessageId;
@@ -173,7 +174,9 @@ impl Outbox {
             })
             .map_err(&sql)?;
         let id = InstanceId(transaction.last_insert_rowid());
+        fail_points::reach(Point::AcceptBeforeCommit);
         transaction.commit().map_err(&sql)?;
+        fail_points::reach(Point::AcceptAfterCommit);
         Ok(if earlier.is_some() { Accepted::Conflicting(id) } else { Accepted::New(id) })
     }
 
@@ -289,7 +292,10 @@ impl Outbox {
         if let Some(entry) = entry {
             ledger::append(&transaction, id, entry).map_err(&sql)?;
         }
-        transaction.commit().map_err(&sql)
+        fail_points::reach(Point::ConcludeBeforeCommit);
+        transaction.commit().map_err(&sql)?;
+        fail_points::reach(Point::ConcludeAfterCommit);
+        Ok(())
     }
 
     /// Files whose results are in the cloud, oldest first.

@@ -1,5 +1,6 @@
 //! The outbox proper: messages wait, are leased, and leave on a receipt. It never looks into a payload.
 
+use fail_points::Point;
 use rusqlite::{Connection, Row, params};
 use uuid::Uuid;
 use wire::ids::MessageId;
@@ -116,7 +117,9 @@ impl Outbox {
         let ends = now_ms.saturating_add(lease_ms);
         let mut leased = take(&transaction, "priority, sequence", limit - by_age, ends).map_err(&sql)?;
         leased.extend(take(&transaction, "sequence", by_age, ends).map_err(&sql)?);
+        fail_points::reach(Point::LeaseBeforeCommit);
         transaction.commit().map_err(&sql)?;
+        fail_points::reach(Point::LeaseAfterCommit);
         Ok(leased)
     }
 
@@ -179,7 +182,9 @@ impl Outbox {
             }
         };
         let changed = changed.map_err(&sql)?;
+        fail_points::reach(Point::SettleBeforeCommit);
         transaction.commit().map_err(&sql)?;
+        fail_points::reach(Point::SettleAfterCommit);
         Ok(if changed == 0 { Settlement::Unknown } else { settlement })
     }
 

@@ -6,6 +6,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use fail_points::Point;
 use metrics::{counter, histogram};
 use outbox::{Instance, OutboxError};
 use reader::inference::{Admission, InferError};
@@ -58,6 +59,7 @@ impl Pipeline {
         if self.patiently(stop, || self.journal.begin_reading(image.id)).await.is_none() {
             return Ended::Left;
         }
+        fail_points::reach(Point::ReadingBegun);
         let ended = match self.within(&image, tries, stop).await {
             Some(Ok(reading)) => self.end(&image, &reading, stop).await,
             Some(Err(error)) => {
@@ -148,6 +150,7 @@ impl Pipeline {
     }
 
     async fn end(&self, image: &Instance, reading: &Reading, stop: &CancellationToken) -> Ended {
+        fail_points::reach(Point::ReadingEnded);
         let read_ms = (self.world.now_ms)();
         if let Outcome::Unreadable(reason) = &reading.outcome {
             self.keep_aside(image, reason).await;

@@ -3,6 +3,7 @@
 
 use std::fs;
 
+use fail_points::Point;
 use outbox::{Outbox, OutboxError};
 
 use super::{Spool, SpoolError};
@@ -41,6 +42,7 @@ pub fn recover(spool: &Spool, journal: &Outbox) -> Result<Recovered, RecoveryErr
     for file in names(spool)? {
         if !journal.knows_file(&file)? {
             spool.remove(&file)?;
+            fail_points::reach(Point::StartRemoved);
             recovered.unacknowledged += 1;
         }
     }

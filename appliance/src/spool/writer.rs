@@ -6,6 +6,8 @@ use std::os::unix::fs::OpenOptionsExt;
 
 use aws_lc_rs::digest::{Context, SHA256};
 
+use fail_points::Point;
+
 use super::direct::Direct;
 use super::folder::Ticket;
 use super::kept::Keeping;
@@ -87,10 +89,13 @@ impl Writer {
         let io = self.spool.io("make a file durable");
         if let Some(sealer) = self.sealer.take() {
             let file: File = sealer.finish().map_err(&io)?.into_file();
+            fail_points::reach(Point::SpoolWritten);
             // The length counts as data here (fdatasync(2)); times and owners may wait.
             file.sync_data().map_err(&io)?;
+            fail_points::reach(Point::SpoolSynced);
         }
         self.spool.folder.sync_since(self.entry).map_err(&io)?;
+        fail_points::reach(Point::SpoolListed);
         self.finished = true;
         if let Some(keeping) = self.keeping.take() {
             keeping.done(&self.name);

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use fail_points::Point;
 use metrics::{counter, histogram};
 use wire::ids::DeviceId;
 use wire::seal::{PrivateKey, PublicKey};
@@ -67,7 +68,10 @@ impl Desk {
         let (desk, known) = (self.clone(), senders.clone());
         let (mut accepted, mut refused) = tokio::task::spawn_blocking(move || {
             let (accepted, refused) = desk.open(addressed, &known);
-            accepted.iter().try_for_each(|accepted| desk.keep_image(accepted)).map(|()| (accepted, refused))
+            fail_points::reach(Point::IngestOpened);
+            accepted.iter().try_for_each(|accepted| desk.keep_image(accepted))?;
+            fail_points::reach(Point::IngestKept);
+            Ok((accepted, refused))
         })
         .await
         .map_err(|_| DeskError::Interrupted)??;
@@ -151,7 +155,9 @@ impl Desk {
                 receipts.rejected(device, id, refusal.reason.to_string());
             }
         }
+        fail_points::reach(Point::IngestBeforeCommit);
         commit(work).await?;
+        fail_points::reach(Point::IngestAfterCommit);
         count(accepted.len() - fresh.len(), &fresh, refused);
         Ok(receipts)
     }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use fail_points::Point;
 use rumqttc::mqttbytes::QoS;
 use rumqttc::mqttbytes::v5::{Packet, Publish, SubscribeReasonCode};
 use rumqttc::{
@@ -151,10 +152,12 @@ async fn work(
         for publish in &taken.messages {
             let _ = client.ack(publish).await;
         }
+        fail_points::reach(Point::IngestAcknowledged);
         for (topic, payload) in taken.receipts {
             let told = client.publish(topic, payload, PublishOptions::at_least_once()).await.is_ok();
             metrics::counter!("receipts_total", "sent" => if told { "yes" } else { "no" }).increment(1);
         }
+        fail_points::reach(Point::IngestReceipted);
         if let Some(error) = failed {
             // Closing the connection without an acknowledgement hands the rest back to the broker.
             let _ = client.disconnect().await;

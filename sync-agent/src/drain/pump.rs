@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use fail_points::Point;
 use outbox::Leased;
 use rumqttc::mqttbytes::v5::PublishProperties;
 use rumqttc::{AsyncClient, PublishNotice, PublishNoticeError, PublishOptions};
@@ -136,7 +137,9 @@ impl Pump<'_> {
             time: instant(message.created_ms),
             traceparent: message.traceparent.clone(),
         };
-        self.publish(line, &envelope, &message.payload, PublishOptions::at_least_once())
+        let notice = self.publish(line, &envelope, &message.payload, PublishOptions::at_least_once())?;
+        fail_points::reach(Point::PublishHanded);
+        Ok(notice)
     }
 
     async fn report(&self, line: &Line) -> Result<(), PumpError> {
@@ -172,6 +175,7 @@ impl Pump<'_> {
             ..PublishProperties::default()
         };
         let topic = Topic::Up(envelope.device.clone(), envelope.kind).to_string();
+        fail_points::reach(Point::PublishBefore);
         let notice = line.client.try_publish_tracked(topic, sealed, options.properties(properties)).ok();
         let sent = if notice.is_some() { "sync_messages_sent_total" } else { "sync_messages_deferred_total" };
         metrics::counter!(sent, "kind" => envelope.kind.as_str()).increment(1);
@@ -188,7 +192,10 @@ impl Pump<'_> {
                 return Ok(());
             }
         };
-        for (receipt, settlement) in self.queue.settle(batch.receipts).await? {
+        fail_points::reach(Point::ReceiptOpened);
+        let settled = self.queue.settle(batch.receipts).await?;
+        fail_points::reach(Point::ReceiptApplied);
+        for (receipt, settlement) in settled {
             line.inflight.settled(receipt.id);
             let status = match &receipt.status {
                 ReceiptStatus::Stored => "stored",
@@ -246,6 +253,7 @@ impl Line {
             tracing::warn!(message = %id, %refusal, "the broker did not take a message; trying again");
         }
         self.inflight.taken(id, self.now_ms());
+        fail_points::reach(Point::PublishTaken);
     }
 }
 

@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use fail_points::Point;
 use outbox::{Depth, Leased, Outbox, OutboxError, Settlement};
 use wire::ids::MessageId;
 use wire::v1::receipt::Receipt;
@@ -24,6 +25,7 @@ impl Queue {
         let outbox = opened.map_err(|_| QueueError::Interrupted)??;
         let queue = Self { outbox: Arc::new(Mutex::new(outbox)) };
         queue.end_leases().await?;
+        fail_points::reach(Point::AgentStarted);
         Ok(queue)
     }
 
