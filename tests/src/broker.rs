@@ -1,6 +1,9 @@
-//! A real mosquitto: mutual TLS 1.3, names from certificates, an access list by name. It keeps nothing over a restart.
+//! A real mosquitto: mutual TLS 1.3, names from certificates, an access list by name. It keeps nothing over a restart, unless
+//! it was started to.
 
 use std::path::{Path, PathBuf};
+
+use anyhow::Context;
 
 use crate::authority::Authority;
 use crate::process::{self, Process};
@@ -8,6 +11,9 @@ use crate::{place, ports};
 
 /// Debian's place for it; it is on no ordinary user's `PATH`.
 const PROGRAM: &str = "/usr/sbin/mosquitto";
+
+/// Where it writes down what it holds.
+const STORE: &str = "store";
 
 /// Each device may speak for itself only; the gateway hears all and answers all. `%u` is the certificate's common name.
 const ACCESS: &str = "\
@@ -33,10 +39,26 @@ impl Broker {
     /// # Errors
     /// Where it does not come up.
     pub fn start(folder: &Path, authority: &Authority) -> anyhow::Result<Self> {
+        Self::begin(folder, authority, "persistence false\n")
+    }
+
+    /// Starts one that writes down what it holds at every change, as an operator may have it do.
+    ///
+    /// # Errors
+    /// Where it does not come up.
+    pub fn start_storing(folder: &Path, authority: &Authority) -> anyhow::Result<Self> {
+        let store = folder.join(STORE);
+        place::make(&store)?;
+        let at_every = "autosave_on_changes true\nautosave_interval 1\n";
+        let words = format!("persistence true\npersistence_location {}/\n{at_every}", store.display());
+        Self::begin(folder, authority, &words)
+    }
+
+    fn begin(folder: &Path, authority: &Authority, persistence: &str) -> anyhow::Result<Self> {
         place::make(folder)?;
         let port = ports::free()?;
         place::write(&folder.join("access"), ACCESS)?;
-        place::write(&folder.join("mosquitto.conf"), configuration(port, folder, authority))?;
+        place::write(&folder.join("mosquitto.conf"), configuration(port, folder, authority) + persistence)?;
         let process = launch(folder)?;
         let mut broker = Self { port, process, folder: folder.to_owned() };
         broker.process.wait_until(|| ports::answers(port))?;
@@ -57,6 +79,18 @@ impl Broker {
     /// Where the system refuses.
     pub fn reload(&self) -> anyhow::Result<()> {
         self.process.hang_up()
+    }
+
+    /// Takes away what it wrote down; it must not run.
+    ///
+    /// # Errors
+    /// Where the disk refuses.
+    pub fn wipe(&self) -> anyhow::Result<()> {
+        let store = self.folder.join(STORE);
+        if store.exists() {
+            std::fs::remove_dir_all(&store).with_context(|| format!("{} cannot be removed", store.display()))?;
+        }
+        place::make(&store)
     }
 
     /// Starts it again on the same port.
@@ -96,7 +130,6 @@ allow_anonymous false
 acl_file {access}
 # Started by root it would become the user mosquitto, who cannot read this folder; others keep who they are anyway.
 user root
-persistence false
 # A whole window of images from one device may be under way: see [drain] window.
 max_inflight_messages 0
 max_queued_messages 10000

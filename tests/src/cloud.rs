@@ -71,10 +71,16 @@ impl Cloud {
     /// # Errors
     /// Where there is no such program.
     pub fn launch(&mut self) -> anyhow::Result<&mut Process> {
-        let mut command = process::command(&place::program("cloud-gateway")?);
-        command.args(["serve", "--config"]).arg(self.config());
-        let log = self.at("cloud-gateway.log");
+        let (command, log) = self.command(&place::program("cloud-gateway")?);
         Ok(self.process.insert(Process::start("cloud-gateway", command, &log)?))
+    }
+
+    /// The service as `program` runs it, and its log.
+    #[must_use]
+    pub fn command(&self, program: &Path) -> (Command, PathBuf) {
+        let mut command = process::command(program);
+        command.args(["serve", "--config"]).arg(self.config());
+        (command, self.at("cloud-gateway.log"))
     }
 
     /// Ends it as a power cut would.

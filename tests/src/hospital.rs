@@ -130,9 +130,7 @@ impl Hospital {
     /// # Errors
     /// Where there is no such program.
     pub fn launch_appliance(&mut self) -> anyhow::Result<&mut Process> {
-        let mut command = process::command(&place::program("hilum-appliance")?);
-        command.args(["serve", "--config"]).arg(self.appliance_config());
-        let log = self.at("hilum-appliance.log");
+        let (command, log) = self.appliance_command(&place::program("hilum-appliance")?);
         Ok(self.appliance.insert(Process::start("hilum-appliance", command, &log)?))
     }
 
@@ -150,10 +148,24 @@ impl Hospital {
     /// # Errors
     /// Where there is no such program.
     pub fn launch_agent(&mut self) -> anyhow::Result<&mut Process> {
-        let mut command = process::command(&place::program("hilum-sync-agent")?);
-        command.args(["run", "--config"]).arg(self.agent_config());
-        let log = self.at("hilum-sync-agent.log");
+        let (command, log) = self.agent_command(&place::program("hilum-sync-agent")?);
         Ok(self.agent.insert(Process::start("hilum-sync-agent", command, &log)?))
+    }
+
+    /// The appliance's service as `program` runs it, and its log.
+    #[must_use]
+    pub fn appliance_command(&self, program: &Path) -> (Command, PathBuf) {
+        let mut command = process::command(program);
+        command.args(["serve", "--config"]).arg(self.appliance_config());
+        (command, self.at("hilum-appliance.log"))
+    }
+
+    /// The sync-agent's service as `program` runs it, and its log.
+    #[must_use]
+    pub fn agent_command(&self, program: &Path) -> (Command, PathBuf) {
+        let mut command = process::command(program);
+        command.args(["run", "--config"]).arg(self.agent_config());
+        (command, self.at("hilum-sync-agent.log"))
     }
 
     /// Ends the appliance as a power cut would.

@@ -26,6 +26,12 @@ pub fn programs() -> PathBuf {
     std::env::var_os("HILUM_BIN_DIR").map_or_else(|| root().join("target/debug"), PathBuf::from)
 }
 
+/// Programs of a test build that can be told where to die; `cargo xtask torture` and `cargo xtask test` put them there.
+#[must_use]
+pub fn armed_programs() -> PathBuf {
+    workshop().join("armed")
+}
+
 /// One built program.
 ///
 /// # Errors
@@ -77,15 +83,26 @@ pub fn dashboard() -> PathBuf {
 /// # Errors
 /// Where the disk refuses.
 pub fn fresh(kind: &str) -> anyhow::Result<PathBuf> {
-    let runs = workshop().join("runs");
-    make(&runs)?;
-    let listed = std::fs::read_dir(&runs).with_context(|| format!("{} cannot be listed", runs.display()))?;
-    for old in listed.flatten().map(|entry| entry.path()).filter(|path| is_left_over(path, kind)) {
+    for old in left_over(kind)? {
         std::fs::remove_dir_all(&old).with_context(|| format!("{} cannot be removed", old.display()))?;
     }
-    let folder = runs.join(format!("{kind}-{}", std::process::id()));
+    let folder = runs().join(format!("{kind}-{}", std::process::id()));
     make(&folder)?;
     Ok(folder)
+}
+
+/// What ended processes left of that kind.
+///
+/// # Errors
+/// Where the disk refuses.
+pub fn left_over(kind: &str) -> anyhow::Result<Vec<PathBuf>> {
+    make(&runs())?;
+    let listed = std::fs::read_dir(runs()).with_context(|| format!("{} cannot be listed", runs().display()))?;
+    Ok(listed.flatten().map(|entry| entry.path()).filter(|path| is_left_over(path, kind)).collect())
+}
+
+fn runs() -> PathBuf {
+    workshop().join("runs")
 }
 
 /// Whether a run's folder is of that kind and its process is gone, or was ours of an earlier life.

@@ -73,9 +73,17 @@ impl Drop for Postgres {
 pub fn fresh_database() -> anyhow::Result<String> {
     let server = std::env::var(VARIABLE)
         .with_context(|| format!("{VARIABLE} is not set: run `cargo xtask test`, which starts a PostgreSQL"))?;
-    let (base, _) = server.rsplit_once('/').with_context(|| format!("{VARIABLE} = {server} names no database"))?;
+    fresh_database_on(&server)
+}
+
+/// A new database in a server, whose address names one of its databases.
+///
+/// # Errors
+/// Where it does not answer.
+pub fn fresh_database_on(server: &str) -> anyhow::Result<String> {
+    let (base, _) = server.rsplit_once('/').with_context(|| format!("{server} names no database"))?;
     let name = format!("lab_{}", uuid::Uuid::new_v4().simple());
-    query(&server, &format!("CREATE DATABASE {name}"))?;
+    query(server, &format!("CREATE DATABASE {name}"))?;
     Ok(format!("{base}/{name}"))
 }
 

@@ -169,6 +169,16 @@ impl Process {
         stopped
     }
 
+    /// Sends it a signal such as SIGSTOP.
+    ///
+    /// # Errors
+    /// Where it has ended.
+    pub fn signal(&self, signal: Signal) -> anyhow::Result<()> {
+        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+        let pid = pid.with_context(|| format!("{} has no process id", self.name))?;
+        kill_process(pid, signal).with_context(|| format!("{} takes no signal", self.name))
+    }
+
     /// The last lines of its log.
     #[must_use]
     pub fn last_words(&self) -> String {

@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 use crate::bench::Bench;
 use crate::setup::For;
 use crate::step::Steps;
-use crate::{bench, demo, setup, test};
+use crate::{bench, demo, setup, test, torture};
 
 /// Hilum's developer commands.
 #[derive(Parser)]
@@ -34,6 +34,8 @@ pub(crate) enum Command {
         #[command(subcommand)]
         what: Bench,
     },
+    /// Kill, cut and fill everything while images come, and count what became of each
+    Torture(torture::Arguments),
     /// Install what is missing, and nothing else
     Setup {
         /// Only what the demo needs
@@ -77,6 +79,7 @@ pub(crate) fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Test { only } => test::run(&only),
         Command::Bench { what } => bench::run(&what),
+        Command::Torture(arguments) => torture::run(&arguments),
         Command::Setup { demo } => {
             let purpose = if demo { For::Demo } else { For::Test };
             setup::run(&mut Steps::default(), purpose)?;

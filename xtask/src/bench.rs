@@ -23,7 +23,7 @@ mod document;
 mod figures;
 mod films;
 mod footprint;
-mod machine;
+pub(crate) mod machine;
 mod receivers;
 mod report;
 mod rounds;

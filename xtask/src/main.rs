@@ -1,4 +1,4 @@
-//! The developer's commands: `cargo xtask demo`, `test`, `bench`, `setup`.
+//! The developer's commands: `cargo xtask demo`, `test`, `bench`, `torture`, `setup`.
 
 use std::process::ExitCode;
 
@@ -12,6 +12,7 @@ mod setup;
 mod shell;
 mod step;
 mod test;
+mod torture;
 
 fn main() -> ExitCode {
     match app::run(app::Arguments::parse().command) {

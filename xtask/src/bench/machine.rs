@@ -53,6 +53,11 @@ pub(super) fn facts(programs: &Path) -> anyhow::Result<Facts> {
     Ok(Facts { machine, versions, load })
 }
 
+/// The machine in a line, for what is not about speed.
+pub(crate) fn in_a_line() -> String {
+    format!("{}, {}, {}", processor(), memory(), words("uname", &["-sr"]))
+}
+
 impl Facts {
     /// Says so where others take the machine's time.
     pub(super) fn warn_if_busy(&self) {
