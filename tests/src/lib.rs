@@ -2,8 +2,8 @@
 //!
 //! A real mosquitto with mutual TLS 1.3, the three binaries as the separate processes they are, SQLite or PostgreSQL. The
 //! end-to-end tests live in it, and `cargo xtask demo` is this lab with a table. Nothing in here stands in for a part of
-//! the product, and nothing of the product is linked: what the lab knows, it learned from outside, through the same
-//! commands, files and ports that an operator has.
+//! the product, and nothing of the product is linked but the list of its fail points: what else the lab knows, it learned
+//! from outside, through the same commands, files and ports that an operator has.
 
 pub mod api;
 pub mod authority;

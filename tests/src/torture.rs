@@ -18,7 +18,7 @@ mod weather;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -81,8 +81,6 @@ pub struct Torture {
     pub measure: Measure,
     /// New images in a second, of all scanners together.
     pub pace: f64,
-    /// Most images.
-    pub images: usize,
 }
 
 /// What came of it.
@@ -125,8 +123,9 @@ impl Torture {
         let history = History::begin(&self.folder.join("history.jsonl"))?;
         let films = senders::films(&self.folder.join("films"), self.measure.seed)?;
         let began = Instant::now();
-        let (processes, missed) = self.trouble(&mut victims, &films, &history)?;
+        let missed = self.trouble(&mut victims, &films, &history)?;
         let (troubled, calm) = (began.elapsed(), Instant::now());
+        let processes = Self::calm(&mut victims)?;
         let drained = drain(&victims.hospital, &history)?.then(|| calm.elapsed());
         drop(processes);
         let record = history.record();
@@ -162,17 +161,12 @@ impl Torture {
         Ok(Victims { cloud, hospital, device_line, cloud_line, broker, disk, pseudonym_key })
     }
 
-    /// Sends and troubles at the same time; gives the programs, alive and well, and the points that were never met.
-    fn trouble(
-        &self,
-        victims: &mut Victims,
-        films: &[senders::Film],
-        history: &History,
-    ) -> anyhow::Result<(Vec<Process>, Vec<Point>)> {
+    /// Sends and troubles at the same time; gives the points that were never met.
+    fn trouble(&self, victims: &mut Victims, films: &[senders::Film], history: &History) -> anyhow::Result<Vec<Point>> {
         let plan = Plan::of(&self.measure);
         let planned = Instant::now() + self.measure.time;
         let until = Until { planned, longest: planned + LONGER };
-        let over = AtomicBool::new(false);
+        let (over, busy) = (AtomicBool::new(false), AtomicUsize::new(Program::ALL.len()));
         let (hospital, cloud) = (&victims.hospital, &victims.cloud);
         let (disk, database) = (victims.disk.as_ref(), self.database.as_str());
         let surroundings =
@@ -189,7 +183,7 @@ impl Torture {
                 })
                 .collect();
             let keepers = Program::ALL.map(|program| {
-                let keeper = Keeper { program, launch: launcher(program, hospital, cloud), history };
+                let keeper = Keeper { program, launch: launcher(program, hospital, cloud), history, busy: &busy };
                 let lives = match program {
                     Program::Appliance => &plan.appliance,
                     Program::Agent => &plan.agent,
@@ -198,28 +192,32 @@ impl Torture {
                 scope.spawn(move || keeper.keep(lives, until))
             });
             let weather = scope.spawn(|| surroundings.trouble(&plan.episodes, until));
-            let broker = scope.spawn(|| keep_broker(broker, &plan.broker, until, history));
+            let broker = scope.spawn(|| keep_broker(broker, &plan.broker, (until, &over), history));
             let kept = keepers.map(|keeper| joined(keeper.join()));
-            let others = [joined(weather.join()), joined(broker.join())];
+            let weather = joined(weather.join());
             over.store(true, Ordering::Relaxed);
-            let sent: Vec<_> = scanners.into_iter().map(|scanner| joined(scanner.join())).collect();
-            others.into_iter().chain(sent).collect::<anyhow::Result<()>>()?;
-            let (mut processes, mut missed) = (Vec::new(), Vec::new());
-            for one in kept {
-                let (process, points) = one?;
-                processes.push(process);
-                missed.extend(points);
-            }
-            surroundings.device.set(Condition::Whole);
-            surroundings.cloud.set(Condition::Whole);
-            Ok((processes, missed))
+            let sent = scanners.into_iter().map(|scanner| joined(scanner.join()));
+            sent.chain([weather, joined(broker.join())]).collect::<anyhow::Result<()>>()?;
+            let missed: Vec<_> = kept.into_iter().collect::<anyhow::Result<_>>()?;
+            Ok(missed.concat())
         })
+    }
+
+    /// The programs that nobody ends any more. The system ends a program with the thread that started it, so those of the
+    /// keepers are gone by now.
+    fn calm(victims: &mut Victims) -> anyhow::Result<Vec<Process>> {
+        victims.device_line.set(Condition::Whole);
+        victims.cloud_line.set(Condition::Whole);
+        victims.broker.kill()?;
+        victims.broker.restart()?;
+        let start = |program| launcher(program, &victims.hospital, &victims.cloud)(None);
+        Program::ALL.into_iter().map(start).collect()
     }
 
     fn scanner<'a>(&self, number: usize, port: u16, films: &'a [senders::Film], history: &'a History) -> Scanner<'a> {
         let folder = self.folder.join(format!("scanner-{number}"));
         let pace = self.pace / SCANNERS as f64;
-        Scanner { number, port, folder, films, pace, most: self.images.div_ceil(SCANNERS), history }
+        Scanner { number, port, folder, films, pace, history }
     }
 }
 

@@ -8,10 +8,10 @@ use lab::place;
 use lab::postgres::{self, Postgres};
 use lab::redis::{self, Redis};
 
-use crate::demo;
 use crate::setup::{self, For};
 use crate::shell;
 use crate::step::Steps;
+use crate::{demo, torture};
 
 /// Services on private ports, for as long as the tests run.
 struct Services {
@@ -39,6 +39,7 @@ fn all(steps: &mut Steps) -> anyhow::Result<()> {
     setup::run(steps, For::Test)?;
     forms(steps);
     around(steps);
+    torture::build(steps)?;
     steps.run_aloud("cargo build, everything", || {
         shell::aloud("cargo build", shell::cargo().args(["build", "--locked", "--workspace", "--all-targets"]))
     })?;
@@ -49,6 +50,7 @@ fn all(steps: &mut Steps) -> anyhow::Result<()> {
 
 fn some(steps: &mut Steps, only: &[String]) -> anyhow::Result<()> {
     setup::run(steps, For::Test)?;
+    torture::build(steps)?;
     demo::build(steps)?;
     let services = steps.run("PostgreSQL and Redis on private ports", |_| services())?;
     steps.run_aloud("some tests", || {

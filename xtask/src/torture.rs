@@ -46,6 +46,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let mut steps = Steps::default();
     setup::run(&mut steps, For::Test)?;
     build(&mut steps)?;
+    demo::build(&mut steps)?;
     let logs = place::workshop().join("logs");
     place::make(&logs)?;
     let postgres = steps.run("PostgreSQL on a private port", |_| Postgres::start(&logs.join("postgres.log")))?;
@@ -56,7 +57,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     };
     let folder = torture::folder("torture-long")?;
     let database = postgres::fresh_database_on(&postgres.address)?;
-    let run = Torture { folder: folder.clone(), database, measure, pace: PACE, images: usize::MAX };
+    let run = Torture { folder: folder.clone(), database, measure, pace: PACE };
     println!("seed {}, {} min of faults; what happens: {}", measure.seed, arguments.minutes, folder.display());
     let outcome = run.run()?;
     println!("\n{}\n", outcome.table());
@@ -73,8 +74,8 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The programs that can be told where to die, beside those that cannot: the former lie in a folder of their own, and the
-/// build folder is left with the latter.
+/// The programs that can be told where to die, put into a folder of their own. The build folder is left with them, too: whoever
+/// calls this builds the others next.
 pub(crate) fn build(steps: &mut Steps) -> anyhow::Result<()> {
     steps.run("the three programs with fail points", |line| {
         let mut cargo = shell::cargo();
@@ -83,14 +84,13 @@ pub(crate) fn build(steps: &mut Steps) -> anyhow::Result<()> {
         cargo.args(place::PROGRAMS.iter().flat_map(|program| ["--bin", program]));
         shell::quietly("cargo build with fail points", &mut cargo, line)?;
         place::PROGRAMS.iter().try_for_each(|program| put_aside(program))
-    })?;
-    demo::build(steps)
+    })
 }
 
 /// A second name for the same bytes; cargo replaces its own with the next build.
 fn put_aside(program: &str) -> anyhow::Result<()> {
     place::make(&place::armed_programs())?;
-    let (from, to) = (place::program(program)?, place::armed_programs().join(program));
+    let (from, to) = (place::root().join("target/debug").join(program), place::armed_programs().join(program));
     if to.exists() {
         std::fs::remove_file(&to).with_context(|| format!("{} cannot be replaced", to.display()))?;
     }

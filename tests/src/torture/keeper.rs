@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -39,6 +40,8 @@ pub(super) struct Keeper<'a> {
     pub launch: Box<dyn Fn(Option<String>) -> anyhow::Result<Process> + Send + 'a>,
     /// What is counted goes there.
     pub history: &'a History,
+    /// How many keepers are still at it.
+    pub busy: &'a AtomicUsize,
 }
 
 /// How a life ended.
@@ -49,26 +52,41 @@ enum End {
 }
 
 impl Keeper<'_> {
-    /// Life after life; then one that nobody ends, and the points that were never met.
+    /// Life after life; gives the points that were never met.
     ///
     /// # Errors
     /// Where the program can't be started.
-    pub(super) fn keep(&self, lives: &[Life], until: Until) -> anyhow::Result<(Process, Vec<Point>)> {
+    pub(super) fn keep(&self, lives: &[Life], until: Until) -> anyhow::Result<Vec<Point>> {
+        let missed = self.live_and_die(lives, until);
+        // The others need it for the points that they have not met.
+        let process = (self.launch)(None);
+        self.busy.fetch_sub(1, Ordering::Relaxed);
+        while self.busy.load(Ordering::Relaxed) > 0 {
+            thread::sleep(LOOK);
+        }
+        process.and(missed)
+    }
+
+    fn live_and_die(&self, lives: &[Life], until: Until) -> anyhow::Result<Vec<Point>> {
         let mut lives = lives.iter().copied();
         let mut missed: VecDeque<Point> = Point::of(self.program).collect();
+        let mut last = None;
         while Instant::now() < until.longest {
             let planned = if Instant::now() < until.planned { lives.next() } else { None };
-            let Some(life) = planned.or_else(|| missed.front().copied().map(once_more)) else { break };
+            let again = || missed.front().map(|point| once_more(*point, last));
+            let Some(life) = planned.or_else(again) else { break };
             let end = self.live(&life)?;
+            last = if let End::At(point) = end { Some(point) } else { None };
             if let End::At(point) = end {
                 missed.retain(|other| *other != point);
-            } else if planned.is_none() {
+            }
+            if planned.is_none() && life.order.map(|(point, _)| point) == missed.front().copied() {
                 missed.rotate_left(1);
             }
             self.tell(end);
             thread::sleep(life.pause);
         }
-        Ok(((self.launch)(None)?, missed.into()))
+        Ok(missed.into())
     }
 
     fn live(&self, life: &Life) -> anyhow::Result<End> {
@@ -117,22 +135,25 @@ impl Keeper<'_> {
     }
 }
 
-/// The broker's lives; then one that nobody ends.
+/// The broker's lives, the last of them until `over`. Where it ends by itself it is started again, as a supervisor
+/// does.
 ///
 /// # Errors
 /// Where it can't be started.
 pub(super) fn keep_broker(
     broker: &mut Broker,
     lives: &[BrokerLife],
-    until: Until,
+    (until, over): (Until, &AtomicBool),
     history: &History,
 ) -> anyhow::Result<()> {
     const NAME: &str = "mosquitto";
-    for life in lives {
-        thread::sleep(life.lasts.min(until.planned.saturating_duration_since(Instant::now())));
-        if Instant::now() >= until.planned {
-            return Ok(());
-        }
+    let mut lives = lives.iter();
+    while !over.load(Ordering::Relaxed) {
+        let Some(life) = lives.next().filter(|_| Instant::now() < until.planned) else {
+            supervise(broker, LOOK, history)?;
+            continue;
+        };
+        supervise(broker, life.lasts, history)?;
         if life.killed {
             broker.kill()?;
             history.fault(KILLED, NAME);
@@ -148,4 +169,19 @@ pub(super) fn keep_broker(
         broker.restart()?;
     }
     Ok(())
+}
+
+/// Looks after the broker for so long.
+fn supervise(broker: &mut Broker, time: Duration, history: &History) -> anyhow::Result<()> {
+    let began = Instant::now();
+    loop {
+        if let Some(status) = broker.process().ended()? {
+            history.fault(ENDED, &format!("mosquitto, {status}"));
+            broker.restart()?;
+        }
+        if began.elapsed() >= time {
+            return Ok(());
+        }
+        thread::sleep(LOOK);
+    }
 }

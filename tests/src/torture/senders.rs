@@ -48,8 +48,6 @@ pub(super) struct Scanner<'a> {
     pub films: &'a [Film],
     /// New images in a second.
     pub pace: f64,
-    /// Most images that it makes.
-    pub most: usize,
     /// What it sends and hears goes there.
     pub history: &'a History,
 }
@@ -107,7 +105,7 @@ impl Scanner<'_> {
         // By file: what is still to be taken.
         let mut waiting: BTreeMap<PathBuf, String> = BTreeMap::new();
         while !over.load(Ordering::Relaxed) {
-            let due = ((began.elapsed().as_secs_f64() * self.pace) as usize).min(self.most);
+            let due = (began.elapsed().as_secs_f64() * self.pace) as usize;
             while made < due && waiting.len() < BATCH {
                 let (file, instance) = self.make(made)?;
                 waiting.insert(file, instance);
