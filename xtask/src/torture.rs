@@ -44,7 +44,8 @@ pub(crate) struct Arguments {
 /// What could not be built or started, and where the harness itself failed.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let mut steps = Steps::default();
-    setup::run(&mut steps, For::Test)?;
+    // PostgreSQL beside it; where there is none, its start says what to install.
+    setup::run(&mut steps, For::Demo)?;
     build(&mut steps)?;
     demo::build(&mut steps)?;
     let logs = place::workshop().join("logs");

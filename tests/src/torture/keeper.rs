@@ -45,6 +45,7 @@ pub(super) struct Keeper<'a> {
 }
 
 /// How a life ended.
+#[derive(Clone, Copy)]
 enum End {
     At(Point),
     Killed,

@@ -56,20 +56,13 @@ impl Outcome {
             self.history.display()
         );
         let lines = std::fs::read_to_string(&self.history).unwrap_or_default();
-        for (what, instance) in verdict
-            .lost
-            .iter()
-            .map(|one| ("lost", one))
-            .chain(verdict.duplicated.iter().map(|one| ("twice", one)))
-            .take(SHOWN)
-        {
+        let lost = verdict.lost.iter().map(|one| ("lost", one));
+        let twice = verdict.duplicated.iter().map(|one| ("twice", one));
+        for (what, instance) in lost.chain(twice).take(SHOWN) {
             let _ = writeln!(text, "{what}: {instance}");
-            lines.lines().filter(|line| line.contains(instance.as_str())).for_each(|line| {
-                text.push_str(&format!(
-                    "  {line}
-"
-                ))
-            });
+            for line in lines.lines().filter(|line| line.contains(instance.as_str())) {
+                let _ = writeln!(text, "  {line}");
+            }
         }
         text
     }
