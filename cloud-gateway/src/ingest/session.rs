@@ -176,26 +176,25 @@ struct Taken {
 }
 
 /// Commits a batch; where that fails, each message by itself, so that one which the database will not have holds up
-/// nobody else's.
+/// nobody else's. The error is that of a message which failed by itself, too.
 async fn take_in(desk: &Arc<Desk>, batch: Vec<Publish>) -> (Taken, Option<DeskError>) {
-    let mut taken = Taken::default();
-    let mut failed = match desk.take_in(batch.iter().map(arrived).collect(), when::now()).await {
+    let error = match desk.take_in(batch.iter().map(arrived).collect(), when::now()).await {
         Ok(receipts) => return (Taken { messages: batch, receipts }, None),
-        Err(error) => error,
+        Err(error) if batch.len() == 1 => return (Taken::default(), Some(error)),
+        Err(error) => vitals::exit::chain(&error),
     };
-    if batch.len() > 1 {
-        tracing::warn!(messages = batch.len(), "a batch could not be committed; trying each message by itself");
-        for message in batch {
-            match desk.take_in(vec![arrived(&message)], when::now()).await {
-                Ok(receipts) => {
-                    taken.messages.push(message);
-                    taken.receipts.extend(receipts);
-                }
-                Err(error) => failed = error,
+    tracing::warn!(messages = batch.len(), error, "a batch could not be committed; trying each message by itself");
+    let (mut taken, mut failed) = (Taken::default(), None);
+    for message in batch {
+        match desk.take_in(vec![arrived(&message)], when::now()).await {
+            Ok(receipts) => {
+                taken.messages.push(message);
+                taken.receipts.extend(receipts);
             }
+            Err(error) => failed = Some(error),
         }
     }
-    (taken, Some(failed))
+    (taken, failed)
 }
 
 /// The next handful of messages; `None` once there will be no more.
