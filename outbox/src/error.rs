@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use rusqlite::ErrorCode;
+use rusqlite::{ErrorCode, ffi};
 
 /// A refusal of the device database.
 #[derive(Debug, thiserror::Error)]
@@ -86,6 +86,10 @@ impl OutboxError {
     pub(crate) fn statement(doing: &'static str) -> impl Fn(rusqlite::Error) -> Self {
         move |source| match source.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => Self::Full { doing },
+            // The log's index, a file beside the database that processes share, could not grow.
+            _ if source.sqlite_error().is_some_and(|error| error.extended_code == ffi::SQLITE_IOERR_SHMSIZE) => {
+                Self::Full { doing }
+            }
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy { doing },
             _ => Self::Statement { doing, source },
         }
@@ -108,5 +112,20 @@ impl OutboxError {
     #[must_use]
     pub fn is_full(&self) -> bool {
         matches!(self, Self::Full { .. })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_ways_in_which_sqlite_says_that_the_disk_is_full_are_told_as_such() {
+        let told = |code| {
+            let failure = rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
+            OutboxError::statement("x")(failure).is_full()
+        };
+        assert!(told(ffi::SQLITE_FULL) && told(ffi::SQLITE_IOERR_SHMSIZE));
+        assert!(!told(ffi::SQLITE_IOERR) && !told(ffi::SQLITE_IOERR_FSYNC) && !told(ffi::SQLITE_BUSY));
     }
 }
