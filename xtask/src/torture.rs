@@ -60,6 +60,8 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let database = postgres::fresh_database_on(&postgres.address)?;
     let run = Torture { folder: folder.clone(), database, measure, pace: PACE };
     println!("seed {}, {} min of faults; what happens: {}", measure.seed, arguments.minutes, folder.display());
+    // Before, since who works on meanwhile moves on.
+    let commit = process::finish(Path::new("git"), ["rev-parse", "--short", "HEAD"]).unwrap_or_default();
     let outcome = run.run()?;
     println!("\n{}\n", outcome.table());
     let good = outcome.verdict.is_kept() && outcome.drained.is_some();
@@ -68,7 +70,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::FAILURE);
     }
     if arguments.write {
-        write(arguments, &outcome)?;
+        write(arguments, commit.trim(), &outcome)?;
     }
     torture::clear(&folder)?;
     println!("✓ {} images acknowledged, each exactly one result", outcome.record.acknowledged());
@@ -99,16 +101,14 @@ fn put_aside(program: &str) -> anyhow::Result<()> {
 }
 
 /// The table and how it came about, into the document.
-fn write(arguments: &Arguments, outcome: &Outcome) -> anyhow::Result<()> {
-    let commit = process::finish(Path::new("git"), ["rev-parse", "--short", "HEAD"]);
-    let (commit, machine) = (commit.unwrap_or_default(), bench::machine::in_a_line());
+fn write(arguments: &Arguments, commit: &str, outcome: &Outcome) -> anyhow::Result<()> {
+    let machine = bench::machine::in_a_line();
     let wiped = if arguments.wipe_broker { " --wipe-broker" } else { "" };
     let mark = if arguments.wipe_broker { "wiped" } else { "run" };
     let text = format!(
-        "`cargo xtask torture --minutes {} --seed {}{wiped}`, commit {}, {machine}\n\n{}",
+        "`cargo xtask torture --minutes {} --seed {}{wiped}`, commit {commit}, {machine}\n\n{}",
         arguments.minutes,
         arguments.seed,
-        commit.trim(),
         outcome.table()
     );
     let path = place::root().join(DOCUMENT);
