@@ -94,10 +94,14 @@ pub(crate) fn build(steps: &mut Steps) -> anyhow::Result<()> {
 fn put_aside(program: &str) -> anyhow::Result<()> {
     place::make(&place::armed_programs())?;
     let (from, to) = (place::root().join("target/debug").join(program), place::armed_programs().join(program));
-    if to.exists() {
-        std::fs::remove_file(&to).with_context(|| format!("{} cannot be replaced", to.display()))?;
-    }
-    std::fs::hard_link(&from, &to).with_context(|| format!("{} cannot be put aside", from.display()))
+    let beside = to.with_extension("new");
+    // A new one that an interrupted run left.
+    let _ = std::fs::remove_file(&beside);
+    // In one step, for whoever is starting it at this moment.
+    let linked = std::fs::hard_link(&from, &beside).and_then(|()| std::fs::rename(&beside, &to));
+    // Where both were the same bytes already, the rename did nothing (rename(2)).
+    let _ = std::fs::remove_file(&beside);
+    linked.with_context(|| format!("{} cannot be put aside", from.display()))
 }
 
 /// The table and how it came about, into the document.
