@@ -8,7 +8,8 @@ use std::thread;
 
 use outbox::{
     Accepted, Ask, Asked, Commitment, CommitmentId, Depth, Entry, Holding, Instance, InstanceId, JournalCounts,
-    NewDelivery, NewInstance, NewMessage, NewReport, Outbox, OutboxError, OwedReport, Rank, Renewed, Spooled, Tally,
+    NewDelivery, NewInstance, NewMessage, NewReport, Outbox, OutboxError, OwedReport, Rank, Rejected, Renewed, Spooled,
+    Tally,
 };
 use tokio::sync::{mpsc, oneshot};
 use wire::ids::MessageId;
@@ -52,13 +53,18 @@ impl JournalError {
     }
 }
 
-/// What the gauges show.
-#[derive(Clone, Copy, Debug, Default)]
+/// Rejected messages that the status page names; the rest is a number there.
+const REJECTED_SHOWN: u32 = 8;
+
+/// What the gauges and the status page show.
+#[derive(Clone, Debug, Default)]
 pub struct Levels {
     /// The outbox.
     pub depth: Depth,
     /// The journal.
     pub counts: JournalCounts,
+    /// What the gateway rejected, newest first, a few of them.
+    pub rejected: Vec<Rejected>,
 }
 
 /// One of a result's messages.
@@ -228,7 +234,11 @@ impl Journal {
 
     /// How much waits.
     pub async fn levels(&self) -> Result<Levels, JournalError> {
-        self.ask(|outbox| Ok(Levels { depth: outbox.depth()?, counts: outbox.journal_counts()? })).await
+        self.ask(|outbox| {
+            let rejected = outbox.rejected(REJECTED_SHOWN)?;
+            Ok(Levels { depth: outbox.depth()?, counts: outbox.journal_counts()?, rejected })
+        })
+        .await
     }
 
     async fn ask<T: Send + 'static>(

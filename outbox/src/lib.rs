@@ -11,6 +11,7 @@
 //!               │ └── lease ends ──┘                    │
 //!               └───────────── retry, by command ───────┘
 //! ```
+//! A receipt counts in whatever state it finds its message.
 //!
 //! # Invariants
 //! 1. The file is opened in WAL mode with `synchronous = FULL`, checked after it was set: a committed row survives a
@@ -22,6 +23,8 @@
 //! 4. One image acknowledged is one `instance` row; its result is one `message`, whose id never changes. A result that told of
 //!    a file lost on the device, and it alone, is replaced by the next one, another message that names it, once the image was
 //!    sent again.
+//! 5. A message with `k` others before it in line is among the next `4 · (k + 1)` that are leased, whatever arrives meanwhile:
+//!    [`Outbox::lease`].
 //!
 //! The appliance writes instances and messages; the sync-agent leases and settles. `SQLite` serialises the two, each
 //! waiting for the other at most [`BUSY_WAIT`].
@@ -31,6 +34,7 @@ mod delivery;
 mod error;
 mod group;
 mod journal;
+mod lease;
 mod ledger;
 mod queue;
 mod retry;
@@ -49,8 +53,9 @@ pub use delivery::{
 pub use error::OutboxError;
 pub use group::{Ask, Asked};
 pub use journal::{Accepted, Instance, InstanceId, JournalCounts, NewInstance, Rank, Renewed, Spooled};
+pub use lease::{AGE_SHARE, Leased};
 pub use ledger::{Access, Entry, Found, NewEntry, Pseudonyms, Tally};
-pub use queue::{Depth, Leased, NewMessage, Priority, Rejected, Settlement};
+pub use queue::{Depth, NewMessage, Priority, Rejected, Settlement};
 pub use retry::{Retry, Undelivered};
 
 /// How long one process waits for the other's write.

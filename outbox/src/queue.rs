@@ -1,7 +1,8 @@
-//! The outbox proper: messages wait, are leased, and leave on a receipt. It never looks into a payload.
+//! The outbox proper: messages are written, and leave on a receipt; who goes when is [`crate::lease`]'s. It never looks into a
+//! payload.
 
 use fail_points::Point;
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 use wire::ids::MessageId;
 use wire::topics::Up;
@@ -9,12 +10,6 @@ use wire::v1::ReceiptStatus;
 
 use crate::journal;
 use crate::{Outbox, OutboxError};
-
-/// One place in this many of every lease goes to the oldest messages whatever their priority.
-///
-/// So a message with `k` older ones in front of it has left after at most `4 · k` leased messages, however many
-/// urgent ones keep arriving: priority orders the queue, it never starves it.
-const AGE_SHARE: u32 = 4;
 
 /// Who goes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -42,23 +37,6 @@ pub struct NewMessage<'a> {
     pub traceparent: Option<&'a str>,
     /// [`wire::codec`] bytes, not yet sealed.
     pub payload: &'a [u8],
-}
-
-/// A message in the sync-agent's hands until its lease ends.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Leased {
-    /// Its identity.
-    pub id: MessageId,
-    /// What it is.
-    pub kind: Up,
-    /// When it was written, milliseconds since the Unix epoch.
-    pub created_ms: i64,
-    /// W3C trace context.
-    pub traceparent: Option<String>,
-    /// [`wire::codec`] bytes, not yet sealed.
-    pub payload: Vec<u8>,
-    /// How often it was leased before.
-    pub attempts: u32,
 }
 
 /// What a receipt did.
@@ -95,34 +73,6 @@ pub struct Rejected {
 }
 
 impl Outbox {
-    /// Takes up to `limit` messages until `now_ms + lease_ms`; ended leases are taken back first.
-    ///
-    /// Most urgent first, oldest first within a priority, save for the share that goes by age alone, so that nothing
-    /// starves: of every four places one goes to the oldest message of any class.
-    ///
-    /// # Errors
-    /// [`OutboxError::Statement`] if the database does not answer.
-    pub fn lease(&mut self, limit: u32, now_ms: i64, lease_ms: i64) -> Result<Vec<Leased>, OutboxError> {
-        let sql = OutboxError::statement("lease messages");
-        let transaction = self.unit().map_err(&sql)?;
-        transaction
-            .prepare_cached(
-                "UPDATE message SET state = 'pending', lease_ends_ms = NULL
-                 WHERE state = 'leased' AND lease_ends_ms <= ?1",
-            )
-            .and_then(|mut update| update.execute([now_ms]))
-            .map_err(&sql)?;
-        // With a single place, urgency has it; the age share begins with the second.
-        let by_age = limit / AGE_SHARE;
-        let ends = now_ms.saturating_add(lease_ms);
-        let mut leased = take(&transaction, "priority, sequence", limit - by_age, ends).map_err(&sql)?;
-        leased.extend(take(&transaction, "sequence", by_age, ends).map_err(&sql)?);
-        fail_points::reach(Point::LeaseBeforeCommit);
-        transaction.commit().map_err(&sql)?;
-        fail_points::reach(Point::LeaseAfterCommit);
-        Ok(leased)
-    }
-
     /// Queues a message that belongs to no image.
     ///
     /// # Errors
@@ -134,34 +84,6 @@ impl Outbox {
         transaction.commit().map_err(&sql)
     }
 
-    /// Puts these leased messages back, so that they are handed out again in their order.
-    ///
-    /// # Errors
-    /// [`OutboxError::Statement`] if the database does not answer.
-    pub fn end_lease(&mut self, ids: &[MessageId]) -> Result<(), OutboxError> {
-        let sql = OutboxError::statement("end a lease");
-        let transaction = self.unit().map_err(&sql)?;
-        for id in ids {
-            transaction
-                .prepare_cached(
-                    "UPDATE message SET state = 'pending', lease_ends_ms = NULL WHERE id = ?1 AND state = 'leased'",
-                )
-                .and_then(|mut update| update.execute([id.0.as_bytes()]))
-                .map_err(&sql)?;
-        }
-        transaction.commit().map_err(&sql)
-    }
-
-    /// Puts every leased message back: after a start or a lost connection nobody holds any.
-    ///
-    /// # Errors
-    /// [`OutboxError::Statement`] if the database does not answer.
-    pub fn end_leases(&mut self) -> Result<usize, OutboxError> {
-        self.connection
-            .execute("UPDATE message SET state = 'pending', lease_ends_ms = NULL WHERE state = 'leased'", [])
-            .map_err(OutboxError::statement("end the leases"))
-    }
-
     /// Does what a receipt says. This is the only place where a message row is deleted.
     ///
     /// A receipt counts whatever state the row is in: a lease may have ended while its receipt was on the way.
@@ -171,21 +93,32 @@ impl Outbox {
     pub fn settle(&mut self, id: MessageId, status: &ReceiptStatus) -> Result<Settlement, OutboxError> {
         let sql = OutboxError::statement("settle a message");
         let transaction = self.unit().map_err(&sql)?;
-        let (changed, settlement) = match status {
-            ReceiptStatus::Stored => {
-                journal::receipted(&transaction, id.0).map_err(&sql)?;
-                (transaction.execute("DELETE FROM message WHERE id = ?1", [id.0.as_bytes()]), Settlement::Deleted)
+        let row = transaction
+            .prepare_cached(FIND)
+            .and_then(|mut find| find.query_row([id.0.as_bytes()], |row| row.get::<_, i64>(0)).optional())
+            .map_err(&sql)?;
+        let settlement = match (status, row) {
+            (_, None) => Settlement::Unknown,
+            (ReceiptStatus::Stored, Some(row)) => {
+                delete(&transaction, row).map_err(&sql)?;
+                Settlement::Deleted
             }
-            ReceiptStatus::Rejected { reason } => {
-                let keep = "UPDATE message SET state = 'rejected', lease_ends_ms = NULL, reason = ?2 WHERE id = ?1";
-                (transaction.execute(keep, params![id.0.as_bytes(), reason]), Settlement::Kept)
+            (ReceiptStatus::Rejected { reason }, Some(row)) => {
+                transaction
+                    .prepare_cached(REJECT)
+                    .and_then(|mut keep| keep.execute(params![row, reason]))
+                    .map_err(&sql)?;
+                Settlement::Kept
             }
         };
-        let changed = changed.map_err(&sql)?;
+        // Whatever becomes of the row: an image whose message is long gone has its receipt all the same.
+        if *status == ReceiptStatus::Stored {
+            journal::receipted(&transaction, id.0).map_err(&sql)?;
+        }
         fail_points::reach(Point::SettleBeforeCommit);
         transaction.commit().map_err(&sql)?;
         fail_points::reach(Point::SettleAfterCommit);
-        Ok(if changed == 0 { Settlement::Unknown } else { settlement })
+        Ok(settlement)
     }
 
     /// How much waits, and since when.
@@ -231,54 +164,34 @@ impl Outbox {
 
 /// Writes one message; part of [`Outbox::conclude`]'s transaction.
 pub(crate) fn append(transaction: &Connection, message: &NewMessage<'_>) -> rusqlite::Result<()> {
-    transaction
-        .prepare_cached(
-            "INSERT INTO message (id, kind, priority, created_ms, traceparent, payload)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-        )?
-        .execute(params![
-            message.id.0.as_bytes(),
-            message.kind.as_str(),
-            message.priority as i64,
-            message.created_ms,
-            message.traceparent,
-            message.payload
-        ])
-        .map(drop)
+    let row = params![
+        message.id.0.as_bytes(),
+        message.kind.as_str(),
+        message.priority as i64,
+        message.created_ms,
+        message.traceparent
+    ];
+    transaction.prepare_cached(APPEND)?.execute(row)?;
+    let sequence = transaction.last_insert_rowid();
+    transaction.prepare_cached(APPEND_PAYLOAD)?.execute(params![sequence, message.payload]).map(drop)
 }
 
-/// Leases up to `limit` pending messages in the given order; `order` is one of this file's two constants.
-fn take(transaction: &Connection, order: &str, limit: u32, ends_ms: i64) -> rusqlite::Result<Vec<Leased>> {
-    let select = format!(
-        "SELECT sequence, id, kind, created_ms, traceparent, payload, attempts
-         FROM message WHERE state = 'pending' ORDER BY {order} LIMIT ?1"
-    );
-    let mut rows = transaction.prepare_cached(&select)?;
-    let found: Vec<(i64, Leased)> =
-        rows.query_map([limit], |row| Ok((row.get(0)?, leased(row)?)))?.collect::<Result<_, _>>()?;
-    let mut mark = transaction.prepare_cached(
-        "UPDATE message SET state = 'leased', lease_ends_ms = ?2, attempts = attempts + 1 WHERE sequence = ?1",
-    )?;
-    for (sequence, _) in &found {
-        mark.execute([*sequence, ends_ms])?;
-    }
-    Ok(found.into_iter().map(|(_, message)| message).collect())
+fn delete(transaction: &Connection, sequence: i64) -> rusqlite::Result<()> {
+    transaction.prepare_cached(DELETE_PAYLOAD)?.execute([sequence])?;
+    transaction.prepare_cached(DELETE)?.execute([sequence]).map(drop)
 }
 
-fn leased(row: &Row<'_>) -> rusqlite::Result<Leased> {
-    let kind: String = row.get(2)?;
-    let unknown = || rusqlite::Error::InvalidColumnType(2, kind.clone(), rusqlite::types::Type::Text);
-    Ok(Leased {
-        id: message_id(row, 1)?,
-        kind: Up::from_name(&kind).ok_or_else(unknown)?,
-        created_ms: row.get(3)?,
-        traceparent: row.get(4)?,
-        payload: row.get(5)?,
-        attempts: row.get(6)?,
-    })
-}
-
-fn message_id(row: &Row<'_>, column: usize) -> rusqlite::Result<MessageId> {
+pub(crate) fn message_id(row: &Row<'_>, column: usize) -> rusqlite::Result<MessageId> {
     let bytes: [u8; 16] = row.get(column)?;
     Ok(MessageId(Uuid::from_bytes(bytes)))
 }
+
+/// A new message stands behind all others.
+pub(crate) const APPEND: &str = "INSERT INTO message (id, kind, priority, created_ms, traceparent, place)
+    VALUES (?1, ?2, ?3, ?4, ?5, (SELECT coalesce(max(place), 0) + 1 FROM message))";
+pub(crate) const APPEND_PAYLOAD: &str = "INSERT INTO payload (message, bytes) VALUES (?1, ?2)";
+pub(crate) const FIND: &str = "SELECT sequence FROM message WHERE id = ?1";
+pub(crate) const REJECT: &str =
+    "UPDATE message SET state = 'rejected', lease_ends_ms = NULL, reason = ?2 WHERE sequence = ?1";
+pub(crate) const DELETE: &str = "DELETE FROM message WHERE sequence = ?1";
+pub(crate) const DELETE_PAYLOAD: &str = "DELETE FROM payload WHERE message = ?1";

@@ -7,7 +7,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use crate::OutboxError;
 
 /// Step n brings `user_version` from n to n + 1.
-const STEPS: [&str; 8] = [
+const STEPS: [&str; 9] = [
     "
     CREATE TABLE instance (
         id            INTEGER PRIMARY KEY,
@@ -136,6 +136,27 @@ const STEPS: [&str; 8] = [
     "
     ALTER TABLE instance ADD COLUMN rank INTEGER NOT NULL DEFAULT 2 CHECK (rank IN (0, 1, 2, 3));
     CREATE INDEX instance_by_rank ON instance (rank, id) WHERE state = 'accepted';
+",
+    // Payloads lie apart from the states that change. `place` is where a message stands in line. `turn` counts what was ever leased, so that the oldest's share is kept across a restart.
+    "
+    CREATE TABLE payload (
+        message  INTEGER PRIMARY KEY REFERENCES message (sequence),
+        bytes    BLOB    NOT NULL
+    ) STRICT;
+    INSERT INTO payload (message, bytes) SELECT sequence, payload FROM message ORDER BY sequence;
+    ALTER TABLE message DROP COLUMN payload;
+    ALTER TABLE message ADD COLUMN place INTEGER NOT NULL DEFAULT 0;
+    UPDATE message SET place = sequence;
+    CREATE UNIQUE INDEX message_place ON message (place);
+    DROP INDEX message_by_priority;
+    DROP INDEX message_by_age;
+    CREATE INDEX message_by_priority ON message (priority, place) WHERE state = 'pending';
+    CREATE INDEX message_by_age      ON message (place)           WHERE state = 'pending';
+    CREATE TABLE turn (
+        id      INTEGER PRIMARY KEY CHECK (id = 0),
+        leased  INTEGER NOT NULL
+    ) STRICT;
+    INSERT INTO turn (id, leased) VALUES (0, 0);
 ",
 ];
 

@@ -158,6 +158,7 @@ mod tests {
     use super::*;
     use crate::health::certificates::Certificate;
     use crate::health::tests::status;
+    use crate::journal::Levels;
     use crate::refusals::Refusals;
     use crate::world::World;
 
@@ -192,6 +193,21 @@ mod tests {
         assert!(page(31).contains("31 days left") && !page(31).contains("class=\"soon\""));
         assert!(page(-1).contains("<span class=\"bad\">ended "));
         assert!(page(31).contains("whether it is synchronised is not known"));
+    }
+
+    #[test]
+    fn what_the_cloud_rejected_is_shown_with_its_reason_and_the_way_back() {
+        let mut status = status(Refusals::default());
+        assert!(!render(&status, &Shown::default()).contains("retry-rejected"));
+        let rejected = outbox::Rejected {
+            id: "01890a5d-ac96-774b-bcce-b302099a8057".parse().unwrap(),
+            kind: "result".to_owned(),
+            reason: "it says <what> cannot be".to_owned(),
+        };
+        let levels = Levels { rejected: vec![rejected], ..Levels::default() };
+        status.levels = tokio::sync::watch::channel(levels).1;
+        let page = render(&status, &Shown::default());
+        assert!(page.contains("it says &lt;what&gt; cannot be") && page.contains("retry-rejected"), "{page}");
     }
 
     #[test]

@@ -59,6 +59,14 @@ impl Queue {
         self.with(move |outbox| outbox.end_lease(&ids)).await
     }
 
+    /// See [`Outbox::requeue`].
+    ///
+    /// # Errors
+    /// [`QueueError`].
+    pub async fn requeue(&self, ids: Vec<MessageId>) -> Result<(), QueueError> {
+        self.with(move |outbox| outbox.requeue(&ids)).await
+    }
+
     /// See [`Outbox::end_leases`].
     ///
     /// # Errors
