@@ -19,6 +19,7 @@ use crate::{app, identity};
 
 pub mod device;
 pub mod enrol;
+pub mod import;
 
 use device::DeviceCommand;
 use enrol::EnrolCommand;
@@ -42,6 +43,14 @@ pub enum Command {
     /// Look after devices
     #[command(subcommand)]
     Device(DeviceCommand),
+    /// Take in a folder that somebody carried here from a device without a network
+    Import {
+        /// The configuration.
+        #[command(flatten)]
+        config: ConfigFile,
+        /// The folder that `hilum-sync-agent export` made
+        folder: PathBuf,
+    },
     /// Sign the list of revoked certificates anew and write it for the broker
     Crl(ConfigFile),
     /// Look after the audit trail
@@ -113,6 +122,7 @@ pub async fn run(command: Command) -> anyhow::Result<()> {
         }
         Command::Enrol(command) => enrol::run(command).await,
         Command::Device(command) => device::run(command).await,
+        Command::Import { config, folder } => import::run(&load(&config.file)?, &folder).await,
         Command::Crl(config) => device::publish(&load(&config.file)?).await,
         Command::Audit(AuditCommand::Verify(config)) => verify(&load(&config.file)?).await,
     }

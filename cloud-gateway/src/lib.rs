@@ -7,6 +7,7 @@ pub mod api;
 pub mod app;
 pub mod auth;
 pub mod authority;
+pub mod carry;
 pub mod cli;
 pub mod config;
 pub mod domain;

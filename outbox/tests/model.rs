@@ -57,20 +57,23 @@ struct Model {
     waiting: BTreeMap<u128, Priority>,
     rejected: BTreeMap<u128, Priority>,
     leased_until: BTreeMap<u128, i64>,
+    /// Ever leased.
+    leased: u32,
     now_ms: i64,
 }
 
 impl Model {
-    /// What a lease hands out: of every four places one by age alone, the others by urgency.
+    /// What a lease hands out: of every four places that were ever given one by age alone, the others by urgency.
     fn lease(&mut self, limit: u32) -> Vec<u128> {
         self.leased_until.retain(|_, until| *until > self.now_ms);
         let free = || self.waiting.iter().filter(|(number, _)| !self.leased_until.contains_key(number));
-        let by_age = (limit / 4) as usize;
+        let by_age = ((self.leased % 4 + limit) / 4) as usize;
         let mut urgent: Vec<_> = free().map(|(number, priority)| (*priority, *number)).collect();
         urgent.sort_unstable();
         let mut taken: Vec<u128> = urgent.into_iter().map(|(_, number)| number).take(limit as usize - by_age).collect();
         let first: BTreeSet<u128> = taken.iter().copied().collect();
         taken.extend(free().map(|(number, _)| *number).filter(|number| !first.contains(number)).take(by_age));
+        self.leased += u32::try_from(taken.len()).unwrap();
         self.leased_until.extend(taken.iter().map(|number| (*number, self.now_ms + LEASE_MS)));
         taken
     }

@@ -1,7 +1,7 @@
 //! The only place that knows every room: what each command does, and how the service starts, runs and ends.
 
 use std::io::{BufRead, IsTerminal, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -19,7 +19,7 @@ use crate::drain::queue::Queue;
 use crate::est::trust::Trust;
 use crate::identity::{Identity, IdentityFolder};
 use crate::mqtt::{credentials, session};
-use crate::{enrolment, est, paper, renewal, status};
+use crate::{carry, enrolment, est, paper, renewal, status};
 
 /// How long a started connection attempt may still run once the service was asked to stop.
 const FAREWELL: Duration = Duration::from_secs(5);
@@ -47,6 +47,23 @@ pub enum Command {
         /// The configuration file.
         #[arg(long)]
         config: PathBuf,
+    },
+    /// Without a network: write the messages that wait, sealed, into a folder that somebody carries to the gateway.
+    Export {
+        /// The configuration file.
+        #[arg(long)]
+        config: PathBuf,
+        /// Where to make the folder, such as a mounted stick.
+        #[arg(long)]
+        to: PathBuf,
+    },
+    /// Without a network: take the receipts in that `cloud-gateway import` wrote into a carried folder.
+    ImportReceipts {
+        /// The configuration file.
+        #[arg(long)]
+        config: PathBuf,
+        /// The folder that `export` made.
+        folder: PathBuf,
     },
     /// Join the cloud over the network, with the token that the operator made for this device.
     Enrol {
@@ -128,11 +145,12 @@ pub fn run(command: Command) -> anyhow::Result<()> {
         }
         Command::RetryRejected { config } => {
             let config: Config = vitals::config::load(&config)?;
-            let outbox = config.device.state_dir.join("outbox.sqlite");
-            let back = outbox::Outbox::open(&outbox)?.retry_rejected()?;
+            let back = open_outbox(&config)?.retry_rejected()?;
             println!("{back} rejected messages wait to be sent again");
             Ok(())
         }
+        Command::Export { config, to } => export(&vitals::config::load(&config)?, &to),
+        Command::ImportReceipts { config, folder } => import_receipts(&vitals::config::load(&config)?, &folder),
         Command::EnrolRequest { device, identity_dir, out } => {
             enrolment::request(&device, &IdentityFolder(identity_dir), &out)?;
             println!("{} is ready: carry it to the gateway and run `cloud-gateway enrol sign` there", out.display());
@@ -144,6 +162,34 @@ pub fn run(command: Command) -> anyhow::Result<()> {
             Ok(())
         }
     }
+}
+
+fn open_outbox(config: &Config) -> anyhow::Result<outbox::Outbox> {
+    Ok(outbox::Outbox::open(&config.device.state_dir.join("outbox.sqlite"))?)
+}
+
+fn export(config: &Config, to: &Path) -> anyhow::Result<()> {
+    let (identity, outbox) = (IdentityFolder(config.device.identity_dir.clone()).load()?, open_outbox(config)?);
+    match carry::export(&outbox, &identity, to, now_ms(), &mut rand::rng())? {
+        Some(done) => {
+            println!("{} messages, {} bytes, are in {}", done.messages, done.bytes, done.folder.display());
+            println!(
+                "eject the stick, carry it to the gateway and run `cloud-gateway import` there; nothing was removed here"
+            );
+        }
+        None => println!("no message waits: the cloud has everything, and there is nothing to carry"),
+    }
+    Ok(())
+}
+
+fn import_receipts(config: &Config, folder: &Path) -> anyhow::Result<()> {
+    let (identity, mut outbox) = (IdentityFolder(config.device.identity_dir.clone()).load()?, open_outbox(config)?);
+    let done = carry::import_receipts(&mut outbox, &identity, folder)?;
+    println!("{} messages are in the cloud, {} had their receipt before", done.stored, done.known);
+    if done.rejected > 0 {
+        println!("{} messages were rejected and are kept; the status page says why", done.rejected);
+    }
+    Ok(())
 }
 
 fn on_runtime<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {

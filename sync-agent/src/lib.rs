@@ -6,6 +6,7 @@
 //! before, and what was sent without a receipt is sent again.
 
 pub mod app;
+pub mod carry;
 pub mod config;
 pub mod drain;
 pub mod enrolment;
@@ -14,4 +15,5 @@ pub mod identity;
 pub mod mqtt;
 pub mod paper;
 pub mod renewal;
+pub mod sealing;
 pub mod status;

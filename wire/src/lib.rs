@@ -2,7 +2,8 @@
 //!
 //! Everything two programs must agree on to understand each other over a network is here and nowhere else: names
 //! ([`ids`]), addresses ([`topics`]), the labels around a payload ([`envelope`]), the seal on it ([`seal`]), the frozen
-//! payloads themselves ([`v1`]) and the papers exchanged when a device joins ([`enrolment`]).
+//! payloads themselves ([`v1`]), the folder that stands in for a network ([`carry`]) and the papers exchanged when a device joins
+//! ([`enrolment`]).
 //!
 //! This crate never does I/O, never reads a clock and never draws randomness: both come in as arguments.
 //!
@@ -12,6 +13,7 @@
 //! encoding moves.
 
 pub mod backoff;
+pub mod carry;
 pub mod codec;
 pub mod enrolment;
 pub mod envelope;

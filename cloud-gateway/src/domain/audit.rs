@@ -31,6 +31,10 @@ pub enum Action {
     DeviceRevoked,
     /// A message from the broker was refused.
     MessageRejected,
+    /// What was carried here by hand was taken in.
+    CarryImported,
+    /// What was carried here by hand was not taken in.
+    CarryRefused,
     /// An account was made.
     UserAdded,
 }
@@ -51,6 +55,8 @@ impl Action {
             Self::EnrolmentRefused => "enrolment.refused",
             Self::DeviceRevoked => "device.revoked",
             Self::MessageRejected => "message.rejected",
+            Self::CarryImported => "carry.imported",
+            Self::CarryRefused => "carry.refused",
             Self::UserAdded => "user.added",
         }
     }

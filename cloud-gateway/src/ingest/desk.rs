@@ -32,6 +32,29 @@ pub struct Desk {
     key: PrivateKey,
 }
 
+/// What became of some messages.
+#[derive(Debug, Default)]
+pub struct Taken {
+    /// Sealed receipts that may leave: topic and payload for each device.
+    pub receipts: Vec<(String, Vec<u8>)>,
+    /// Messages that came for the first time.
+    pub stored: u64,
+    /// Messages that were here before.
+    pub replays: u64,
+    /// Messages that were refused.
+    pub refused: u64,
+}
+
+impl Taken {
+    /// Together with what was taken in after it.
+    pub fn add(&mut self, later: Self) {
+        self.receipts.extend(later.receipts);
+        self.stored += later.stored;
+        self.replays += later.replays;
+        self.refused += later.refused;
+    }
+}
+
 /// The devices that a batch claims to be from, as far as they are known.
 #[derive(Default)]
 struct Senders {
@@ -52,16 +75,11 @@ impl Desk {
         Self { store, objects, key }
     }
 
-    /// Takes messages in. When this returns they are committed, and their receipts, sealed, may leave: topic and
-    /// payload for each device.
+    /// Takes messages in. When this returns they are committed, and their receipts may leave.
     ///
     /// # Errors
     /// [`DeskError`]; then nothing was committed and nothing may be acknowledged.
-    pub async fn take_in(
-        self: &Arc<Self>,
-        arrived: Vec<Arrived>,
-        now: UnixMs,
-    ) -> Result<Vec<(String, Vec<u8>)>, DeskError> {
+    pub async fn take_in(self: &Arc<Self>, arrived: Vec<Arrived>, now: UnixMs) -> Result<Taken, DeskError> {
         let addressed: Vec<_> = arrived.into_iter().map(judge::address).collect();
         let senders = Arc::new(self.senders(&addressed).await?);
         // Opening seals and syncing files would hold up every other task of this thread.
@@ -78,8 +96,11 @@ impl Desk {
         // One order for every replica, so that two of them that hold the same messages can't wait for each other.
         accepted.sort_by(|a, b| a.key().cmp(&b.key()));
         refused.sort_by(|a, b| a.fingerprint.cmp(&b.fingerprint));
-        let receipts = self.commit(&accepted, &refused, now).await.map_err(DeskError::Store)?;
-        receipts.into_messages(&self.key, &senders.keys, &mut rand::rng()).map_err(DeskError::Receipt)
+        let (receipts, fresh) = self.commit(&accepted, &refused, now).await.map_err(DeskError::Store)?;
+        let receipts =
+            receipts.into_messages(&self.key, &senders.keys, &mut rand::rng()).map_err(DeskError::Receipt)?;
+        let replays = (accepted.len() - fresh) as u64;
+        Ok(Taken { receipts, stored: fresh as u64, replays, refused: refused.len() as u64 })
     }
 
     async fn senders(&self, addressed: &[Result<Addressed, Refused>]) -> Result<Senders, DeskError> {
@@ -133,7 +154,13 @@ impl Desk {
         Ok(())
     }
 
-    async fn commit(&self, accepted: &[Accepted], refused: &[Refused], now: UnixMs) -> Result<Receipts, StoreError> {
+    /// The receipts, and how many messages came for the first time.
+    async fn commit(
+        &self,
+        accepted: &[Accepted],
+        refused: &[Refused],
+        now: UnixMs,
+    ) -> Result<(Receipts, usize), StoreError> {
         let mut work = self.store.begin().await?;
         let mut receipts = Receipts::default();
         let mut fresh = Vec::new();
@@ -159,7 +186,7 @@ impl Desk {
         commit(work).await?;
         fail_points::reach(Point::IngestAfterCommit);
         count(accepted.len() - fresh.len(), &fresh, refused);
-        Ok(receipts)
+        Ok((receipts, fresh.len()))
     }
 }
 

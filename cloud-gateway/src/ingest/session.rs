@@ -179,7 +179,7 @@ struct Taken {
 /// nobody else's. The error is that of a message which failed by itself, too.
 async fn take_in(desk: &Arc<Desk>, batch: Vec<Publish>) -> (Taken, Option<DeskError>) {
     let error = match desk.take_in(batch.iter().map(arrived).collect(), when::now()).await {
-        Ok(receipts) => return (Taken { messages: batch, receipts }, None),
+        Ok(done) => return (Taken { messages: batch, receipts: done.receipts }, None),
         Err(error) if batch.len() == 1 => return (Taken::default(), Some(error)),
         Err(error) => vitals::exit::chain(&error),
     };
@@ -187,9 +187,9 @@ async fn take_in(desk: &Arc<Desk>, batch: Vec<Publish>) -> (Taken, Option<DeskEr
     let (mut taken, mut failed) = (Taken::default(), None);
     for message in batch {
         match desk.take_in(vec![arrived(&message)], when::now()).await {
-            Ok(receipts) => {
+            Ok(done) => {
                 taken.messages.push(message);
-                taken.receipts.extend(receipts);
+                taken.receipts.extend(done.receipts);
             }
             Err(error) => failed = Some(error),
         }

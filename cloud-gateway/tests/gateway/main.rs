@@ -6,6 +6,7 @@
 mod api;
 mod authorisation;
 mod broker;
+mod carry;
 mod enrolment;
 mod est;
 mod ingest;

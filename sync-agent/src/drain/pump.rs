@@ -7,22 +7,22 @@ use fail_points::Point;
 use outbox::Leased;
 use rumqttc::mqttbytes::v5::PublishProperties;
 use rumqttc::{AsyncClient, PublishNotice, PublishNoticeError, PublishOptions};
-use time::OffsetDateTime;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use vitals::health::Part;
 use wire::codec;
 use wire::envelope::{CONTENT_TYPE, Envelope};
 use wire::ids::MessageId;
-use wire::seal::{self, Sealed};
+use wire::seal::SealError;
 use wire::topics::{Topic, Up};
-use wire::v1::{ReceiptStatus, ReceiptV1};
+use wire::v1::ReceiptStatus;
 
 use super::inflight::Inflight;
 use super::queue::{Queue, QueueError};
 use super::telemetry;
 use crate::identity::Identity;
 use crate::mqtt::session::{Session, SessionError, Signal};
+use crate::sealing;
 
 /// How long the outbox keeps a message out of other hands: the connection's end gives all of them back long before, so
 /// this is only for a clock that jumps and a process that forgets.
@@ -105,7 +105,7 @@ impl Pump<'_> {
         let overdue = line.inflight.overdue(line.now_ms());
         if !overdue.is_empty() {
             tracing::info!(messages = overdue.len(), "no receipt came; sending again");
-            self.queue.end_lease(overdue).await?;
+            self.queue.requeue(overdue).await?;
             line.seen = None;
         }
         let (room, counter) = (line.inflight.room(), self.queue.change_counter().await?);
@@ -130,13 +130,7 @@ impl Pump<'_> {
     }
 
     fn send(&self, line: &Line, message: &Leased) -> Result<Option<PublishNotice>, PumpError> {
-        let envelope = Envelope {
-            id: message.id,
-            device: self.identity.enrolment.device.clone(),
-            kind: message.kind,
-            time: instant(message.created_ms),
-            traceparent: message.traceparent.clone(),
-        };
+        let envelope = sealing::envelope(&self.identity.enrolment.device, message);
         let notice = self.publish(line, &envelope, &message.payload, PublishOptions::at_least_once())?;
         fail_points::reach(Point::PublishHanded);
         Ok(notice)
@@ -149,7 +143,7 @@ impl Pump<'_> {
             id: MessageId(uuid::Uuid::now_v7()),
             device: self.identity.enrolment.device.clone(),
             kind: Up::Telemetry,
-            time: instant(now_ms),
+            time: sealing::instant(now_ms),
             traceparent: None,
         };
         let payload = codec::encode(&snapshot).map_err(PumpError::Encode)?;
@@ -165,10 +159,7 @@ impl Pump<'_> {
         payload: &[u8],
         options: PublishOptions,
     ) -> Result<Option<PublishNotice>, PumpError> {
-        let keys = (&self.identity.sealing, &self.identity.sealing_public);
-        let sealed = seal::seal(payload, &envelope.binding(), &self.identity.gateway, keys, &mut rand::rng())
-            .and_then(|sealed| sealed.to_bytes())
-            .map_err(PumpError::Seal)?;
+        let sealed = sealing::seal(self.identity, envelope, payload, &mut rand::rng()).map_err(PumpError::Seal)?;
         let properties = PublishProperties {
             user_properties: envelope.to_properties().map_err(|_| PumpError::Clock)?,
             content_type: Some(CONTENT_TYPE.to_owned()),
@@ -184,7 +175,7 @@ impl Pump<'_> {
 
     /// Opens a batch of receipts and does what they say; a batch that does not open is passed over, loudly.
     async fn settle(&self, payload: &[u8], line: &mut Line) -> Result<(), PumpError> {
-        let batch = match self.open(payload) {
+        let batch = match sealing::open_receipts(self.identity, payload) {
             Ok(batch) => batch,
             Err(error) => {
                 metrics::counter!("sync_receipts_refused_total").increment(1);
@@ -209,13 +200,6 @@ impl Pump<'_> {
         }
         line.seen = None;
         Ok(())
-    }
-
-    fn open(&self, payload: &[u8]) -> Result<ReceiptV1, PumpError> {
-        let binding = seal::receipt_binding(&self.identity.enrolment.device);
-        let opened = Sealed::from_bytes(payload)
-            .and_then(|sealed| seal::open(&sealed, &binding, &self.identity.sealing, &self.identity.gateway));
-        codec::decode(&opened.map_err(PumpError::Seal)?).map_err(PumpError::Encode)
     }
 }
 
@@ -257,14 +241,6 @@ impl Line {
     }
 }
 
-/// A stored time as a message's label; one that no label can hold says 1970 rather than hold up the queue.
-fn instant(at_ms: i64) -> OffsetDateTime {
-    OffsetDateTime::from_unix_timestamp_nanos(i128::from(at_ms) * 1_000_000)
-        .ok()
-        .filter(|at| (0..=9999).contains(&at.year()))
-        .unwrap_or(OffsetDateTime::UNIX_EPOCH)
-}
-
 /// What ends a connection from our side.
 #[derive(Debug, thiserror::Error)]
 pub enum PumpError {
@@ -282,5 +258,5 @@ pub enum PumpError {
     Encode(codec::CodecError),
     /// A payload cannot be sealed or opened.
     #[error(transparent)]
-    Seal(seal::SealError),
+    Seal(SealError),
 }

@@ -1,0 +1,38 @@
+//! `cloud-gateway import`: takes in what somebody carried here from a device without a network.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::bail;
+
+use crate::config::Config;
+use crate::domain::when;
+use crate::ingest::desk::Desk;
+use crate::objects::Objects;
+use crate::{app, carry, identity};
+
+/// Does it. The service may run meanwhile: the database knows what was stored before.
+///
+/// # Errors
+/// A chain of causes whose first sentence is for whoever typed the command.
+pub async fn run(config: &Config, folder: &Path) -> anyhow::Result<()> {
+    let key = identity::load(&config.identity.hpke_key)?;
+    let (objects, store) = (Objects::open(&config.objects.dir)?, app::open_store(config).await?);
+    let desk = Arc::new(Desk::new(store.clone(), objects, key.clone()));
+    let imported = carry::import(&store, &desk, &key, folder, when::now()).await;
+    store.close().await;
+    let imported = imported?;
+    println!("{}: {} messages stored, {} were here before", imported.device, imported.stored, imported.replays);
+    match &imported.unreceipted {
+        None => println!("the receipts lie in the folder, for `hilum-sync-agent import-receipts` on the device"),
+        Some(why) => {
+            println!(
+                "the receipts could not be written into the folder ({why}); the device gets them over the network"
+            );
+        }
+    }
+    if imported.refused > 0 {
+        bail!("{} messages were refused; the audit trail says why", imported.refused);
+    }
+    Ok(())
+}
