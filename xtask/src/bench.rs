@@ -24,6 +24,7 @@ mod figures;
 mod films;
 mod footprint;
 pub(crate) mod machine;
+mod outbox;
 mod receivers;
 mod report;
 mod rounds;
@@ -36,6 +37,8 @@ mod tree;
 pub(crate) enum Bench {
     /// The appliance beside ONNX Runtime alone, a Python pipeline, Orthanc and dcmtk
     Appliance(ApplianceArguments),
+    /// The outbox: its cost with up to a million rows, and an urgent finding behind a backlog
+    Outbox(outbox::OutboxArguments),
 }
 
 /// How the appliance is measured.
@@ -83,7 +86,10 @@ pub(crate) struct Ground {
 /// # Errors
 /// Where something that is needed can't be had; one contestant's failure is told in the table instead.
 pub(crate) fn run(bench: &Bench) -> anyhow::Result<ExitCode> {
-    let Bench::Appliance(arguments) = bench;
+    let arguments = match bench {
+        Bench::Appliance(arguments) => arguments,
+        Bench::Outbox(arguments) => return outbox::run(arguments),
+    };
     let mut steps = Steps::default();
     setup::run(&mut steps, For::Test)?;
     let programs = programs(&mut steps, arguments.programs.as_deref())?;
@@ -106,7 +112,7 @@ pub(crate) fn run(bench: &Bench) -> anyhow::Result<ExitCode> {
     let text = report.markdown();
     println!("\n{text}");
     if arguments.write {
-        document::write(&place::root().join("docs/BENCHMARKS.md"), &text)?;
+        document::write(&place::root().join("docs/BENCHMARKS.md"), "appliance", &text)?;
     }
     // A missed target is a result; a contestant that could not be measured is not.
     Ok(if report.figures.failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -25,15 +25,6 @@ for name in ('pynetdicom', 'pydicom', 'onnxruntime', 'numpy', 'pillow'): print(n
 
 /// Looks.
 pub(super) fn facts(programs: &Path) -> anyhow::Result<Facts> {
-    let load = first_word("/proc/loadavg").parse().unwrap_or_default();
-    let machine = vec![
-        ("Processor", processor()),
-        ("Memory", memory()),
-        ("Disk", disk()),
-        ("Kernel", words("uname", &["-sr"])),
-        ("System", field("/etc/os-release", "PRETTY_NAME=").trim_matches('"').to_owned()),
-        ("Load before", format!("{load:.2}")),
-    ];
     let appliance =
         process::finish(&programs.join("hilum-appliance"), ["--version"]).context("the measured program")?;
     let packages = process::finish(&place::python("dicom"), ["-c", PACKAGES])?;
@@ -50,7 +41,30 @@ pub(super) fn facts(programs: &Path) -> anyhow::Result<Facts> {
         ("Orthanc", words("Orthanc", &["--version"]).rsplit('/').next().unwrap_or_default().to_owned()),
         ("dcmtk", words("storescp", &["--version"]).trim_matches(['$', ' ']).replace("dcmtk: ", "")),
     ];
-    Ok(Facts { machine, versions, load })
+    Ok(with_machine(versions))
+}
+
+/// The same for what is measured without the appliance and its rivals.
+pub(super) fn outbox_facts() -> Facts {
+    with_machine(vec![
+        ("Commit", commit()),
+        ("Compiler", words("rustc", &["--version"])),
+        ("Broker", words("mosquitto", &["-h"])),
+        ("PostgreSQL", words("psql", &["--version"])),
+    ])
+}
+
+fn with_machine(versions: Vec<(&'static str, String)>) -> Facts {
+    let load = first_word("/proc/loadavg").parse().unwrap_or_default();
+    let machine = vec![
+        ("Processor", processor()),
+        ("Memory", memory()),
+        ("Disk", disk()),
+        ("Kernel", words("uname", &["-sr"])),
+        ("System", field("/etc/os-release", "PRETTY_NAME=").trim_matches('"').to_owned()),
+        ("Load before", format!("{load:.2}")),
+    ];
+    Facts { machine, versions, load }
 }
 
 /// The machine in a line, for what is not about speed.

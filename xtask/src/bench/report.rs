@@ -139,13 +139,13 @@ impl Report<'_> {
     }
 }
 
-fn spread_words(spread: Spread, digits: usize) -> String {
+pub(super) fn spread_words(spread: Spread, digits: usize) -> String {
     let Spread { median, least, greatest } = spread;
     format!("{median:.digits$} ({least:.digits$} to {greatest:.digits$})")
 }
 
 /// A table whose columns are straight in a terminal, too.
-fn table<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> String {
+pub(super) fn table<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> String {
     let width = |column: usize| {
         let cells = rows.iter().map(|row| row[column].chars().count());
         cells.chain([head[column].chars().count(), 3]).max().unwrap_or(3)
