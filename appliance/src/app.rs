@@ -415,7 +415,7 @@ fn intake(state: &State, shared: &Shared) -> Intake {
 fn open_state(state_dir: &Path, at_rest: &AtRest) -> anyhow::Result<State> {
     let lock = StateLock::take(state_dir)?;
     at_rest.claim(state_dir)?;
-    let outbox = Outbox::open(&state_dir.join("outbox.sqlite"))?;
+    let outbox = open_database(&state_dir.join("outbox.sqlite"), at_rest)?;
     fail_points::reach(Point::StartOpened);
     let spool = Spool::open(&state_dir.join("spool"), at_rest)?;
     let quarantine = Quarantine::open(&state_dir.join("quarantine"))?;
@@ -430,6 +430,15 @@ fn open_state(state_dir: &Path, at_rest: &AtRest) -> anyhow::Result<State> {
         );
     }
     Ok(State { journal: Journal::start(outbox)?, spool, quarantine, _lock: lock })
+}
+
+/// One from before the encryption is encrypted first: the folder is ours alone, and the sync-agent opens no plain file.
+fn open_database(file: &Path, at_rest: &AtRest) -> anyhow::Result<Outbox> {
+    let key = at_rest.database_key()?;
+    if outbox::encryption::encrypt(file, &key)? {
+        tracing::info!("the device database was plain and is encrypted now");
+    }
+    Ok(Outbox::open(file, &key)?)
 }
 
 fn open_reader(config: &Config, models: &Models, program: PathBuf) -> anyhow::Result<Reader> {

@@ -4,7 +4,8 @@
 //!
 //! ```text
 //! at-rest key ─HKDF-SHA-256 (RFC 5869)─┬▶ one key per purpose   small values:  [`AtRest::seal`], [`AtRest::open`]
-//!                                      └▶ one key per file      files:         [`stream`]
+//!                                      ├▶ one key per file      files:         [`stream`]
+//!                                      └▶ one key               the database:  [`AtRest::database_key`]
 //! ```
 
 mod key;
@@ -16,7 +17,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
-use aws_lc_rs::hkdf::{HKDF_SHA256, Prk, Salt};
+use aws_lc_rs::hkdf::{HKDF_SHA256, Okm, Prk, Salt};
+use outbox::DatabaseKey;
+use zeroize::Zeroizing;
 
 pub use key::CREDENTIAL;
 
@@ -145,17 +148,31 @@ impl AtRest {
         Ok(body)
     }
 
-    /// A key of its own for these words; each is preceded by its length, so that no two lists of words are one.
+    /// The key of the device database, which the sync-agent is given, too: whoever has it learns nothing of the images' keys.
+    ///
+    /// # Errors
+    /// [`AtRestError::Seal`].
+    pub fn database_key(&self) -> Result<DatabaseKey, AtRestError> {
+        let info = information(&[APPLICATION, b"database"]);
+        let info = [info.as_slice()];
+        let derived: Okm<'_, _> = self.root.expand(&info, HKDF_SHA256).map_err(|_| AtRestError::Seal)?;
+        let mut key = Zeroizing::new([0; 32]);
+        derived.fill(key.as_mut_slice()).map_err(|_| AtRestError::Seal)?;
+        Ok(DatabaseKey::from(*key))
+    }
+
+    /// A key of its own for these words.
     fn derive(&self, words: &[&[u8]]) -> Result<LessSafeKey, AtRestError> {
-        let mut info = Vec::new();
-        for word in words {
-            info.extend((word.len() as u64).to_be_bytes());
-            info.extend_from_slice(word);
-        }
+        let info = information(words);
         let info = [info.as_slice()];
         let derived = self.root.expand(&info, &AES_256_GCM).map_err(|_| AtRestError::Seal)?;
         Ok(LessSafeKey::new(UnboundKey::from(derived)))
     }
+}
+
+/// HKDF's `info`: each word is preceded by its length, so that no two lists of words are one.
+fn information(words: &[&[u8]]) -> Vec<u8> {
+    words.iter().flat_map(|word| [&(word.len() as u64).to_be_bytes()[..], word].concat()).collect()
 }
 
 impl fmt::Debug for AtRest {
@@ -194,7 +211,16 @@ mod tests {
         assert_eq!(hex::encode(sealed), GOLDEN);
     }
 
+    #[test]
+    fn the_database_key_is_the_same_in_every_later_release() {
+        // Made independently with Python's hmac: RFC 5869 over the same key and words.
+        let key = AtRest::new(&[7; 32], || [9; 16]).database_key().unwrap();
+        assert_eq!(key.text().as_str(), GOLDEN_DATABASE);
+    }
+
     const GOLDEN: &str = "010909090909090909090909091acb5d0514b1dcc35de3dbf06c033534e84625c8c3";
+
+    const GOLDEN_DATABASE: &str = "de60df6a22dd2cf11b8fc6fd03520f0cd3cd6275cc0a907571b284ddd1f0a16d";
 
     proptest! {
         #[test]

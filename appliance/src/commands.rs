@@ -1,8 +1,11 @@
 //! The command line: what may be typed, and the short commands. `serve` lives in [`crate::app`].
 
 mod check;
+mod database;
 mod delivery;
 mod diag;
+mod erase;
+mod key;
 mod lookup;
 mod model;
 mod quarantine;
@@ -54,6 +57,11 @@ enum Command {
     /// Show what did not reach the hospital's own systems, and have it sent again.
     #[command(subcommand)]
     Delivery(delivery::Command),
+    /// Make the key that the sync-agent needs of the device's own.
+    #[command(subcommand)]
+    Key(key::Command),
+    /// Destroy this device's keys, and with them whatever it holds of patients, before it leaves the house.
+    Erase(erase::Arguments),
     /// Draw radiographs of nobody as DICOM files.
     Synth(synth::Arguments),
     /// Send DICOM files by C-STORE; one JSON line for each.
@@ -100,6 +108,8 @@ impl Arguments {
             Command::Diag(arguments) => diag::run(&arguments),
             Command::Model(command) => model::run(command),
             Command::Delivery(command) => delivery::run(command),
+            Command::Key(command) => key::run(command),
+            Command::Erase(arguments) => erase::run(&arguments),
             Command::Synth(arguments) => synth::run(&arguments),
             Command::Quarantine(arguments) => quarantine::run(arguments),
             Command::Wrap(arguments) => wrap::run(&arguments),

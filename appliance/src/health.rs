@@ -149,7 +149,7 @@ mod tests {
     pub(super) fn status(refusals: Refusals) -> Status {
         // Tests of pages ask the journal nothing, so its database may be gone.
         let folder = tempfile::tempdir().unwrap();
-        let outbox = outbox::Outbox::open(&folder.path().join("outbox.sqlite")).unwrap();
+        let outbox = outbox::Outbox::open(&folder.path().join("outbox.sqlite"), &[9; 32].into()).unwrap();
         Status {
             health: Health::default(),
             ae_title: "HI<LUM".parse().unwrap(),

@@ -305,7 +305,7 @@ mod tests {
     fn intake(folder: &Path, journal: impl FnOnce(Outbox) -> Journal) -> Arc<Intake> {
         Arc::new(Intake {
             spool: Spool::open(&folder.join("spool"), &AtRest::new(&[7; 32], rand::random)).unwrap(),
-            journal: journal(Outbox::open(&folder.join("outbox.sqlite")).unwrap()),
+            journal: journal(Outbox::open(&folder.join("outbox.sqlite"), &[9; 32].into()).unwrap()),
             arrived: Arc::default(),
             refusals: Refusals::default(),
             spans: Spans::default(),
@@ -338,7 +338,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let unsure = intake(folder.path(), Journal::of_unknown_outcome);
         assert_eq!(send(&unsure).await, Err(Refusal::Failed));
-        let outbox = Outbox::open(&folder.path().join("outbox.sqlite")).unwrap();
+        let outbox = Outbox::open(&folder.path().join("outbox.sqlite"), &[9; 32].into()).unwrap();
         assert_eq!(outbox.unread(None, 8).unwrap().len(), 1);
         assert_eq!(files(folder.path()), 1, "it may not be removed: its row may be there");
         // The next start finds it in order, and the scanner that sends again is told success.

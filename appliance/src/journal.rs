@@ -335,7 +335,7 @@ mod tests {
     async fn answers_come_after_the_commit_and_each_is_its_own() {
         let folder = tempfile::tempdir().unwrap();
         let database = folder.path().join("outbox.sqlite");
-        let journal = Journal::start(Outbox::open(&database).unwrap()).unwrap();
+        let journal = Journal::start(Outbox::open(&database, &[9; 32].into()).unwrap()).unwrap();
         let open = Arc::new(AtomicBool::new(false));
         let gate = Arc::clone(&open);
         let held = tokio::spawn({
@@ -357,7 +357,7 @@ mod tests {
                 // Every fourth image comes twice.
                 let image = image(if number % 4 == 3 { number - 1 } else { number });
                 let (name, accepted) = (image.sop_instance.clone(), journal.accept(image).await.unwrap());
-                let seen = Outbox::open(&database).unwrap().unread(None, 100).unwrap();
+                let seen = Outbox::open(&database, &[9; 32].into()).unwrap().unread(None, 100).unwrap();
                 assert!(seen.iter().any(|row| row.sop_instance == name), "{name} was answered before its commit");
                 matches!(accepted, Accepted::New(_))
             });

@@ -80,7 +80,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let spool = crate::spool::tests::spool(&folder.path().join("spool"));
         let database = folder.path().join("outbox.sqlite");
-        let journal = Journal::start(Outbox::open(&database).unwrap()).unwrap();
+        let journal = Journal::start(Outbox::open(&database, &[9; 32].into()).unwrap()).unwrap();
         for number in 0..3u8 {
             let file = format!("{number}.dcm");
             std::fs::write(spool.path(&file), b"x").unwrap();
@@ -98,7 +98,7 @@ mod tests {
             journal.accept(image).await.unwrap();
         }
         // The first is in the cloud, the second waits for its receipt, the third is unread.
-        let mut other = Outbox::open(&database).unwrap();
+        let mut other = Outbox::open(&database, &[9; 32].into()).unwrap();
         let images = other.unread(None, 10).unwrap();
         for (number, image) in images.iter().take(2).enumerate() {
             let id = MessageId(Uuid::from_u128(number as u128 + 1));

@@ -3,9 +3,11 @@
 #![cfg(test)]
 
 use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
+use appliance::at_rest::AtRest;
 use flate2::read::GzDecoder;
 use outbox::{NewEntry, NewInstance, NewMessage, Outbox, Priority, Pseudonyms};
 use wire::ids::MessageId;
@@ -27,7 +29,9 @@ const SECRETS: [&str; 11] = [
 ];
 
 fn fill(state: &Path) {
-    let mut outbox = Outbox::open(&state.join("outbox.sqlite")).unwrap();
+    let key = AtRest::new(&[9; 32], rand::random);
+    key.claim(state).unwrap();
+    let mut outbox = Outbox::open(&state.join("outbox.sqlite"), &key.database_key().unwrap()).unwrap();
     let new = NewInstance {
         sop_instance: "1.2.826.0.1.3680043.8.498.1",
         sop_class: "1.2.840.10008.5.1.4.1.1.7",
@@ -81,11 +85,15 @@ fn nothing_of_a_patient_is_in_the_bundle() {
     std::fs::create_dir(&state).unwrap();
     fill(&state);
     std::fs::write(at("log.jsonl"), LOG).unwrap();
+    std::fs::write(at("at-rest.key"), "09".repeat(32)).unwrap();
+    std::fs::set_permissions(at("at-rest.key"), PermissionsExt::from_mode(0o600)).unwrap();
     let text = format!(
-        "[device]\nid = \"hidden-host\"\nsite = \"St Mary\"\nstate_dir = \"{}\"\npseudonym_key = \"0a0a0a0a\"\n[dicom]\n\
+        "[device]\nid = \"hidden-host\"\nsite = \"St Mary\"\nstate_dir = \"{}\"\npseudonym_key = \"0a0a0a0a\"\n\
+         at_rest_key = \"{}\"\n[dicom]\n\
          listen = \"127.0.0.1:9\"\nae_title = \"HILUM\"\nmax_associations = 7\n[[dicom.allow]]\nae_title = \"XR-ROOM-1\"\n\
          address = \"10.1.2.3\"\n[model]\nbundle = \"DOE^JANE\"\nonnxruntime = \"PAT-4711\"\n[http]\nlisten = \"127.0.0.1:1\"\n",
-        state.display()
+        state.display(),
+        at("at-rest.key").display()
     );
     std::fs::write(at("appliance.toml"), text).unwrap();
     let done = Command::new(env!("CARGO_BIN_EXE_hilum-appliance"))

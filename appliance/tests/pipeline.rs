@@ -88,7 +88,8 @@ impl Lab {
         let origin = Origin { device: "lab-1".into(), site: "Lab".into(), version: "0".into() };
         let pipeline = Pipeline {
             reader,
-            journal: Journal::start(Outbox::open(&folder.path().join("outbox.sqlite")).unwrap()).unwrap(),
+            journal: Journal::start(Outbox::open(&folder.path().join("outbox.sqlite"), &[9; 32].into()).unwrap())
+                .unwrap(),
             spool: spool.clone(),
             quarantine: Quarantine::open(&folder.path().join("quarantine")).unwrap(),
             privacy: Privacy::new(PseudonymKey::load(&key).unwrap()),
@@ -116,7 +117,7 @@ impl Lab {
     }
 
     fn outbox(&self) -> Outbox {
-        Outbox::open(&self.folder.path().join("outbox.sqlite")).unwrap()
+        Outbox::open(&self.folder.path().join("outbox.sqlite"), &[9; 32].into()).unwrap()
     }
 
     /// Journals a small radiograph; gives the path of its file.

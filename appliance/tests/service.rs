@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use appliance::at_rest::AtRest;
 use appliance::privacy::PseudonymKey;
-use outbox::{NewInstance, Outbox, Rank};
+use outbox::{DatabaseKey, NewInstance, Outbox, Rank};
 use tempfile::TempDir;
 use wire::codec;
 use wire::topics::Up;
@@ -153,7 +153,15 @@ impl Lab {
     }
 
     fn outbox(&self) -> Outbox {
-        Outbox::open(&self.path("state/outbox.sqlite")).unwrap()
+        Outbox::open(&self.path("state/outbox.sqlite"), &self.database_key()).unwrap()
+    }
+
+    /// As the sync-agent gets it.
+    fn database_key(&self) -> DatabaseKey {
+        let (config, key) = (self.path("appliance.toml"), self.path("database.key"));
+        let made = run(&["key", "database", "--config", config.to_str().unwrap(), "--out", key.to_str().unwrap()]);
+        assert!(made.status.success(), "{made:?}");
+        DatabaseKey::load(None, Some(&key)).unwrap()
     }
 
     fn await_concluded(&self, count: u64) {

@@ -73,7 +73,8 @@ impl Scp {
         let refusals = Refusals::default();
         let mut intake = Intake {
             spool: Spool::open(&state.path().join("spool"), &AtRest::new(&[7; 32], rand::random)).unwrap(),
-            journal: Journal::start(Outbox::open(&state.path().join("outbox.sqlite")).unwrap()).unwrap(),
+            journal: Journal::start(Outbox::open(&state.path().join("outbox.sqlite"), &[9; 32].into()).unwrap())
+                .unwrap(),
             arrived: Arc::default(),
             refusals: refusals.clone(),
             spans: Spans::default(),
@@ -146,7 +147,7 @@ impl Scp {
 
     /// Reports of storage commitment that are owed.
     pub(crate) fn owed(&self) -> u64 {
-        Outbox::open(&self.state.path().join("outbox.sqlite")).unwrap().owed_report_count().unwrap()
+        Outbox::open(&self.state.path().join("outbox.sqlite"), &[9; 32].into()).unwrap().owed_report_count().unwrap()
     }
 
     pub(crate) fn ask_to_stop(&self) {
@@ -163,13 +164,13 @@ impl Scp {
 
     /// Images in the journal.
     pub(crate) fn accepted(&self) -> usize {
-        let outbox = Outbox::open(&self.state.path().join("outbox.sqlite")).unwrap();
+        let outbox = Outbox::open(&self.state.path().join("outbox.sqlite"), &[9; 32].into()).unwrap();
         outbox.unread(None, 1000).unwrap().len()
     }
 
     /// Files that the journal names for unread images.
     pub(crate) fn unread_files(&self) -> Vec<String> {
-        let outbox = Outbox::open(&self.state.path().join("outbox.sqlite")).unwrap();
+        let outbox = Outbox::open(&self.state.path().join("outbox.sqlite"), &[9; 32].into()).unwrap();
         outbox.unread(None, 1000).unwrap().into_iter().map(|image| image.file).collect()
     }
 

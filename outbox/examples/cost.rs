@@ -14,7 +14,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use outbox::{Accepted, NewInstance, NewMessage, Outbox, Priority};
+use outbox::{Accepted, DatabaseKey, NewInstance, NewMessage, Outbox, Priority};
 use rusqlite::Connection;
 use uuid::Uuid;
 use wire::codec;
@@ -83,6 +83,16 @@ fn message(id: Uuid, priority: Priority, payload: &[u8]) -> NewMessage<'_> {
     NewMessage { id: MessageId(id), kind: Up::Result, priority, created_ms: 0, traceparent: None, payload }
 }
 
+/// With the key that lies beside a lab device's folder; a database of our own has one of no consequence.
+fn open(database: &Path) -> Result<Outbox, Failed> {
+    let key = database.parent().and_then(Path::parent).map(|device| device.join("database.key"));
+    let key = match key.filter(|key| key.is_file()) {
+        Some(key) => DatabaseKey::load(None, Some(&key))?,
+        None => [1; 32].into(),
+    };
+    Ok(Outbox::open(database, &key)?)
+}
+
 /// Posts these numbers in one commit.
 fn post(outbox: &mut Outbox, numbers: std::ops::Range<u128>, priority: Priority, payload: &[u8]) -> Result<(), Failed> {
     outbox.begin_group()?;
@@ -96,7 +106,7 @@ fn depth(folder: &Path, rounds: usize) -> Result<(), Failed> {
     let payload = payload(0)?;
     let mut outboxes = Vec::new();
     for depth in DEPTHS {
-        let mut outbox = Outbox::open(&folder.join(format!("depth-{depth}.sqlite")))?;
+        let mut outbox = open(&folder.join(format!("depth-{depth}.sqlite")))?;
         for first in (0..depth).step_by(FILL as usize) {
             post(&mut outbox, first..depth.min(first + FILL), Priority::Live, &payload)?;
         }
@@ -130,7 +140,7 @@ fn depth(folder: &Path, rounds: usize) -> Result<(), Failed> {
 
 fn group(folder: &Path, rounds: usize) -> Result<(), Failed> {
     let payload = payload(0)?;
-    let mut outbox = Outbox::open(&folder.join("group.sqlite"))?;
+    let mut outbox = open(&folder.join("group.sqlite"))?;
     let bare = Connection::open(folder.join("bare.sqlite"))?;
     bare.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
     bare.execute_batch("PRAGMA synchronous = FULL; CREATE TABLE row (id INTEGER PRIMARY KEY, payload BLOB NOT NULL)")?;
@@ -159,7 +169,7 @@ fn insert(bare: &Connection, payload: &[u8]) -> Result<(), Failed> {
 }
 
 fn fill(database: &Path, count: u128) -> Result<(), Failed> {
-    let (payload, mut outbox) = (payload(0)?, Outbox::open(database)?);
+    let (payload, mut outbox) = (payload(0)?, open(database)?);
     for first in (0..count).step_by(FILL as usize) {
         // A prefix of its own, so that no urgent one has the same id.
         let numbered = |number: u128| (1 << 100) + number;
@@ -169,7 +179,7 @@ fn fill(database: &Path, count: u128) -> Result<(), Failed> {
 }
 
 fn urgent(database: &Path, samples: u64, case: &str) -> Result<(), Failed> {
-    let mut outbox = Outbox::open(database)?;
+    let mut outbox = open(database)?;
     let payload = payload(0)?;
     let before = outbox.journal_counts()?.receipted;
     for sample in 0..samples {

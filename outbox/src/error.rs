@@ -19,6 +19,57 @@ pub enum OutboxError {
         /// What `SQLite` said.
         source: rusqlite::Error,
     },
+    /// It does not open with the key.
+    #[error(
+        "the device database {} does not open with this key: give the service this device's own (the appliance derives it from \
+         the at-rest key; the sync-agent gets it from `hilum-appliance key database`), or the file is damaged or none of ours",
+        path.display()
+    )]
+    Key {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file from before the database was encrypted.
+    #[error(
+        "the device database {} is not encrypted yet; start hilum-appliance of this release once, which encrypts it",
+        path.display()
+    )]
+    Plain {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The library can't encrypt, which no build of ours should be able to say.
+    #[error("this program was built without SQLCipher and must not write patients' data; install the released one")]
+    Cipher,
+    /// The file's beginning can't be read.
+    #[error("cannot read the device database {}; check that it belongs to the service's user", path.display())]
+    Header {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The encrypted copy can't be made or put in place.
+    #[error(
+        "cannot write an encrypted copy beside the device database {}; it needs as much free space as the file has",
+        path.display()
+    )]
+    Rewrite {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The copy is not what was copied.
+    #[error(
+        "the encrypted copy of the device database {} does not hold what the file holds; the file was left as it is: look at \
+         the disk",
+        path.display()
+    )]
+    Copy {
+        /// The file.
+        path: PathBuf,
+    },
     /// The file system can't give the durability that a success status promises.
     #[error(
         "the device database {} cannot be made durable (journal mode \"{journal}\", synchronous {synchronous}); put \

@@ -142,7 +142,7 @@ mod tests {
     #[test]
     fn a_disk_that_is_full_for_one_is_told_as_such_to_each_whose_work_it_undid_and_to_nobody_else() {
         let folder = tempfile::tempdir().unwrap();
-        let mut outbox = Outbox::open(&folder.path().join("outbox.sqlite")).unwrap();
+        let mut outbox = Outbox::open(&folder.path().join("outbox.sqlite"), &[9; 32].into()).unwrap();
         let pages: i64 = outbox.connection.query_row("PRAGMA page_count", [], |row| row.get(0)).unwrap();
         outbox.connection.pragma_update(None, "max_page_count", pages + 8).unwrap();
         let (told, hears) = channel();

@@ -16,6 +16,8 @@
 //! # Invariants
 //! 1. The file is opened in WAL mode with `synchronous = FULL`, checked after it was set: a committed row survives a
 //!    power cut. (`NORMAL` may lose the last commits of a WAL.)
+//!    It is encrypted by `SQLCipher` under a key of 256 bits ([`DatabaseKey`]), its log with it; temporary tables stay in memory.
+//!    A file that is not, or under another key, is refused.
 //! 2. A finding, its messages and what the hospital's own systems are owed of it are written in one transaction:
 //!    [`Outbox::conclude_with`].
 //! 3. A message row is deleted in one place, [`Outbox::settle`], and only for a receipt.
@@ -31,9 +33,11 @@
 
 mod commitment;
 mod delivery;
+pub mod encryption;
 mod error;
 mod group;
 mod journal;
+mod key;
 mod lease;
 mod ledger;
 mod queue;
@@ -43,7 +47,7 @@ mod schema;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 pub use commitment::{Commitment, CommitmentId, Holding, OwedReport};
 pub use delivery::{
@@ -53,6 +57,7 @@ pub use delivery::{
 pub use error::OutboxError;
 pub use group::{Ask, Asked};
 pub use journal::{Accepted, Instance, InstanceId, JournalCounts, NewInstance, Rank, Renewed, Spooled};
+pub use key::{CREDENTIAL, DatabaseKey, KeyError};
 pub use lease::{AGE_SHARE, Leased};
 pub use ledger::{Access, Entry, Found, NewEntry, Pseudonyms, Tally};
 pub use queue::{Depth, NewMessage, Priority, Rejected, Settlement};
@@ -76,16 +81,21 @@ pub struct Outbox {
 }
 
 impl Outbox {
-    /// Opens the file at `path`, creating it if it is not there, and brings its schema up to date.
+    /// Opens the file at `path` with its key, creating it if it is not there, and brings its schema up to date.
     ///
     /// # Errors
-    /// [`OutboxError::Open`] where the file can't be opened, [`OutboxError::Durability`] where `SQLite` would not promise
+    /// [`OutboxError::Open`] where the file can't be opened, [`OutboxError::Key`] where the key is not its own,
+    /// [`OutboxError::Plain`] where it was never encrypted, [`OutboxError::Durability`] where `SQLite` would not promise
     /// invariant 1, [`OutboxError::Newer`] where a newer release wrote the file.
-    pub fn open(path: &Path) -> Result<Self, OutboxError> {
+    pub fn open(path: &Path, key: &DatabaseKey) -> Result<Self, OutboxError> {
+        if encryption::is_plain(path)? {
+            return Err(OutboxError::Plain { path: path.to_owned() });
+        }
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let opened = Connection::open_with_flags(path, flags);
         let connection = opened.map_err(|source| OutboxError::Open { path: path.to_owned(), source })?;
         let mut outbox = Self { connection, path: path.to_owned() };
+        outbox.unlock(key)?;
         outbox.promise_durability()?;
         schema::migrate(&mut outbox.connection, path)?;
         Ok(outbox)
@@ -109,9 +119,28 @@ impl Outbox {
             .map_err(OutboxError::statement("read the change counter"))
     }
 
-    fn promise_durability(&self) -> Result<(), OutboxError> {
+    /// Gives `SQLCipher` the key before anything else is asked of the file, and makes sure that it is `SQLCipher`.
+    ///
+    /// `cipher_memory_security` stays off, as it is by default: it wipes each piece of `SQLite`'s memory at a tenth or more of its
+    /// speed, in a process that holds the key and the rows for as long as it runs anyway.
+    fn unlock(&self, key: &DatabaseKey) -> Result<(), OutboxError> {
         let open = |source| OutboxError::Open { path: self.path.clone(), source };
         self.connection.busy_timeout(BUSY_WAIT).map_err(open)?;
+        self.connection.pragma_update(None, "key", key.raw().as_str()).map_err(open)?;
+        let version = self.connection.prepare("PRAGMA cipher_version").and_then(|mut ask| ask.exists([]));
+        if !version.map_err(open)? {
+            return Err(OutboxError::Cipher);
+        }
+        self.connection.execute_batch("PRAGMA temp_store = MEMORY").map_err(open)?;
+        let first = self.connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()));
+        first.map_err(|source| match source.sqlite_error_code() {
+            Some(ErrorCode::NotADatabase) => OutboxError::Key { path: self.path.clone() },
+            _ => open(source),
+        })
+    }
+
+    fn promise_durability(&self) -> Result<(), OutboxError> {
+        let open = |source| OutboxError::Open { path: self.path.clone(), source };
         let journal: String =
             self.connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)).map_err(open)?;
         self.connection.execute_batch("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;").map_err(open)?;

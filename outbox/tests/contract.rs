@@ -17,7 +17,7 @@ use wire::v1::ReceiptStatus;
 const LEASE_MS: i64 = 1_000;
 
 fn open(folder: &Path) -> Outbox {
-    Outbox::open(&folder.join("outbox.sqlite")).unwrap()
+    Outbox::open(&folder.join("outbox.sqlite"), &[9; 32].into()).unwrap()
 }
 
 fn image(sop_instance: &str, content: u8) -> NewInstance<'_> {
@@ -260,7 +260,7 @@ fn what_just_came_is_listed_by_when_it_came() {
 fn counting_never_walks_the_payloads() {
     let folder = tempfile::tempdir().unwrap();
     drop(open(folder.path()));
-    let witness = rusqlite::Connection::open(folder.path().join("outbox.sqlite")).unwrap();
+    let witness = witness(&folder.path().join("outbox.sqlite"));
     for counted in [
         "SELECT count(*) FILTER (WHERE state <> 'rejected'), min(created_ms) FILTER (WHERE state <> 'rejected') FROM message",
         "SELECT count(*) FILTER (WHERE state = 'accepted') FROM instance",
@@ -303,15 +303,57 @@ fn the_other_process_sees_that_something_was_written() {
 fn a_newer_or_foreign_file_is_refused_with_a_sentence() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("outbox.sqlite");
-    rusqlite::Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
-    let newer = Outbox::open(&path).err().unwrap().to_string();
+    witness(&path).pragma_update(None, "user_version", 99).unwrap();
+    let newer = Outbox::open(&path, &[9; 32].into()).err().unwrap().to_string();
     assert!(newer.contains("schema 99"), "{newer}");
     std::fs::write(
         &path,
         b"this is not a database, it is a text of more than a hundred bytes that somebody put here by mistake",
     )
     .unwrap();
-    assert!(matches!(Outbox::open(&path), Err(OutboxError::Open { .. })));
+    assert!(matches!(Outbox::open(&path, &[9; 32].into()), Err(OutboxError::Key { .. })));
+}
+
+#[test]
+fn the_file_and_its_log_are_ciphertext_under_this_key_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("outbox.sqlite");
+    let mut outbox = open(folder.path());
+    conclude(&mut outbox, 1, Priority::Live);
+    let found: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert!(found.iter().any(|file| file.to_string_lossy().ends_with("-wal")), "{found:?}");
+    for file in &found {
+        let bytes = std::fs::read(file).unwrap();
+        for word in [&b"SQLite format 3"[..], b"CREATE TABLE", b"XR-ROOM-1"] {
+            let there = bytes.windows(word.len()).any(|piece| piece == word);
+            assert!(!there, "{} holds {}", file.display(), String::from_utf8_lossy(word));
+        }
+    }
+    let told: i64 = witness(&path)
+        .query_row("SELECT count(*) FROM instance WHERE source = 'XR-ROOM-1'", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(told, 1, "the words that were looked for are in no row either");
+    let wrong = Outbox::open(&path, &[8; 32].into()).err().unwrap();
+    assert!(matches!(wrong, OutboxError::Key { .. }), "{wrong}");
+    drop(outbox);
+    assert!(matches!(Outbox::open(&path, &[8; 32].into()), Err(OutboxError::Key { .. })));
+}
+
+#[test]
+fn a_file_from_before_the_encryption_is_refused_until_the_appliance_has_encrypted_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("outbox.sqlite");
+    rusqlite::Connection::open(&path).unwrap().execute_batch("CREATE TABLE instance (id INTEGER)").unwrap();
+    let refused = Outbox::open(&path, &[9; 32].into()).err().unwrap();
+    assert!(matches!(refused, OutboxError::Plain { .. }), "{refused}");
+    assert!(refused.to_string().contains("start hilum-appliance"), "{refused}");
+}
+
+/// Another hand on the file, with the same key.
+fn witness(path: &Path) -> rusqlite::Connection {
+    let connection = rusqlite::Connection::open(path).unwrap();
+    connection.pragma_update(None, "key", format!("x'{}'", "09".repeat(32))).unwrap();
+    connection
 }
 
 #[test]

@@ -21,7 +21,7 @@ struct Device {
 impl Device {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        Self { outbox: Outbox::open(&folder.path().join("outbox.sqlite")).unwrap(), _folder: folder }
+        Self { outbox: Outbox::open(&folder.path().join("outbox.sqlite"), &[9; 32].into()).unwrap(), _folder: folder }
     }
 
     fn accept(&mut self, number: u128) -> InstanceId {

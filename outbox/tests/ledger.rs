@@ -46,7 +46,7 @@ fn conclude(outbox: &mut Outbox, number: u8, names: [&str; 3], status: &str, det
 }
 
 fn three(folder: &Path) -> (Outbox, [InstanceId; 3]) {
-    let mut outbox = Outbox::open(&folder.join("outbox.sqlite")).unwrap();
+    let mut outbox = Outbox::open(&folder.join("outbox.sqlite"), &[9; 32].into()).unwrap();
     let ids = [
         conclude(&mut outbox, 1, ["aaa2", "oaa", "paa"], "read", "positive"),
         conclude(&mut outbox, 2, ["aaa2", "obb", "paa"], "abstained", "lateral"),

@@ -104,7 +104,7 @@ fn empty() -> &'static [u8] {
         let folder = somewhere();
         let path = folder.path().join("outbox.sqlite");
         // Closed in order, it moves its log into the file.
-        drop(Outbox::open(&path).unwrap());
+        drop(Outbox::open(&path, &[9; 32].into()).unwrap());
         fs::read(&path).unwrap()
     })
 }
@@ -114,7 +114,7 @@ impl Device {
         let folder = somewhere();
         let path = Self::file(folder.path(), 0);
         fs::write(&path, empty()).unwrap();
-        let outbox = Outbox::open(&path).unwrap();
+        let outbox = Outbox::open(&path, &[9; 32].into()).unwrap();
         Self { folder, lives: 0, outbox }
     }
 
@@ -129,7 +129,7 @@ impl Device {
         fs::copy(&from, &to).unwrap();
         fs::copy(log(&from), log(&to)).unwrap();
         self.lives += 1;
-        self.outbox = Outbox::open(&to).unwrap();
+        self.outbox = Outbox::open(&to, &[9; 32].into()).unwrap();
     }
 }
 

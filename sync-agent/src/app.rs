@@ -165,7 +165,8 @@ pub fn run(command: Command) -> anyhow::Result<()> {
 }
 
 fn open_outbox(config: &Config) -> anyhow::Result<outbox::Outbox> {
-    Ok(outbox::Outbox::open(&config.device.state_dir.join("outbox.sqlite"))?)
+    let (file, key) = config.device.database()?;
+    Ok(outbox::Outbox::open(&file, &key)?)
 }
 
 fn export(config: &Config, to: &Path) -> anyhow::Result<()> {
@@ -232,7 +233,8 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let folder = IdentityFolder(config.device.identity_dir.clone());
     let identity = Arc::new(folder.load()?);
     tell_end(&config, &identity);
-    let queue = Queue::open(config.device.state_dir.join("outbox.sqlite")).await?;
+    let (database, key) = config.device.database()?;
+    let queue = Queue::open(database, key).await?;
     outbox.up();
     let listener = vitals::listen::bind("[http] listen", config.http.listen).await?;
     let router = health.router(metrics).layer(axum::middleware::from_fn(vitals::metrics::record_http));

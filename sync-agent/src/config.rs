@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use outbox::{DatabaseKey, KeyError};
 use serde::Deserialize;
 use vitals::config::{Checked, Mistakes};
 use vitals::logging::LogConfig;
@@ -31,8 +32,23 @@ pub struct Config {
 pub struct DeviceConfig {
     /// The folder that holds `outbox.sqlite`, the same as the appliance's.
     pub state_dir: PathBuf,
+    /// File with the key of the database, 64 hexadecimal characters, as `hilum-appliance key database` writes it; not needed where
+    /// systemd gives the credential `hilum-database`.
+    pub database_key: Option<PathBuf>,
     /// The folder of the device's keys and papers, written by `enrol`.
     pub identity_dir: PathBuf,
+}
+
+impl DeviceConfig {
+    /// The database that it shares with the appliance, and the key from wherever it is to be had.
+    ///
+    /// # Errors
+    /// [`KeyError`].
+    pub fn database(&self) -> Result<(PathBuf, DatabaseKey), KeyError> {
+        let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+        let key = DatabaseKey::load(credentials.as_deref(), self.database_key.as_deref())?;
+        Ok((self.state_dir.join("outbox.sqlite"), key))
+    }
 }
 
 /// Where the cloud is.

@@ -6,6 +6,7 @@ use std::process::{Command, ExitStatus};
 use anyhow::{Context, bail};
 
 use crate::cloud::Cloud;
+use crate::journal;
 use crate::modality::{self, Modality};
 use crate::process::{self, Process};
 use crate::{api, place, ports};
@@ -75,7 +76,8 @@ impl HospitalPlan {
 }
 
 impl Hospital {
-    /// Writes both configurations and the two keys. Nothing runs yet.
+    /// Writes both configurations and the keys, the sync-agent's made of the appliance's as a technician makes it. Nothing runs
+    /// yet.
     ///
     /// # Errors
     /// Where the disk refuses.
@@ -88,6 +90,9 @@ impl Hospital {
         secret(&hospital.at("at-rest.key"), at_rest_key)?;
         place::write(&hospital.appliance_config(), hospital.appliance_configuration())?;
         place::write(&hospital.agent_config(), hospital.agent_configuration())?;
+        let mut derive = Command::new(place::program("hilum-appliance")?);
+        derive.args(["key", "database", "--config"]).arg(hospital.appliance_config());
+        run(derive.arg("--out").arg(hospital.at(journal::KEY)), "hilum-appliance key database")?;
         Ok(hospital)
     }
 
@@ -320,6 +325,7 @@ level = "info"
         format!(
             r#"[device]
 state_dir = "{state}"
+database_key = "{key}"
 identity_dir = "{identity}"
 
 [broker]
@@ -334,6 +340,7 @@ format = "json"
 level = "info"
 "#,
             state = self.at("state").display(),
+            key = self.at(journal::KEY).display(),
             identity = self.identity().display(),
             broker = self.plan.broker_port,
             http = self.plan.agent_port,

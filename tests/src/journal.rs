@@ -1,13 +1,23 @@
-//! A look into a device's journal and outbox from outside, with Debian's sqlite3: a witness that shares no code with the
-//! programs under test. It only reads.
+//! A look into a device's journal and outbox from outside: with the key that the sync-agent is given and the library that the
+//! programs write it with (Debian's sqlcipher reads an older format), and with none of their own rooms. It only reads.
 
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::Context;
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, OpenFlags};
 use serde::Deserialize;
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use crate::{patience, process};
+use crate::patience;
+
+/// The file with the key, beside the folder that the programs share.
+pub(crate) const KEY: &str = "database.key";
+
+/// A writer holds the file for milliseconds; this is far over that.
+const BUSY_WAIT: Duration = Duration::from_secs(5);
 
 /// One acknowledged image.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -106,16 +116,60 @@ pub fn settled(outbox: &Path, count: usize, state: &str) -> anyhow::Result<Vec<D
     settled.with_context(|| format!("{:#?}", deliveries(outbox).unwrap_or_default()))
 }
 
+/// Every page of the database as it would be without the encryption, for a search that must find something.
+///
+/// # Errors
+/// Where the file can't be read.
+pub fn plain(outbox: &Path) -> anyhow::Result<Vec<u8>> {
+    let copy = outbox.with_extension("plain");
+    let connection = open(outbox, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    connection.execute("ATTACH DATABASE ?1 AS plain KEY ''", [copy.to_string_lossy()])?;
+    connection.query_row("SELECT sqlcipher_export('plain')", [], |_| Ok(()))?;
+    connection.execute_batch("DETACH DATABASE plain")?;
+    let bytes = std::fs::read(&copy).context("the plain copy cannot be read")?;
+    std::fs::remove_file(&copy).context("the plain copy cannot be removed")?;
+    Ok(bytes)
+}
+
 fn ask<T: for<'a> Deserialize<'a>>(outbox: &Path, sql: &str) -> anyhow::Result<Vec<T>> {
     if !outbox.exists() {
         return Ok(Vec::new());
     }
-    let sqlite3 = Path::new("sqlite3");
-    // A writer holds the file for milliseconds; 5 s is far over that.
-    let arguments = ["-readonly", "-json", "-cmd", ".timeout 5000", &outbox.display().to_string(), sql];
-    let text = process::finish(sqlite3, arguments).context("the device's journal cannot be read")?;
-    if text.trim().is_empty() {
-        return Ok(Vec::new());
+    let rows = rows(outbox, sql).context("the device's journal cannot be read")?;
+    serde_json::from_value(Value::Array(rows)).context("the device's journal has other columns")
+}
+
+fn rows(outbox: &Path, sql: &str) -> anyhow::Result<Vec<Value>> {
+    let connection = open(outbox, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    let mut statement = connection.prepare(sql)?;
+    let names: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+    let mut rows = statement.query([])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let mut object = Map::new();
+        for (index, name) in names.iter().enumerate() {
+            object.insert(name.clone(), json(row.get_ref(index)?)?);
+        }
+        found.push(Value::Object(object));
     }
-    serde_json::from_str(&text).context("sqlite3 answered with something else than rows")
+    Ok(found)
+}
+
+fn open(outbox: &Path, how: OpenFlags) -> anyhow::Result<Connection> {
+    let folder = outbox.parent().and_then(Path::parent).context("it lies in no device's folder")?;
+    let key = std::fs::read_to_string(folder.join(KEY)).context("its key cannot be read")?;
+    let connection = Connection::open_with_flags(outbox, how)?;
+    connection.busy_timeout(BUSY_WAIT)?;
+    connection.pragma_update(None, "key", format!("x'{}'", key.trim()))?;
+    Ok(connection)
+}
+
+fn json(value: ValueRef<'_>) -> anyhow::Result<Value> {
+    Ok(match value {
+        ValueRef::Null => Value::Null,
+        ValueRef::Integer(number) => number.into(),
+        ValueRef::Real(number) => number.into(),
+        ValueRef::Text(text) => std::str::from_utf8(text)?.into(),
+        ValueRef::Blob(bytes) => hex::encode(bytes).into(),
+    })
 }

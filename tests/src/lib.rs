@@ -24,4 +24,5 @@ pub mod process;
 pub mod pseudonym;
 pub mod receiver;
 pub mod redis;
+pub mod tap;
 pub mod torture;

@@ -6,8 +6,9 @@ use std::process::ExitCode;
 
 use anyhow::bail;
 use clap::{ArgGroup, Args, Subcommand};
-use outbox::{DeliveryState, Outbox, Undelivered};
+use outbox::{DeliveryState, Undelivered};
 
+use super::database;
 use crate::config::Config;
 use crate::control::{self, Answer, ControlError, Order, Which};
 use crate::health::words;
@@ -52,11 +53,7 @@ pub(super) fn run(command: Command) -> anyhow::Result<ExitCode> {
 }
 
 fn list(config: &Config) -> anyhow::Result<()> {
-    let database = config.device.state_dir.join("outbox.sqlite");
-    if !database.is_file() {
-        bail!("there is no {}; is [device] state_dir the service's own, and did it ever run?", database.display());
-    }
-    let undelivered = Outbox::open(&database)?.undelivered(LISTED)?;
+    let undelivered = database::open(&config.device)?.undelivered(LISTED)?;
     for one in &undelivered {
         println!("{}", line(one));
     }

@@ -63,7 +63,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     if let Some(config) = &config {
         parts.push(("health.json", pretty(&service::health(config.http.listen))));
         parts.push(("metrics.txt", service::metrics(config.http.listen)));
-        parts.push(("state.json", pretty(&state::counts(&config.device.state_dir))));
+        parts.push(("state.json", pretty(&state::counts(&config.device))));
     }
     parts.push(("log.jsonl", logs::lines(arguments.log.as_deref(), arguments.lines)));
     parts.push(("units.txt", service::units()));

@@ -1,14 +1,14 @@
 //! `lookup`: from a pseudonym, as the dashboard shows it, to the study it stands for. On this device only, for whoever may
 //! read its keys; every look is noted in the device's database, with the user and the pseudonym, never with the answer.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use clap::Args;
 use outbox::{Entry, Found, Outbox};
 
-use crate::at_rest::{AtRest, CREDENTIAL};
+use super::database;
 use crate::config::Config;
 use crate::health::words;
 use crate::ledger::Whose;
@@ -19,8 +19,6 @@ use crate::world::World;
 const SHORTEST: usize = 4;
 /// Pseudonyms that are listed where a beginning fits several.
 const LISTED: u32 = 10;
-/// Where systemd keeps the running service's keys; root can read them.
-const SERVICE_CREDENTIALS: &str = "/run/credentials/hilum-appliance.service";
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -37,14 +35,9 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let config: Config = vitals::config::load(&arguments.config)?;
-    let database = config.device.state_dir.join("outbox.sqlite");
-    if !database.is_file() {
-        bail!("there is no {}; is [device] state_dir the service's own, and did it ever run?", database.display());
-    }
-    let mut outbox = Outbox::open(&database)?;
+    let mut outbox = database::open(&config.device)?;
     let Some(asked) = &arguments.pseudonym else { return log(&outbox) };
-    let key = key(&config)?;
-    key.is_key_of(&config.device.state_dir)?;
+    let key = database::key(&config.device)?;
     let pseudonym = whole(&outbox, asked, config.lookup.keep_days)?;
     let now_ms = (World::real().now_ms)();
     let found = outbox.look_up(&pseudonym, &who(), now_ms).context("nothing is shown that cannot be noted")?;
@@ -53,16 +46,6 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         show(entry, identity.as_deref().map(|sealed| Whose::open(&key, sealed)).transpose()?.as_ref());
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// The key from where the service gets it: this process' credentials, the file, the service's credentials.
-fn key(config: &Config) -> anyhow::Result<AtRest> {
-    let service = Path::new(SERVICE_CREDENTIALS);
-    let borrowed = config.device.at_rest_key.is_none() && service.join(CREDENTIAL).is_file();
-    if borrowed {
-        return Ok(AtRest::load(Some(service), None, rand::random)?);
-    }
-    Ok(config.device.at_rest()?)
 }
 
 /// The one pseudonym that is meant.

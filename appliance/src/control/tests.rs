@@ -13,7 +13,7 @@ fn hands(folder: &Path) -> Hands {
     let worker = WorkerConfig::new("/nowhere".into(), Vec::new());
     let config = EngineConfig::new("/nowhere".into(), reader::model::Trust::default(), "/nowhere".into(), worker);
     let part = Health::default().part("model", "");
-    let outbox = outbox::Outbox::open(&folder.join("outbox.sqlite")).unwrap();
+    let outbox = outbox::Outbox::open(&folder.join("outbox.sqlite"), &[9; 32].into()).unwrap();
     Hands {
         switch: Switch::new(Slots::open(&folder.join("models")).unwrap(), Engine::start(config).unwrap(), part),
         journal: Journal::start(outbox).unwrap(),

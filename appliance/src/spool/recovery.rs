@@ -104,7 +104,7 @@ mod tests {
     fn a_kill_at_any_step_leaves_what_was_acknowledged_and_nothing_else() {
         let folder = tempfile::tempdir().unwrap();
         let spool = crate::spool::tests::spool(&folder.path().join("spool"));
-        let mut journal = Outbox::open(&folder.path().join("outbox.sqlite")).unwrap();
+        let mut journal = Outbox::open(&folder.path().join("outbox.sqlite"), &[9; 32].into()).unwrap();
         // Killed while bytes came in.
         fs::write(spool.path("half.dcm"), b"half").unwrap();
         // Killed between the sync and the journal.

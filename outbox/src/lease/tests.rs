@@ -40,7 +40,7 @@ fn post(outbox: &mut Outbox, number: u128, priority: Priority, payload: &[u8]) {
 fn leased_until(victim: u128, before: u128, rounds: &[Round]) -> u32 {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("outbox.sqlite");
-    let mut outbox = Outbox::open(&path).unwrap();
+    let mut outbox = Outbox::open(&path, &[9; 32].into()).unwrap();
     (1..=before).for_each(|number| post(&mut outbox, number, Priority::Urgent, b"p"));
     post(&mut outbox, victim, Priority::Backlog, b"p");
     let (mut next, mut count) = (victim + 1, 0);
@@ -50,7 +50,7 @@ fn leased_until(victim: u128, before: u128, rounds: &[Round]) -> u32 {
             next += 1;
         }
         if round.reopen {
-            outbox = Outbox::open(&path).unwrap();
+            outbox = Outbox::open(&path, &[9; 32].into()).unwrap();
             outbox.end_leases().unwrap();
         }
         for message in outbox.lease(round.limit, 0, 1_000).unwrap() {
@@ -103,7 +103,7 @@ fn one_place_at_a_time_the_oldest_has_its_share_all_the_same() {
 #[test]
 fn what_is_sent_in_vain_lets_the_others_pass() {
     let folder = tempfile::tempdir().unwrap();
-    let mut outbox = Outbox::open(&folder.path().join("outbox.sqlite")).unwrap();
+    let mut outbox = Outbox::open(&folder.path().join("outbox.sqlite"), &[9; 32].into()).unwrap();
     (1..=4).for_each(|number| post(&mut outbox, number, Priority::Urgent, b"p"));
     let mut order = Vec::new();
     for _ in 0..6 {
@@ -120,7 +120,7 @@ fn what_is_sent_in_vain_lets_the_others_pass() {
 #[test]
 fn every_step_finds_its_rows_without_a_scan_or_a_sort() {
     let folder = tempfile::tempdir().unwrap();
-    let outbox = Outbox::open(&folder.path().join("outbox.sqlite")).unwrap();
+    let outbox = Outbox::open(&folder.path().join("outbox.sqlite"), &[9; 32].into()).unwrap();
     let hot = [EXPIRE, ADVANCE, BY_PRIORITY, BY_AGE, WAITING, MARK, END, REQUEUE, END_ALL, APPEND, APPEND_PAYLOAD];
     for statement in hot.into_iter().chain([FIND, REJECT, DELETE, DELETE_PAYLOAD]) {
         let mut plan = outbox.connection.prepare(&format!("EXPLAIN QUERY PLAN {statement}")).unwrap();
@@ -142,7 +142,7 @@ fn every_step_finds_its_rows_without_a_scan_or_a_sort() {
 #[test]
 fn what_waits_is_read_in_order_whoever_has_leased_it_and_rejected_ones_stay_here() {
     let folder = tempfile::tempdir().unwrap();
-    let mut outbox = Outbox::open(&folder.path().join("outbox.sqlite")).unwrap();
+    let mut outbox = Outbox::open(&folder.path().join("outbox.sqlite"), &[9; 32].into()).unwrap();
     (1..=5).for_each(|number| post(&mut outbox, number, Priority::Live, &[number.try_into().unwrap()]));
     outbox.lease(1, 0, 1_000).unwrap();
     outbox.requeue(&[id(1)]).unwrap();
@@ -160,7 +160,7 @@ fn what_waits_is_read_in_order_whoever_has_leased_it_and_rejected_ones_stay_here
 fn a_change_of_state_does_not_write_the_payload_again() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("outbox.sqlite");
-    let mut outbox = Outbox::open(&path).unwrap();
+    let mut outbox = Outbox::open(&path, &[9; 32].into()).unwrap();
     let payload = vec![7; 1 << 20];
     (1..=4).for_each(|number| post(&mut outbox, number, Priority::Live, &payload));
     let written = |outbox: &Outbox| {

@@ -31,7 +31,7 @@ fn id(number: u128) -> MessageId {
 
 fn bench() -> Bench {
     let place = tempfile::tempdir().unwrap();
-    let outbox = Outbox::open(&place.path().join("outbox.sqlite")).unwrap();
+    let outbox = Outbox::open(&place.path().join("outbox.sqlite"), &[9; 32].into()).unwrap();
     fs::create_dir(place.path().join("stick")).unwrap();
     let mut rng = ChaCha20Rng::seed_from_u64(4);
     let ((sealing, sealing_public), gateway) = (seal::generate(&mut rng), seal::generate(&mut rng));

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use fail_points::Point;
-use outbox::{Depth, Leased, Outbox, OutboxError, Settlement};
+use outbox::{DatabaseKey, Depth, Leased, Outbox, OutboxError, Settlement};
 use wire::ids::MessageId;
 use wire::v1::receipt::Receipt;
 
@@ -16,12 +16,12 @@ pub struct Queue {
 }
 
 impl Queue {
-    /// Opens the outbox at `path` and puts back what an earlier run had leased.
+    /// Opens the outbox at `path` with its key and puts back what an earlier run had leased.
     ///
     /// # Errors
     /// [`QueueError`].
-    pub async fn open(path: PathBuf) -> Result<Self, QueueError> {
-        let opened = tokio::task::spawn_blocking(move || Outbox::open(&path)).await;
+    pub async fn open(path: PathBuf, key: DatabaseKey) -> Result<Self, QueueError> {
+        let opened = tokio::task::spawn_blocking(move || Outbox::open(&path, &key)).await;
         let outbox = opened.map_err(|_| QueueError::Interrupted)??;
         let queue = Self { outbox: Arc::new(Mutex::new(outbox)) };
         queue.end_leases().await?;

@@ -39,10 +39,11 @@ const NEEDS: &[Need] = &[
     need("libsystemd-dev", Sign::Library("libsystemd"), For::Demo),
     need("cmake", Sign::Program("cmake"), For::Demo),
     need("make", Sign::Program("make"), For::Demo),
+    // With make, what OpenSSL's libcrypto is built with, for SQLCipher; perl-base alone lacks modules, and has no `prove`.
+    need("perl", Sign::Program("prove"), For::Demo),
     need("g++", Sign::Program("c++"), For::Demo),
     // What the demo runs, and looks with.
     need("mosquitto", Sign::Program("mosquitto"), For::Demo),
-    need("sqlite3", Sign::Program("sqlite3"), For::Demo),
     // What the tests run against.
     need("mosquitto-clients", Sign::Program("mosquitto_pub"), For::Test),
     need("curl", Sign::Program("curl"), For::Test),

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use outbox::Outbox;
 use serde_json::{Value, json};
 
+use crate::commands::database;
+use crate::config::DeviceConfig;
 use crate::privacy;
 
-pub(super) fn counts(state_dir: &Path) -> Value {
-    let database = state_dir.join("outbox.sqlite");
-    let outbox = database.is_file().then(|| Outbox::open(&database).ok()).flatten();
+pub(super) fn counts(device: &DeviceConfig) -> Value {
+    let outbox = database::open(device).ok();
     let depth = outbox.as_ref().and_then(|outbox| outbox.depth().ok());
     let images = outbox.as_ref().and_then(|outbox| outbox.journal_counts().ok());
     let tally = outbox.as_ref().and_then(|outbox| outbox.tally(0).ok());
@@ -23,7 +23,7 @@ pub(super) fn counts(state_dir: &Path) -> Value {
         "outcomes": tally.map(|tally| json!({
             "read": tally.read, "positive": tally.positive, "abstained": tally.abstained, "unreadable": tally.unreadable,
         })),
-        "quarantine": quarantine(&state_dir.join("quarantine")),
+        "quarantine": quarantine(&device.state_dir.join("quarantine")),
     })
 }
 

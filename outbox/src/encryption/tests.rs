@@ -1,0 +1,122 @@
+//! A power cut after each step, as another process that ends without a word.
+
+use std::process::Command;
+
+use uuid::Uuid;
+use wire::ids::MessageId;
+use wire::topics::Up;
+
+use super::*;
+use crate::{NewMessage, Outbox, Priority};
+
+const STEPS: [Step; 4] = [Step::Alone, Step::Copied, Step::Synced, Step::Renamed];
+/// What the process that dies is told: the step after which it ends, and the file.
+const VICTIM: &str = "HILUM_ENCRYPTION_VICTIM";
+const MESSAGES: u8 = 40;
+
+fn key(byte: u8) -> DatabaseKey {
+    [byte; 32].into()
+}
+
+/// A database with so many messages as a release before the encryption left it when it was killed: the last change is in its
+/// log only.
+fn plain(path: &Path) {
+    let folder = tempfile::tempdir().unwrap();
+    let (sealed, seed) = (folder.path().join("sealed.sqlite"), folder.path().join("seed.sqlite"));
+    let mut outbox = Outbox::open(&sealed, &key(9)).unwrap();
+    for number in 0..MESSAGES {
+        let id = MessageId(Uuid::from_u128(u128::from(number)));
+        let payload = &[number; 3000];
+        let message =
+            NewMessage { id, kind: Up::Result, priority: Priority::Live, created_ms: 1, traceparent: None, payload };
+        outbox.post(&message).unwrap();
+    }
+    drop(outbox);
+    copy(&alone(&sealed, Some(&key(9)), Duration::ZERO).unwrap(), &seed, None).unwrap();
+    let killed = Connection::open(&seed).unwrap();
+    killed.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(())).unwrap();
+    killed.execute_batch("UPDATE message SET attempts = 7").unwrap();
+    for ending in ["", "-wal"] {
+        let beside = |file: &Path| PathBuf::from(format!("{}{ending}", file.display()));
+        fs::copy(beside(&seed), beside(path)).unwrap();
+    }
+    assert!(is_plain(path).unwrap());
+    assert!(fs::read(path).unwrap().windows(100).any(|piece| piece == [5; 100]), "the search cannot find anything");
+}
+
+fn attempts(path: &Path, under: &DatabaseKey) -> Vec<u32> {
+    let mut outbox = Outbox::open(path, under).unwrap();
+    let mut leased = outbox.lease(1000, 10, 1).unwrap();
+    leased.sort_by_key(|message| message.id);
+    assert!(leased.iter().enumerate().all(|(at, message)| message.payload == [at as u8; 3000]));
+    outbox.end_leases().unwrap();
+    leased.iter().map(|message| message.attempts).collect()
+}
+
+/// Encrypts in a process that ends, as by a power cut, after `step`.
+fn die(path: &Path, step: usize) {
+    let me = std::env::current_exe().unwrap();
+    let mut victim = Command::new(me);
+    victim.args(["--ignored", "--exact", "encryption::tests::the_process_that_dies"]);
+    let ended = victim.env(VICTIM, format!("{step} {}", path.display())).output().unwrap();
+    assert_eq!(std::os::unix::process::ExitStatusExt::signal(&ended.status), Some(6), "{ended:?}");
+}
+
+#[test]
+#[ignore = "the other tests start it"]
+fn the_process_that_dies() {
+    let Ok(order) = std::env::var(VICTIM) else { return };
+    let (step, path) = order.split_once(' ').unwrap();
+    let step = STEPS[step.parse::<usize>().unwrap()];
+    let end = |done| {
+        if done == step {
+            std::process::abort();
+        }
+    };
+    rewrite(Path::new(path), &key(2), Duration::ZERO, &mut { end }).unwrap();
+}
+
+#[test]
+fn a_plain_database_is_encrypted_whatever_the_power_does() {
+    for step in 0..STEPS.len() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("outbox.sqlite");
+        plain(&path);
+        die(&path, step);
+        // A device that was halfway asks for it at its next start.
+        assert_eq!(encrypt(&path, &key(2)).unwrap(), STEPS[step] != Step::Renamed, "{:?}", STEPS[step]);
+        assert!(!encrypt(&path, &key(2)).unwrap());
+        assert_eq!(attempts(&path, &key(2)), [7; MESSAGES as usize], "{:?}", STEPS[step]);
+        holds_nothing_plain(&path);
+    }
+}
+
+#[test]
+fn a_database_in_use_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("outbox.sqlite");
+    plain(&path);
+    let other = Connection::open(&path).unwrap();
+    other.query_row("SELECT count(*) FROM message", [], |_| Ok(())).unwrap();
+    let before = fs::read(&path).unwrap();
+    let refused = rewrite(&path, &key(2), Duration::ZERO, &mut |_| {});
+    assert!(matches!(refused, Err(OutboxError::Busy { .. })), "{refused:?}");
+    assert_eq!(fs::read(&path).unwrap(), before);
+    drop(other);
+    assert!(encrypt(&path, &key(2)).unwrap());
+    let open = Outbox::open(&path, &key(2)).unwrap();
+    assert!(is_in_use(&path, &key(2)));
+    drop(open);
+    assert!(!is_in_use(&path, &key(2)) && !is_in_use(&path, &key(3)));
+}
+
+/// Neither the rows' bytes nor the tables' names, in the file or beside it.
+fn holds_nothing_plain(path: &Path) {
+    for entry in fs::read_dir(path.parent().unwrap()).unwrap() {
+        let file = entry.unwrap().path();
+        assert!(!file.to_string_lossy().contains(".new"), "{} was left", file.display());
+        let bytes = fs::read(&file).unwrap();
+        let plain = |needle: &[u8]| bytes.windows(needle.len()).any(|piece| piece == needle);
+        assert!(!plain(b"CREATE TABLE") && !plain(&[5; 100]), "{} is plain", file.display());
+    }
+}
