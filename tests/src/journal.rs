@@ -122,7 +122,7 @@ pub fn settled(outbox: &Path, count: usize, state: &str) -> anyhow::Result<Vec<D
 /// Where the file can't be read.
 pub fn plain(outbox: &Path) -> anyhow::Result<Vec<u8>> {
     let copy = outbox.with_extension("plain");
-    let connection = open(outbox, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    let connection = open(outbox, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
     connection.execute("ATTACH DATABASE ?1 AS plain KEY ''", [copy.to_string_lossy()])?;
     connection.query_row("SELECT sqlcipher_export('plain')", [], |_| Ok(()))?;
     connection.execute_batch("DETACH DATABASE plain")?;
