@@ -25,6 +25,8 @@ use wire::v1::{ImageV1, ResultV1};
 mod damage;
 #[path = "service/deliveries.rs"]
 mod deliveries;
+#[path = "service/erase.rs"]
+mod erase;
 #[path = "service/heat.rs"]
 mod heat;
 #[path = "../../reader/tests/support/onnxruntime.rs"]
