@@ -8,7 +8,7 @@ use std::process::Command;
 
 use lab::house::{House, HousePlan};
 use lab::modality::{self, Modality};
-use lab::{journal, line, patience, place};
+use lab::{journal, patience, place, tap};
 use memchr::memmem::Finder;
 
 /// Films that are read; one more is broken and goes to quarantine.
@@ -114,7 +114,7 @@ fn nothing_that_a_run_leaves_behind_names_a_patient() {
     let plan = HousePlan { folder, database: None, dashboard_port: None, device: "lab-1".to_owned() };
     let wire = plan.folder.join("wire.bytes");
     let mut house = House::prepare(&plan, |hospital| {
-        hospital.broker_port = line::tapped(hospital.broker_port, &wire).unwrap();
+        hospital.broker_port = tap::tapped(hospital.broker_port, &wire).unwrap();
     })
     .unwrap();
     let images = house.folder.join("images");

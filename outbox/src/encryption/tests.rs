@@ -78,15 +78,15 @@ fn the_process_that_dies() {
 
 #[test]
 fn a_plain_database_is_encrypted_whatever_the_power_does() {
-    for step in 0..STEPS.len() {
+    for (index, step) in STEPS.into_iter().enumerate() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("outbox.sqlite");
         plain(&path);
-        die(&path, step);
+        die(&path, index);
         // A device that was halfway asks for it at its next start.
-        assert_eq!(encrypt(&path, &key(2)).unwrap(), STEPS[step] != Step::Renamed, "{:?}", STEPS[step]);
+        assert_eq!(encrypt(&path, &key(2)).unwrap(), step != Step::Renamed, "{step:?}");
         assert!(!encrypt(&path, &key(2)).unwrap());
-        assert_eq!(attempts(&path, &key(2)), [7; MESSAGES as usize], "{:?}", STEPS[step]);
+        assert_eq!(attempts(&path, &key(2)), [7; MESSAGES as usize], "{step:?}");
         holds_nothing_plain(&path);
     }
 }
