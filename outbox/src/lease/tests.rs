@@ -172,7 +172,10 @@ fn a_change_of_state_does_not_write_the_payload_again() {
     outbox.lease(4, 0, 1_000).unwrap();
     outbox.requeue(&[id(1)]).unwrap();
     outbox.settle(id(2), &ReceiptStatus::Rejected { reason: "no".to_owned() }).unwrap();
+    let log = written(&outbox);
+    assert!(log < payload.len() as u64 / 2, "three changes of state wrote {log} bytes");
+    // SQLCipher has `secure_delete` on: what is deleted is wiped, once, page by page.
     outbox.settle(id(3), &ReceiptStatus::Stored).unwrap();
     let log = written(&outbox);
-    assert!(log < payload.len() as u64 / 2, "four changes of state wrote {log} bytes");
+    assert!(log < payload.len() as u64 * 3 / 2, "a deletion wrote {log} bytes");
 }
