@@ -23,6 +23,8 @@ fn what_was_acknowledged_arrives_once_although_everything_dies_everywhere() {
     assert!(outcome.verdict.is_kept(), "{}", outcome.offences());
     assert!(outcome.missed.is_empty(), "nobody died at {:?}", outcome.missed);
     assert!(outcome.record.acknowledged() > 100, "too little was sent to prove anything");
+    let read = outcome.verdict.outcomes.get("read").copied().unwrap_or_default();
+    assert!(read > 100, "the model was hardly asked: {:?}", outcome.verdict.outcomes);
     torture::clear(&folder).unwrap();
 }
 

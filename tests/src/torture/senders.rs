@@ -20,8 +20,9 @@ const BATCH: usize = 20;
 /// Different films.
 const FILMS: &str = "8";
 
-/// Columns and rows of them: small, so that the disk and the network are busy with many images and not with large ones.
-const SIZE: &str = "160x160";
+/// Columns and rows of them: small, so that the disk and the network are busy with many images and not with large ones, and not
+/// so small that the model is not asked.
+const SIZE: &str = "256x256";
 
 /// Digits of a UID that are ours: two of the scanner, eight that count.
 const OURS: usize = 10;
