@@ -49,7 +49,6 @@ pub(super) fn outbox_facts() -> Facts {
     with_machine(vec![
         ("Commit", commit()),
         ("Compiler", words("rustc", &["--version"])),
-        ("Broker", words("mosquitto", &["-h"])),
         ("PostgreSQL", words("psql", &["--version"])),
     ])
 }

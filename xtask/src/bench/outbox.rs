@@ -49,7 +49,7 @@ struct Line {
 /// Where something that is needed can't be had.
 pub(super) fn run(arguments: &OutboxArguments) -> anyhow::Result<ExitCode> {
     let mut steps = Steps::default();
-    setup::run(&mut steps, For::Test)?;
+    setup::run(&mut steps, For::Demo)?;
     let program = build(&mut steps, arguments.programs.as_deref())?;
     let facts = machine::outbox_facts();
     facts.warn_if_busy();
