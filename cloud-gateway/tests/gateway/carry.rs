@@ -54,7 +54,7 @@ impl Island {
     }
 
     /// A folder of two parts: two messages and one.
-    fn export(&self, folder: &Path, messages: Vec<Carried>) -> PathBuf {
+    fn export(&self, folder: &Path, messages: &[Carried]) -> PathBuf {
         let folder = folder.join(format!("hilum-{}", self.name));
         fs::create_dir_all(&folder).unwrap();
         let mut parts = Vec::new();
@@ -71,7 +71,8 @@ impl Island {
     }
 
     fn three(&self, folder: &Path) -> PathBuf {
-        self.export(folder, (1..=3).map(|number| self.message(number, &samples::read(0.9, 0))).collect())
+        let messages = [1, 2, 3].map(|number| self.message(number, &samples::read(0.9, 0)));
+        self.export(folder, &messages)
     }
 
     /// Ids that the receipts in a folder say are stored.
@@ -179,12 +180,12 @@ fn a_folder_that_is_not_whole_or_not_ours_is_refused_and_changes_nothing() {
 fn a_message_in_another_devices_name_is_refused_and_the_rest_is_taken() {
     let world = World::stopped();
     let (island, other) = (Island::new(&world, "island-1"), Island::new(&world, "island-2"));
-    let messages = vec![
+    let messages = [
         island.message(1, &samples::read(0.9, 0)),
         other.message(2, &samples::read(0.9, 0)),
         Carried { kind: "anything".into(), ..island.message(3, &samples::read(0.9, 0)) },
     ];
-    let folder = island.export(world.folder.path(), messages);
+    let folder = island.export(world.folder.path(), &messages);
     let imported = import(&world, &folder).unwrap();
     assert_eq!((imported.stored, imported.refused), (1, 2));
     assert_eq!(island.receipts(&folder), [1]);
