@@ -4,7 +4,8 @@
 
 mod deliveries;
 
-use std::thread;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
 
 use outbox::{
     Accepted, Ask, Asked, Commitment, CommitmentId, Depth, Entry, Holding, Instance, InstanceId, JournalCounts,
@@ -28,7 +29,25 @@ const GROUP: usize = 16;
 /// The journal in other hands. Clones share the thread, which ends with the last of them.
 #[derive(Clone, Debug)]
 pub struct Journal {
-    requests: mpsc::Sender<Ask>,
+    desk: Arc<Desk>,
+}
+
+/// The thread and the way to it.
+#[derive(Debug)]
+struct Desk {
+    requests: Option<mpsc::Sender<Ask>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Drop for Desk {
+    /// Waits until the database is closed. A process that ended first would take away the cipher's library, which the closing
+    /// still uses: it would crash at its very end.
+    fn drop(&mut self) {
+        self.requests = None;
+        let other = self.thread.take().filter(|thread| thread.thread().id() != thread::current().id());
+        // A thread that panicked has closed its database, too.
+        let _ = other.map(JoinHandle::join);
+    }
 }
 
 /// What the journal could not do.
@@ -94,8 +113,8 @@ impl Journal {
                 outbox.serve(group);
             }
         };
-        thread::Builder::new().name("journal".to_owned()).spawn(work).map_err(JournalError::Start)?;
-        Ok(Self { requests })
+        let thread = thread::Builder::new().name("journal".to_owned()).spawn(work).map_err(JournalError::Start)?;
+        Ok(Self { desk: Arc::new(Desk { requests: Some(requests), thread: Some(thread) }) })
     }
 
     /// A journal that does what it is asked, and tells of each commit that it failed: as where the disk took it and the answer
@@ -109,8 +128,7 @@ impl Journal {
                 (ask(&mut outbox).tell)(Err(OutboxError::Group { reason: reason.clone() }));
             }
         };
-        thread::spawn(work);
-        Self { requests }
+        Self { desk: Arc::new(Desk { requests: Some(requests), thread: Some(thread::spawn(work)) }) }
     }
 
     /// See [`Outbox::accept`].
@@ -255,7 +273,8 @@ impl Journal {
             };
             Asked { failed, tell: Box::new(tell) }
         });
-        self.requests.send(request).await.map_err(|_| JournalError::Ended)?;
+        let requests = self.desk.requests.as_ref().ok_or(JournalError::Ended)?;
+        requests.send(request).await.map_err(|_| JournalError::Ended)?;
         Ok(answered.await.map_err(|_| JournalError::Ended)??)
     }
 }
