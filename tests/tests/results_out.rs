@@ -78,8 +78,11 @@ fn an_archive_keeps_commits_to_and_gives_back_what_was_made() {
     }
     kinds.sort();
     assert_eq!(kinds, ["OT", "OT", "SR", "SR"]);
-    let page = hospital.page().unwrap();
-    assert!(page.contains("archive: stored and committed"), "{page}");
+    // The page shows what was counted last, every few seconds.
+    patience::until("the page to say so", patience::BATCH, || {
+        Ok(hospital.page()?.contains("archive: stored and committed").then_some(()))
+    })
+    .unwrap();
 }
 
 /// A header's value, by pydicom.
