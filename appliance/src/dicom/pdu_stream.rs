@@ -35,7 +35,9 @@ pub(crate) struct PduStream<S> {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PduError {
     /// Not DICOM: another protocol was spoken to this port.
-    #[error("the peer does not speak the DICOM upper layer protocol (first byte 0x{0:02x}); is the port right?")]
+    #[error(
+        "the peer does not speak the DICOM upper layer protocol (first byte 0x{0:02x}); check which port it was given"
+    )]
     NotDicom(u8),
     /// A length over the bound for its type.
     #[error("the peer announced a PDU of type {kind} with {length} bytes, over the limit of {limit}")]

@@ -37,7 +37,7 @@ pub enum MllpError {
     Silent,
     /// Not a block.
     #[error(
-        "the receiver answered with something else than an MLLP block of at most {LONGEST} bytes; is the port right?"
+        "the receiver answered with something else than an MLLP block of at most {LONGEST} bytes; check which port it was given"
     )]
     NoBlock,
 }
