@@ -21,7 +21,8 @@ use aws_lc_rs::hkdf::{HKDF_SHA256, Okm, Prk, Salt};
 use outbox::DatabaseKey;
 use zeroize::Zeroizing;
 
-pub use key::CREDENTIAL;
+pub use key::{CREDENTIAL, RootKey};
+pub(crate) use record::forget_replaced;
 
 /// First byte of every sealed value: the way it was sealed.
 const VERSION: u8 = 1;
@@ -78,6 +79,16 @@ pub enum AtRestError {
         folder.display()
     )]
     Wrong {
+        /// The state folder.
+        folder: PathBuf,
+    },
+    /// Another key is taking this one's place.
+    #[error(
+        "the at-rest key of {} is being changed, and not everything is under the new one yet; start hilum-appliance, or order \
+         `hilum-appliance key rotate` again: either finishes it",
+        folder.display()
+    )]
+    Changing {
         /// The state folder.
         folder: PathBuf,
     },

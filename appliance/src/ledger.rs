@@ -11,7 +11,7 @@ use crate::at_rest::{AtRest, AtRestError};
 use crate::privacy::{self, Privacy};
 
 /// What identities are sealed for.
-const PURPOSE: &[u8] = b"lookup identity";
+pub(crate) const PURPOSE: &[u8] = b"lookup identity";
 
 /// `[lookup]` of the configuration.
 #[derive(Clone, Debug, Deserialize)]

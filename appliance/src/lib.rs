@@ -32,6 +32,7 @@ pub mod refusals;
 pub mod reload;
 pub mod result_record;
 pub mod retention;
+pub mod rotation;
 pub mod spans;
 pub mod spool;
 pub mod stow;

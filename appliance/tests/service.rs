@@ -40,6 +40,8 @@ mod papers;
 mod readings;
 #[path = "service/reload.rs"]
 mod reload;
+#[path = "service/rotate.rs"]
+mod rotate;
 #[path = "service/spans.rs"]
 mod spans;
 #[path = "service/starts.rs"]

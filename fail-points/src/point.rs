@@ -1,6 +1,6 @@
 //! The list. A new point is a line here and a call where it stands.
 
-/// A service that has points.
+/// A program that has points.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Program {
     /// `hilum-appliance`.
@@ -9,6 +9,8 @@ pub enum Program {
     Agent,
     /// `cloud-gateway`.
     Gateway,
+    /// `hilum-appliance key rotate`, an order and no service.
+    Rotation,
 }
 
 macro_rules! points {
@@ -113,6 +115,25 @@ points! {
     IngestAcknowledged, Gateway, "ingest.acknowledged";
     /// The receipts are handed to the connection.
     IngestReceipted, Gateway, "ingest.receipted";
+
+    /// What opens the old key with the new one is on the disk; all else is as it was.
+    RotationNoted, Rotation, "rotation.noted";
+    /// The service's key is the new one.
+    RotationHanded, Rotation, "rotation.handed";
+    /// The agent's, too.
+    RotationShared, Rotation, "rotation.shared";
+    /// The folder's own record is the new key's; from here on the old one is refused.
+    RotationClaimed, Rotation, "rotation.claimed";
+    /// The database under its new key is on the disk, not in its place.
+    RotationCopied, Rotation, "rotation.copied";
+    /// It is in its place; the files are as they were.
+    RotationDatabase, Rotation, "rotation.database";
+    /// A file under the new key is on the disk, not in its place.
+    RotationSealed, Rotation, "rotation.sealed";
+    /// It is in its place, others may not be.
+    RotationFile, Rotation, "rotation.file";
+    /// All are; the old key is still to be had with the new one.
+    RotationDone, Rotation, "rotation.done";
 }
 
 impl Point {
@@ -129,14 +150,14 @@ impl Point {
 }
 
 impl Program {
-    /// All of them, in the order of an image's way.
-    pub const ALL: [Self; 3] = [Self::Appliance, Self::Agent, Self::Gateway];
+    /// The services, in the order of an image's way.
+    pub const SERVICES: [Self; 3] = [Self::Appliance, Self::Agent, Self::Gateway];
 
     /// The executable.
     #[must_use]
     pub fn executable(self) -> &'static str {
         match self {
-            Self::Appliance => "hilum-appliance",
+            Self::Appliance | Self::Rotation => "hilum-appliance",
             Self::Agent => "hilum-sync-agent",
             Self::Gateway => "cloud-gateway",
         }
@@ -156,7 +177,8 @@ mod tests {
         let names: BTreeSet<_> = Point::ALL.iter().map(|point| point.name()).collect();
         assert_eq!(names.len(), Point::ALL.len());
         assert!(Point::ALL.iter().all(|point| Point::from_name(point.name()) == Some(*point)));
-        assert_eq!(Program::ALL.into_iter().flat_map(Point::of).count(), Point::ALL.len());
+        let programs = Program::SERVICES.into_iter().chain([Program::Rotation]);
+        assert_eq!(programs.flat_map(Point::of).count(), Point::ALL.len());
     }
 
     fn code(folder: &Path, text: &mut String) {
@@ -192,7 +214,7 @@ mod tests {
             let text = fs::read_to_string(root.join(file)).unwrap();
             assert!(!text.contains("armed") && !text.contains("all-features"), "{file}");
         }
-        for program in Program::ALL {
+        for program in Program::SERVICES {
             let folder = program.executable().trim_start_matches("hilum-");
             let manifest = fs::read_to_string(root.join(folder).join("Cargo.toml")).unwrap();
             let defaults = manifest.lines().find(|line| line.trim_start().starts_with("default"));

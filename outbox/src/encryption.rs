@@ -1,18 +1,25 @@
-//! A device database from before it was encrypted: a whole copy under the key is made beside it, compared, synced, and put in its
-//! place by one rename, so that whatever the power does, one whole file is there. It never changes a row.
+//! A device database from before it was encrypted, or under a key that is to be replaced: a whole copy under the key is made beside
+//! it, compared, synced, and put in its place by one rename, so that whatever the power does, one whole file is there. It changes
+//! no row but what somebody sealed before it came here, and that only by the hand of whoever has the keys.
 //!
 //! ```text
-//! alone in the file, its log moved into it ─▶ copied ─▶ compared and synced ─▶ renamed ─▶ folder synced
+//! alone in the file, its log moved into it ─▶ copied ─▶ sealed anew ─▶ compared and synced ─▶ renamed ─▶ folder synced
 //! ```
+
+mod sealed;
 
 use std::fs::{self, File};
 use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use fail_points::Point;
 use rusqlite::Connection;
 
-use crate::{BUSY_WAIT, DatabaseKey, OutboxError};
+pub use sealed::{Reseal, Sealed};
+
+use crate::{BUSY_WAIT, DatabaseKey, Outbox, OutboxError};
 
 /// How each plain `SQLite` file begins.
 ///
@@ -53,9 +60,39 @@ pub fn is_plain(path: &Path) -> Result<bool, OutboxError> {
 pub fn encrypt(path: &Path, key: &DatabaseKey) -> Result<bool, OutboxError> {
     let plain = is_plain(path)?;
     if plain {
-        rewrite(path, key, BUSY_WAIT, &mut |_| {})?;
+        rewrite(path, (None, key), BUSY_WAIT, &mut |_| Ok(()), &mut |_| {})?;
     }
     Ok(plain)
+}
+
+/// Puts the database under another key; false where it is under that one already, or is not there. `reseal` is given each value
+/// that the appliance sealed before it was written, and gives the one that takes its place; `None` leaves it as it is. The caller
+/// sees to it that no other program uses the file; one that does is waited for.
+///
+/// # Errors
+/// [`OutboxError::Key`] where it opens with neither key, and any other; the old file is there as it was, then.
+pub fn change_key(
+    path: &Path,
+    (old, new): (&DatabaseKey, &DatabaseKey),
+    reseal: &mut Reseal<'_>,
+) -> Result<bool, OutboxError> {
+    if !path.is_file() {
+        return Ok(false);
+    }
+    encrypt(path, old)?;
+    match Outbox::open(path, new) {
+        Ok(_) => return Ok(false),
+        Err(OutboxError::Key { .. }) => {}
+        Err(error) => return Err(error),
+    }
+    // Its tables are those of this release from here on.
+    drop(Outbox::open(path, old)?);
+    rewrite(path, (Some(old), new), BUSY_WAIT, &mut |copy| sealed::anew(copy, reseal), &mut |step| {
+        if step == Step::Synced {
+            fail_points::reach(Point::RotationCopied);
+        }
+    })?;
+    Ok(true)
 }
 
 /// Whether another process has the file open; false where there is none that opens with the key.
@@ -64,22 +101,39 @@ pub fn is_in_use(path: &Path, key: &DatabaseKey) -> bool {
     path.is_file() && matches!(alone(path, Some(key), Duration::ZERO), Err(OutboxError::Busy { .. }))
 }
 
-fn rewrite(path: &Path, key: &DatabaseKey, wait: Duration, after: &mut dyn FnMut(Step)) -> Result<(), OutboxError> {
+/// From under one key, or none, to under another.
+fn rewrite(
+    path: &Path,
+    (old, key): (Option<&DatabaseKey>, &DatabaseKey),
+    wait: Duration,
+    change: &mut dyn FnMut(&mut Connection) -> rusqlite::Result<()>,
+    after: &mut dyn FnMut(Step),
+) -> Result<(), OutboxError> {
     let file = |source| OutboxError::Rewrite { path: path.to_owned(), source };
     let new = path.with_extension("sqlite.new");
     discard(&new).map_err(file)?;
-    let source = alone(path, None, wait)?;
+    let source = alone(path, old, wait)?;
     after(Step::Alone);
     copy(&source, &new, Some(key)).map_err(OutboxError::statement("copy every row"))?;
+    unlocked(&new, key)
+        .and_then(|mut copy| change(&mut copy))
+        .map_err(OutboxError::statement("seal the copy's rows"))?;
     after(Step::Copied);
     if !is_same(&source, &new, key).map_err(OutboxError::statement("compare the copy"))? {
         return Err(OutboxError::Copy { path: path.to_owned() });
     }
-    File::open(&new).and_then(|new| new.sync_all()).map_err(file)?;
+    own_alike(path, &new).and_then(|()| File::open(&new)?.sync_all()).map_err(file)?;
     after(Step::Synced);
     fs::rename(&new, path).map_err(file)?;
     after(Step::Renamed);
     path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all()).map_err(file)
+}
+
+/// Whoever orders this, root too: the file stays the service's.
+fn own_alike(path: &Path, new: &Path) -> io::Result<()> {
+    let was = fs::metadata(path)?;
+    fs::set_permissions(new, was.permissions())?;
+    std::os::unix::fs::chown(new, Some(was.uid()), Some(was.gid()))
 }
 
 /// What an attempt before this one left.
@@ -104,15 +158,18 @@ fn alone(path: &Path, key: Option<&DatabaseKey>, wait: Duration) -> Result<Conne
 }
 
 fn exclusive(path: &Path, key: Option<&DatabaseKey>, wait: Duration) -> rusqlite::Result<(Connection, String)> {
-    let connection = Connection::open(path)?;
-    if let Some(key) = key {
-        connection.pragma_update(None, "key", key.raw().as_str())?;
-    }
+    let connection = key.map_or_else(|| Connection::open(path), |key| unlocked(path, key))?;
     connection.busy_timeout(wait)?;
     connection.query_row("PRAGMA locking_mode = EXCLUSIVE", [], |_| Ok(()))?;
     let mode = connection.query_row("PRAGMA journal_mode = DELETE", [], |row| row.get(0))?;
     connection.execute_batch("BEGIN EXCLUSIVE; COMMIT;")?;
     Ok((connection, mode))
+}
+
+fn unlocked(path: &Path, key: &DatabaseKey) -> rusqlite::Result<Connection> {
+    let connection = Connection::open(path)?;
+    connection.pragma_update(None, "key", key.raw().as_str())?;
+    Ok(connection)
 }
 
 /// Every table, index and row, the schema's number too, into `new`; without a key it is a plain file.
@@ -130,8 +187,7 @@ fn copy(source: &Connection, new: &Path, key: Option<&DatabaseKey>) -> rusqlite:
 /// Whether the copy opens with its key, is sound, and holds as many rows in as many tables. Leaves it in WAL mode, so that no
 /// process that opens it finds a journal of its predecessor's name.
 fn is_same(source: &Connection, new: &Path, key: &DatabaseKey) -> rusqlite::Result<bool> {
-    let copy = Connection::open(new)?;
-    copy.pragma_update(None, "key", key.raw().as_str())?;
+    let copy = unlocked(new, key)?;
     let damaged = copy.prepare("PRAGMA cipher_integrity_check")?.exists([])?;
     let sound: String = copy.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
     let same = rows(source)? == rows(&copy)?;

@@ -1,7 +1,7 @@
 //! The hospital: one device, made of an appliance and a sync-agent that share only a folder, enrolled as a real one is.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus};
+use std::process::{Command, ExitStatus, Output};
 
 use anyhow::{Context, bail};
 
@@ -223,6 +223,18 @@ impl Hospital {
         Ok(children.split_whitespace().filter(started_with).map(str::to_owned).collect())
     }
 
+    /// `hilum-appliance key rotate` to the key in the file, as `program` does it; to be cut off at a fail point where one is named.
+    ///
+    /// # Errors
+    /// Where it cannot be started.
+    pub fn rotate(&self, program: &Path, new_key: &Path, point: Option<&str>) -> anyhow::Result<Output> {
+        let mut command = Command::new(program);
+        command.args(["key", "rotate", "--config"]).arg(self.appliance_config());
+        command.arg("--agent-config").arg(self.agent_config()).arg("--new-key").arg(new_key);
+        command.envs(point.map(|point| (fail_points::VARIABLE, format!("{point}:1"))));
+        command.output().context("hilum-appliance key rotate cannot be started")
+    }
+
     /// Draws films of nobody and sends them as the known scanner; every one must be accepted.
     ///
     /// # Errors
@@ -271,6 +283,12 @@ impl Hospital {
     #[must_use]
     pub fn agent_config(&self) -> PathBuf {
         self.at("sync-agent.toml")
+    }
+
+    /// The file with its at-rest key.
+    #[must_use]
+    pub fn at_rest_key(&self) -> PathBuf {
+        self.at("at-rest.key")
     }
 
     fn at(&self, name: &str) -> PathBuf {
@@ -349,7 +367,10 @@ level = "info"
 }
 
 /// Writes a key for its owner alone: one that others can read is refused.
-fn secret(file: &Path, key: [u8; 32]) -> anyhow::Result<()> {
+///
+/// # Errors
+/// Where it cannot be written.
+pub fn secret(file: &Path, key: [u8; 32]) -> anyhow::Result<()> {
     place::write(file, hex::encode(key))?;
     let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
     std::fs::set_permissions(file, private).with_context(|| format!("{} cannot be protected", file.display()))

@@ -166,7 +166,7 @@ impl Torture {
         let plan = Plan::of(&self.measure);
         let planned = Instant::now() + self.measure.time;
         let until = Until { planned, longest: planned + LONGER };
-        let (over, busy) = (AtomicBool::new(false), AtomicUsize::new(Program::ALL.len()));
+        let (over, busy) = (AtomicBool::new(false), AtomicUsize::new(Program::SERVICES.len()));
         let (hospital, cloud) = (&victims.hospital, &victims.cloud);
         let (disk, database) = (victims.disk.as_ref(), self.database.as_str());
         let surroundings =
@@ -182,12 +182,13 @@ impl Torture {
                     })
                 })
                 .collect();
-            let keepers = Program::ALL.map(|program| {
+            let keepers = Program::SERVICES.map(|program| {
                 let keeper = Keeper { program, launch: launcher(program, hospital, cloud), history, busy: &busy };
-                let lives = match program {
+                let lives: &[_] = match program {
                     Program::Appliance => &plan.appliance,
                     Program::Agent => &plan.agent,
                     Program::Gateway => &plan.gateway,
+                    Program::Rotation => &[],
                 };
                 scope.spawn(move || keeper.keep(lives, until))
             });
@@ -211,7 +212,7 @@ impl Torture {
         victims.broker.kill()?;
         victims.broker.restart()?;
         let start = |program| launcher(program, &victims.hospital, &victims.cloud)(None);
-        Program::ALL.into_iter().map(start).collect()
+        Program::SERVICES.into_iter().map(start).collect()
     }
 
     fn scanner<'a>(&self, number: usize, port: u16, films: &'a [senders::Film], history: &'a History) -> Scanner<'a> {
@@ -234,6 +235,7 @@ fn launcher<'a>(
                 Program::Appliance => hospital.appliance_command(&file),
                 Program::Agent => hospital.agent_command(&file),
                 Program::Gateway => cloud.command(&file),
+                Program::Rotation => bail!("an order is no service that is kept alive"),
             }
         };
         command.envs(order.map(|order| (fail_points::VARIABLE, order)));

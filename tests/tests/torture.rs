@@ -8,7 +8,7 @@ use std::time::Duration;
 use lab::torture::{self, Measure, Torture};
 use lab::{place, postgres};
 
-/// Seconds of faults, for the 33 points of three programs that die at the same time; points that were not met are tried again.
+/// Seconds of faults, for the points of three services that die at the same time; points that were not met are tried again.
 const SECONDS: u64 = 60;
 
 #[test]

@@ -10,6 +10,11 @@ pub fn ready() {
     send(&[("READY", "1")]);
 }
 
+/// Start-up goes on, and its next step may take `longest`, whatever `TimeoutStartSec` says.
+pub fn starting(longest: Duration) {
+    send(&[("EXTEND_TIMEOUT_USEC", &longest.as_micros().to_string())]);
+}
+
 /// What the service is doing, in words for `systemctl status`; nothing about a patient.
 pub fn status(words: &str) {
     send(&[("STATUS", words)]);

@@ -1,6 +1,7 @@
 //! Where the at-rest key comes from: a credential of systemd, which never touches the disk in plain, or a file. It is read
 //! once, checked, and wiped from every buffer that held it.
 
+use std::fmt;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -11,6 +12,60 @@ use super::{AtRest, AtRestError};
 
 /// Name of the systemd credential (`LoadCredentialEncrypted=` or `LoadCredential=` in the unit).
 pub const CREDENTIAL: &str = "hilum-at-rest";
+
+/// The key itself, for whoever has to hand it on; wiped when dropped.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RootKey(Zeroizing<[u8; 32]>);
+
+impl RootKey {
+    /// Reads the file of a key, which nobody but its owner may be able to read.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn read(file: &Path) -> Result<Self, AtRestError> {
+        let unreadable = |source| AtRestError::Read { file: file.to_owned(), source };
+        let text = Zeroizing::new(fs::read_to_string(file).map_err(unreadable)?);
+        let key = Self::parse(&text).ok_or_else(|| AtRestError::Form { file: file.to_owned() })?;
+        if fs::metadata(file).map_err(unreadable)?.permissions().mode() & 0o077 != 0 {
+            return Err(AtRestError::Exposed { file: file.to_owned() });
+        }
+        Ok(key)
+    }
+
+    /// Reads 64 hexadecimal characters; `None` for anything else.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut key = Zeroizing::new([0; 32]);
+        hex::decode_to_slice(text.trim(), key.as_mut_slice()).ok()?;
+        Some(Self(key))
+    }
+
+    /// The key as its file holds it: 64 hexadecimal characters.
+    #[must_use]
+    pub fn text(&self) -> Zeroizing<String> {
+        Zeroizing::new(hex::encode(self.0.as_slice()))
+    }
+
+    /// The key ready for use.
+    #[must_use]
+    pub fn at_rest(&self, random: fn() -> [u8; 16]) -> AtRest {
+        AtRest::new(&self.0, random)
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        self.0.as_slice()
+    }
+
+    pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        Some(Self(Zeroizing::new(bytes.try_into().ok()?)))
+    }
+}
+
+impl fmt::Debug for RootKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RootKey(withheld)")
+    }
+}
 
 impl AtRest {
     /// Reads the key: the credential where systemd gives one, else `file`. `credentials` is `$CREDENTIALS_DIRECTORY`.
@@ -24,15 +79,7 @@ impl AtRest {
     ) -> Result<Self, AtRestError> {
         let credential = credentials.map(|folder| folder.join(CREDENTIAL)).filter(|file| file.exists());
         let file = credential.as_deref().or(file).ok_or(AtRestError::Missing)?;
-        let unreadable = |source| AtRestError::Read { file: file.to_owned(), source };
-        let text = Zeroizing::new(fs::read_to_string(file).map_err(unreadable)?);
-        let mut key = Zeroizing::new([0; 32]);
-        let decoded = hex::decode_to_slice(text.trim(), key.as_mut_slice());
-        decoded.map_err(|_| AtRestError::Form { file: file.to_owned() })?;
-        if fs::metadata(file).map_err(unreadable)?.permissions().mode() & 0o077 != 0 {
-            return Err(AtRestError::Exposed { file: file.to_owned() });
-        }
-        Ok(Self::new(&key, random))
+        Ok(RootKey::read(file)?.at_rest(random))
     }
 }
 

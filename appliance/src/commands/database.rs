@@ -26,6 +26,6 @@ pub(super) fn key(device: &DeviceConfig) -> anyhow::Result<AtRest> {
     let service = Path::new(SERVICE_CREDENTIALS);
     let borrowed = device.at_rest_key.is_none() && service.join(CREDENTIAL).is_file();
     let key = if borrowed { AtRest::load(Some(service), None, rand::random)? } else { device.at_rest()? };
-    key.is_key_of(&device.state_dir)?;
+    key.opens(&device.state_dir)?;
     Ok(key)
 }

@@ -1,10 +1,11 @@
-//! `key database`: the key of the device's database, derived from the at-rest key, for the sync-agent, which gets this one and no
-//! other. It makes no key of its own and stores none but where it is told to.
+//! `key`: the key of the device's database, derived from the at-rest key, for the sync-agent, which gets this one and no other;
+//! and another at-rest key in the old one's place. It makes no key of its own and stores none but where it is told to.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+mod place;
+mod rotate;
+
+use std::io::Read;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -12,8 +13,9 @@ use clap::{ArgGroup, Args, Subcommand};
 use zeroize::Zeroizing;
 
 use super::database;
-use crate::at_rest::AtRest;
+use crate::at_rest::{AtRest, RootKey};
 use crate::config::Config;
+use place::write;
 
 /// More than any key's characters; what is longer is none.
 const LONGEST: u64 = 200;
@@ -22,6 +24,9 @@ const LONGEST: u64 = 200;
 pub(super) enum Command {
     /// Write the key that the sync-agent opens the database with: 64 hexadecimal characters, derived from the at-rest key.
     Database(Database),
+    /// Put everything on this device under another at-rest key, while both services are stopped. Cut off, it goes on when it is
+    /// ordered again, or when the service starts.
+    Rotate(rotate::Rotate),
 }
 
 #[derive(Debug, Args)]
@@ -39,7 +44,13 @@ pub(super) struct Database {
 }
 
 pub(super) fn run(command: Command) -> anyhow::Result<ExitCode> {
-    let Command::Database(arguments) = command;
+    match command {
+        Command::Database(arguments) => derive(&arguments),
+        Command::Rotate(arguments) => rotate::run(&arguments),
+    }
+}
+
+fn derive(arguments: &Database) -> anyhow::Result<ExitCode> {
     let key = match &arguments.config {
         Some(file) => database::key(&vitals::config::load::<Config>(file)?.device)?,
         None => given()?,
@@ -56,21 +67,6 @@ fn given() -> anyhow::Result<AtRest> {
     let mut text = Zeroizing::new(String::new());
     let read = std::io::stdin().lock().take(LONGEST).read_to_string(&mut text);
     read.context("the at-rest key cannot be read from standard input")?;
-    let mut key = Zeroizing::new([0; 32]);
-    let decoded = hex::decode_to_slice(text.trim(), key.as_mut_slice());
-    decoded.ok().context("standard input holds no key: 64 hexadecimal characters are one")?;
-    Ok(AtRest::new(&key, rand::random))
-}
-
-/// Whole or not at all, and never readable by others, not for a moment.
-fn write(file: &Path, text: &str) -> std::io::Result<()> {
-    let new = file.with_extension("new");
-    let _ = fs::remove_file(&new);
-    let mut written = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
-    written.write_all(text.as_bytes())?;
-    written.sync_all()?;
-    fs::rename(&new, file)?;
-    file.parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-        .map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+    let key = RootKey::parse(&text).context("standard input holds no key: 64 hexadecimal characters are one")?;
+    Ok(key.at_rest(rand::random))
 }

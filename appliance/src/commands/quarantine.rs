@@ -58,7 +58,7 @@ fn list(config: &Config) -> anyhow::Result<ExitCode> {
 
 fn export(config: &Config, name: &str, out: &Path) -> anyhow::Result<ExitCode> {
     let at_rest = config.device.at_rest()?;
-    at_rest.is_key_of(&config.device.state_dir)?;
+    at_rest.opens(&config.device.state_dir)?;
     let bytes = quarantine(config).export(name, &at_rest, out)?;
     println!("{}: {bytes} bytes", out.display());
     Ok(ExitCode::SUCCESS)

@@ -20,7 +20,7 @@ use crate::at_rest::{AtRest, AtRestError};
 use crate::config::DeviceConfig;
 
 /// What records are sealed for.
-const PURPOSE: &[u8] = b"output record";
+pub(crate) const PURPOSE: &[u8] = b"output record";
 /// Bytes of a record at most: two for each of a preview's 1024² samples, the saliency and a header.
 const LONGEST: u64 = 4 << 20;
 

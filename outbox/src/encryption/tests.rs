@@ -73,7 +73,7 @@ fn the_process_that_dies() {
             std::process::abort();
         }
     };
-    rewrite(Path::new(path), &key(2), Duration::ZERO, &mut { end }).unwrap();
+    rewrite(Path::new(path), (None, &key(2)), Duration::ZERO, &mut |_| Ok(()), &mut { end }).unwrap();
 }
 
 #[test]
@@ -99,7 +99,7 @@ fn a_database_in_use_is_left_alone() {
     let other = Connection::open(&path).unwrap();
     other.query_row("SELECT count(*) FROM message", [], |_| Ok(())).unwrap();
     let before = fs::read(&path).unwrap();
-    let refused = rewrite(&path, &key(2), Duration::ZERO, &mut |_| {});
+    let refused = rewrite(&path, (None, &key(2)), Duration::ZERO, &mut |_| Ok(()), &mut |_| {});
     assert!(matches!(refused, Err(OutboxError::Busy { .. })), "{refused:?}");
     assert_eq!(fs::read(&path).unwrap(), before);
     drop(other);
@@ -108,6 +108,38 @@ fn a_database_in_use_is_left_alone() {
     assert!(is_in_use(&path, &key(2)));
     drop(open);
     assert!(!is_in_use(&path, &key(2)) && !is_in_use(&path, &key(3)));
+}
+
+#[test]
+fn another_key_opens_every_row_and_what_was_sealed_there_is_sealed_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("outbox.sqlite");
+    let keys = (&key(1), &key(2));
+    assert!(!change_key(&path, keys, &mut |_, _| None).unwrap(), "there is none");
+    plain(&path);
+    encrypt(&path, &key(1)).unwrap();
+    let rows = "INSERT INTO instance (id, sop_instance, digest, source, received_ms, receive_ms)
+            VALUES (1, '1.2', zeroblob(32), 'XR', 1, 1), (2, '1.3', zeroblob(32), 'XR', 1, 1);
+        INSERT INTO ledger VALUES (1, 1, 's', 'o', 'p', 'read', '', 1, x'01'), (2, 1, 's', 'o', 'p', 'read', '', 1, NULL);
+        INSERT INTO report VALUES (1, 1, x'02'), (7, 2, x'03');";
+    Outbox::open(&path, &key(1)).unwrap().connection.execute_batch(rows).unwrap();
+    let mut seen = Vec::new();
+    let mut reseal = |what, value: &[u8]| {
+        seen.push((what, value.to_vec()));
+        (value != [3]).then(|| [value, &[9]].concat())
+    };
+    let stranger = change_key(&path, (&key(3), &key(2)), &mut reseal);
+    assert!(matches!(stranger, Err(OutboxError::Key { .. })), "{stranger:?}");
+    assert!(change_key(&path, keys, &mut reseal).unwrap() && !change_key(&path, keys, &mut reseal).unwrap());
+    assert_eq!(seen, [(Sealed::Identity, vec![1]), (Sealed::Report, vec![2]), (Sealed::Report, vec![3])]);
+    assert!(matches!(Outbox::open(&path, &key(1)), Err(OutboxError::Key { .. })));
+    assert_eq!(attempts(&path, &key(2)), [7; MESSAGES as usize]);
+    let connection = Outbox::open(&path, &key(2)).unwrap().connection;
+    let values = "SELECT group_concat(hex(value)) FROM
+        (SELECT coalesce(identity, x'00') AS value FROM ledger UNION ALL SELECT payload FROM report)";
+    assert_eq!(connection.query_row(values, [], |row| row.get::<_, String>(0)).unwrap(), "0109,00,0209,03");
+    drop(connection);
+    holds_nothing_plain(&path);
 }
 
 /// Neither the rows' bytes nor the tables' names, in the file or beside it.
