@@ -193,8 +193,10 @@ export function whenSignedOut(listener: () => void): void {
 
 async function call(path: string, init: RequestInit = {}): Promise<Response> {
   let response: Response;
+  const patience = AbortSignal.timeout(TIMEOUT_MS);
+  const signal = init.signal ? AbortSignal.any([init.signal, patience]) : patience;
   try {
-    response = await fetch(BASE + path, { ...init, credentials: 'same-origin', signal: AbortSignal.timeout(TIMEOUT_MS) });
+    response = await fetch(BASE + path, { ...init, credentials: 'same-origin', signal });
   } catch {
     throw new ApiError(0, 'The gateway can’t be reached.');
   }
@@ -229,8 +231,13 @@ async function send(method: 'POST' | 'DELETE', path: string, body?: unknown, mor
   return call(path, { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) });
 }
 
-async function bytes(path: string): Promise<ArrayBuffer> {
-  return (await call(path, { headers: { accept: 'application/octet-stream' } })).arrayBuffer();
+async function bytes(path: string, signal: AbortSignal | null = null): Promise<ArrayBuffer> {
+  const response = await call(path, { headers: { accept: 'application/octet-stream' }, signal });
+  try {
+    return await response.arrayBuffer();
+  } catch {
+    throw new ApiError(0, 'The image broke off on its way from the gateway.');
+  }
 }
 
 /** Little-endian on the wire, as is every platform that runs a browser. An odd last byte is dropped; callers count. */
@@ -265,16 +272,16 @@ export function getResult(id: string): Promise<ResultDetail> {
   return get(at(id));
 }
 
-export async function getSamples(id: string): Promise<Uint16Array> {
-  return u16(await bytes(`${at(id)}/image`));
+export async function getSamples(id: string, signal: AbortSignal | null = null): Promise<Uint16Array> {
+  return u16(await bytes(`${at(id)}/image`, signal));
 }
 
 export async function getVoiLut(id: string): Promise<Uint16Array> {
   return u16(await bytes(`${at(id)}/voi-lut`));
 }
 
-export async function getSaliency(id: string): Promise<Uint8Array> {
-  return new Uint8Array(await bytes(`${at(id)}/saliency`));
+export async function getSaliency(id: string, signal: AbortSignal | null = null): Promise<Uint8Array> {
+  return new Uint8Array(await bytes(`${at(id)}/saliency`, signal));
 }
 
 /** With `etag`, refused (412) if another verdict came in since it was read. */

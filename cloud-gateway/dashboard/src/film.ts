@@ -1,5 +1,6 @@
 // One study's image as the viewer needs it: samples, grey-scale recipe, presets and the evidence layer, fetched once.
 import * as api from './api';
+import * as shelf from './film_shelf';
 import { rangeOf, type Range, type Voi } from './grayscale';
 import type { Grid } from './saliency';
 import { voiOf } from './voi';
@@ -7,6 +8,8 @@ import { presetsFor, type Preset } from './window';
 
 /** All of it in memory; nothing below asks the gateway again. */
 export interface Film {
+  /** The id of the result that it belongs to. */
+  result: string;
   rows: number;
   columns: number;
   samples: Uint16Array;
@@ -21,16 +24,18 @@ export interface Film {
 export async function loadFilm(result: api.ResultDetail): Promise<Film | null> {
   const { image } = result;
   if (image === null) return null;
+  const ahead = shelf.take(result.id);
   const [samples, lut, values] = await Promise.all([
-    api.getSamples(result.id),
+    ahead?.samples ?? api.getSamples(result.id),
     image.voi.kind === 'lut' ? api.getVoiLut(result.id) : null,
-    result.saliency === null ? null : api.getSaliency(result.id),
+    result.saliency === null ? null : (ahead?.saliency ?? api.getSaliency(result.id)),
   ]);
   if (samples.length !== image.rows * image.columns) {
-    throw new Error(`The image is incomplete: ${samples.length} samples came for ${image.rows} × ${image.columns}. Reload the page; if it stays so, the stored object is damaged.`);
+    throw new Error(`The image is incomplete: ${samples.length} samples came for ${image.rows} × ${image.columns}. If it stays so after another try, the stored object is damaged.`);
   }
   const delivered = voiOf(image.voi, lut);
   return {
+    result: result.id,
     rows: image.rows,
     columns: image.columns,
     samples,

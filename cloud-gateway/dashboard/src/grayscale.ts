@@ -106,11 +106,7 @@ export function buildTable(recipe: Recipe): Uint8Array<ArrayBuffer> {
   return table;
 }
 
-/** Writes opaque grey RGBA pixels for all samples into `rgba` (one u32 per pixel). */
-export function paint(samples: Uint16Array, table: Uint8Array, rgba: Uint32Array): void {
-  for (let i = 0; i < samples.length; i++) {
-    const grey = table[samples[i] ?? 0] ?? 0;
-    // Little-endian ABGR: every platform that runs a browser stores it so.
-    rgba[i] = 0xff000000 | (grey << 16) | (grey << 8) | grey;
-  }
+/** The grey of every sample, one byte a pixel. */
+export function develop(samples: Uint16Array, table: Uint8Array, greys: Uint8Array): void {
+  for (let i = 0; i < samples.length; i++) greys[i] = table[samples[i] ?? 0] ?? 0;
 }

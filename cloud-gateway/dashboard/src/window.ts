@@ -4,7 +4,7 @@ import type { Range, Voi, Window } from './grayscale';
 
 /** A named starting window. */
 export interface Preset {
-  id: 'delivered' | 'full' | 'lung' | 'soft';
+  id: 'delivered' | 'full' | 'lung' | 'soft' | 'dense';
   name: string;
   /** Says where its numbers come from. */
   why: string;
@@ -73,7 +73,7 @@ export function histogramOf(samples: Uint16Array): Uint32Array {
 
 /**
  * The presets of one image. Digital radiographs have no absolute scale (unlike CT's Hounsfield units), so no fixed
- * numbers are right for lungs: these two take shares of the image's own histogram, counted from its dark side.
+ * numbers are right for lungs: these take shares of the image's own histogram, counted from its dark side.
  */
 export function presetsFor(samples: Uint16Array, offset: number, invert: boolean, delivered: Voi): Preset[] {
   const histogram = histogramOf(samples);
@@ -83,9 +83,10 @@ export function presetsFor(samples: Uint16Array, offset: number, invert: boolean
     return withWindow({ kind: 'full_range' }, spanning({ min: at(low), max: at(high) }));
   };
   return [
-    { id: 'delivered', name: 'From the image', why: 'the transform that came with the image, and that the model saw', voi: delivered },
+    { id: 'delivered', name: 'As acquired', why: 'the transform that came with the image, and that the model saw', voi: delivered },
     { id: 'lung', name: 'Lung (narrow)', why: 'from the darkest 3 % to 60 % of this image’s pixels', voi: between(0.03, 0.6) },
     { id: 'soft', name: 'Soft tissue (wide)', why: 'from the darkest 1 % to 99 % of this image’s pixels', voi: between(0.01, 0.99) },
+    { id: 'dense', name: 'Mediastinum, bone', why: 'from the darkest 45 % to 99.5 % of this image’s pixels', voi: between(0.45, 0.995) },
     { id: 'full', name: 'Full range', why: 'from this image’s least to its greatest value', voi: { kind: 'full_range' } },
   ];
 }

@@ -47,8 +47,8 @@ describe('window', () => {
 
 describe('placement', () => {
   test('fit shows all of the image in the middle', () => {
-    expect(fit(IMAGE, VIEW)).toEqual({ scale: 1, left: 100, top: 0 });
-    expect(actual(IMAGE, { width: 400, height: 400 })).toEqual({ scale: 1, left: -200, top: -300 });
+    expect(fit(IMAGE, VIEW)).toEqual({ scale: 1, turn: 0, left: 100, top: 0 });
+    expect(actual(IMAGE, { width: 400, height: 400 })).toEqual({ scale: 1, turn: 0, left: -200, top: -300 });
   });
 
   test('zooming keeps the point under the pointer', () => {

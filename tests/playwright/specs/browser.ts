@@ -44,40 +44,54 @@ export async function openStudy(page: Page): Promise<string> {
   const id = (await read.first().getAttribute('data-id')) ?? '';
   await read.first().click();
   await expect(page).toHaveURL(new RegExp(`/results/${id}$`));
-  await expect(page.getByTestId('film')).toBeVisible();
+  await filmOf(page, id);
   await settled(page);
   return id;
 }
 
-/** What the film shows: a fingerprint (FNV-1a) of its pixels, and how many different greys there are. */
-async function look(page: Page): Promise<{ print: number; greys: number }> {
-  return page.getByTestId('film').evaluate((element) => {
-    const { width, height } = element as HTMLCanvasElement;
+/** Waits until a study's film is on the screen. */
+export async function filmOf(page: Page, id: string): Promise<void> {
+  await expect(page.getByTestId('film')).toHaveAttribute('data-result', id);
+}
+
+/** What the film's canvases show, one over the other: the bare film, or with the evidence. */
+async function rgba(page: Page, layers: string): Promise<{ width: number; height: number; data: Uint8ClampedArray }> {
+  const read = await page.getByTestId('film').evaluate((stage, selector) => {
+    const canvases = [...stage.querySelectorAll<HTMLCanvasElement>(selector)];
+    const { width, height } = canvases[0] ?? { width: 1, height: 1 };
     // Read from a copy: reading the film itself would move it out of the graphics card.
     const copy = new OffscreenCanvas(width, height).getContext('2d', { willReadFrequently: true });
     if (copy === null) throw new Error('no drawing surface');
-    copy.drawImage(element as HTMLCanvasElement, 0, 0);
-    const { data } = copy.getImageData(0, 0, width, height);
-    let print = 0x811c9dc5;
-    const greys = new Set<number>();
-    data.forEach((byte, i) => {
-      print = Math.imul(print ^ byte, 0x01000193);
-      if (i % 4 === 0) greys.add(byte);
-    });
-    return { print: print >>> 0, greys: greys.size };
-  });
+    for (const canvas of canvases) if (canvas.width > 0) copy.drawImage(canvas, 0, 0);
+    const bytes = copy.getImageData(0, 0, width, height).data;
+    let text = '';
+    for (let i = 0; i < bytes.length; i += 32_768) text += String.fromCharCode(...bytes.subarray(i, i + 32_768));
+    return { width, height, text: btoa(text) };
+  }, layers);
+  return { width: read.width, height: read.height, data: new Uint8ClampedArray(Buffer.from(read.text, 'base64')) };
 }
 
-/** The film's greys as drawn, one a pixel. */
-export async function greys(page: Page): Promise<{ width: number; height: number; values: number[] }> {
-  return page.getByTestId('film').evaluate((element) => {
-    const { width, height } = element as HTMLCanvasElement;
-    const copy = new OffscreenCanvas(width, height).getContext('2d', { willReadFrequently: true });
-    if (copy === null) throw new Error('no drawing surface');
-    copy.drawImage(element as HTMLCanvasElement, 0, 0);
-    const { data } = copy.getImageData(0, 0, width, height);
-    return { width, height, values: Array.from({ length: width * height }, (_, i) => data[i * 4] ?? 0) };
+/** What the film shows: a fingerprint (FNV-1a) of its pixels, and how many different greys there are. */
+async function look(page: Page): Promise<{ print: number; greys: number }> {
+  const { data } = await rgba(page, 'canvas');
+  let print = 0x811c9dc5;
+  const greys = new Set<number>();
+  data.forEach((byte, i) => {
+    print = Math.imul(print ^ byte, 0x01000193);
+    if (i % 4 === 0) greys.add(byte);
   });
+  return { print: print >>> 0, greys: greys.size };
+}
+
+/** The bare film's greys as drawn, one a pixel. A pixel that is not an opaque grey is -1. */
+export async function greys(page: Page): Promise<{ width: number; height: number; values: Int16Array }> {
+  const { width, height, data } = await rgba(page, '.glass canvas');
+  const values = new Int16Array(width * height);
+  for (let i = 0; i < values.length; i++) {
+    const [r = 0, g = 0, b = 0, a = 0] = data.subarray(4 * i, 4 * i + 4);
+    values[i] = r === g && g === b && a === 255 ? r : -1;
+  }
+  return { width, height, values };
 }
 
 /** A fingerprint of the film as drawn. */

@@ -100,8 +100,7 @@ test('at 1:1 every screen pixel is the stored sample under the transform', async
       if (row < 0 || column < 0 || row >= image.rows || column >= image.columns) continue;
       const grey = Math.floor(((sample(row, column) - least) / (most - least)) * 255 + 0.5);
       const [wanted, seen] = [image.invert ? 255 - grey : grey, drawn.values[y * drawn.width + x] ?? -1];
-      // One grey of tolerance: a sample exactly half-way between two may round to either.
-      if (Math.abs(wanted - seen) > 1) wrong.push(`row ${row}, column ${column}: ${wanted} wanted, ${seen} drawn`);
+      if (wanted !== seen) wrong.push(`row ${row}, column ${column}: ${wanted} wanted, ${seen} drawn`);
       compared++;
     }
   }

@@ -1,17 +1,19 @@
 // One study: the film, what the model says of it and why, and the reader's verdict.
-import { useSignal } from '@preact/signals';
-import { useEffect } from 'preact/hooks';
+import { useSignal, type Signal } from '@preact/signals';
+import { useEffect, useRef } from 'preact/hooks';
 import type { JSX } from 'preact';
 import * as api from '../api';
 import { loadFilm } from '../film';
-import { STEP } from '../geometry';
 import { useShortcuts, type Shortcut } from '../keyboard';
+import type { Region } from '../region';
 import { go } from '../router';
 import { studyPath } from '../routes';
 import * as sequence from '../sequence';
 import { Notice } from '../shell/notice';
+import { settled } from '../study/ahead';
 import { Panel } from '../study/panel';
-import { opacity, viewOf, type View } from '../viewer/view';
+import { viewing } from '../viewer/keys';
+import { viewOf, type View } from '../viewer/view';
 import { Viewer } from '../viewer/viewer';
 import { listPath } from '../filter';
 import { filter, selected } from '../work_list';
@@ -28,35 +30,41 @@ export function StudyPage({ id }: { id: string }): JSX.Element {
   const result = useSignal<api.ResultDetail | null>(null);
   const trouble = useSignal<string | null>(null);
   const picture = useSignal<Picture>({ is: 'loading' });
+  /** What the reader drew on the film, in columns and rows of the stored image. */
+  const region = useSignal<Region | null>(null);
 
-  const load = async (stillHere: () => boolean): Promise<void> => {
+  /** False once the reader has gone on: what comes then is for nobody. */
+  const here = useRef(true);
+
+  const load = async (): Promise<void> => {
     try {
       const detail = await api.getResult(id);
-      if (stillHere()) [result.value, trouble.value] = [detail, null];
+      if (here.current) [result.value, trouble.value] = [detail, null];
       const found = await pictureOf(detail);
-      if (stillHere()) picture.value = found;
+      // Whoever went on to another study must not be shown this one's film there.
+      if (here.current) [picture.value, settled.value] = [found, id];
     } catch (error) {
-      if (stillHere()) trouble.value = words(error);
+      if (here.current) trouble.value = words(error);
     }
   };
   useEffect(() => {
-    let here = true;
+    here.current = true;
     let polls = 0;
     selected.value = id;
     void sequence.ensure(id);
-    void load(() => here);
+    void load();
     const timer = setInterval(() => {
       const awaited = result.peek() !== null && picture.peek().is === 'none' && result.peek()?.outcome !== 'unreadable';
-      if (awaited && polls++ < IMAGE_POLLS) void load(() => here);
+      if (awaited && polls++ < IMAGE_POLLS) void load();
     }, IMAGE_POLL_MS);
     return () => {
-      here = false;
+      here.current = false;
       clearInterval(timer);
     };
   }, [id]);
 
   const view = picture.value.is === 'here' ? picture.value.view : null;
-  useShortcuts([...walking(id), ...judging(), ...(view === null ? [] : viewing(view))]);
+  useShortcuts([...(view === null ? [] : viewing(view, region)), ...walking(id), ...judging()]);
   if (trouble.value !== null) return <Failed why={trouble.value} />;
   if (result.value === null) return <p class="quiet pad">Loading the study…</p>;
   const overtaken = async (): Promise<void> => {
@@ -66,13 +74,17 @@ export function StudyPage({ id }: { id: string }): JSX.Element {
       trouble.value = words(error);
     }
   };
+  const again = async (): Promise<void> => {
+    picture.value = { is: 'loading' };
+    await load();
+  };
   const given = (verdict: api.Verdict): void => {
     const now = result.peek();
     if (now !== null) result.value = { ...now, verdict: verdict.verdict, verdicts: [verdict, ...now.verdicts], verdict_etag: null };
   };
   return (
     <div class="study">
-      <Stage picture={picture.value} result={result.value} />
+      <Stage picture={picture.value} result={result.value} region={region} again={again} />
       <Panel result={result.value} place={sequence.placeOf(id)} given={given} overtaken={overtaken} />
     </div>
   );
@@ -91,14 +103,28 @@ async function pictureOf(detail: api.ResultDetail): Promise<Picture> {
   }
 }
 
-function Stage({ picture, result }: { picture: Picture; result: api.ResultDetail }): JSX.Element {
+interface StageProps {
+  picture: Picture;
+  result: api.ResultDetail;
+  region: Signal<Region | null>;
+  again: () => Promise<void>;
+}
+
+function Stage({ picture, result, region, again }: StageProps): JSX.Element {
   if (picture.is === 'here') {
-    return <Viewer view={picture.view} label={`Chest radiograph, ${patientWords(result)}`} />;
+    return <Viewer view={picture.view} label={`Chest radiograph, ${patientWords(result)}`} region={region} onRegion={(drawn) => (region.value = drawn)} />;
   }
   return (
     <section class="viewer no-film" aria-label="Radiograph">
       {picture.is === 'loading' && <p class="quiet">Loading the image…</p>}
-      {picture.is === 'failed' && <Notice kind="error">{picture.why}</Notice>}
+      {picture.is === 'failed' && (
+        <Notice kind="error">
+          <strong>The film is not shown.</strong> {picture.why}{' '}
+          <button type="button" onClick={() => void again()}>
+            Try again
+          </button>
+        </Notice>
+      )}
       {picture.is === 'none' && <p class="quiet">{absence(result.outcome)}</p>}
     </section>
   );
@@ -148,23 +174,5 @@ function judging(): Shortcut[] {
     { key: 'a', does: 'To the “agree” button (Enter gives the verdict)', run: focus('agree') },
     { key: 'd', does: 'To the “disagree” button (Enter gives the verdict)', run: focus('disagree') },
     { key: 'n', does: 'To the note', run: focus('note') },
-  ];
-}
-
-function viewing(view: View): Shortcut[] {
-  const fade = (by: number) => (): void => void (opacity.value = Math.min(Math.max(Math.round((opacity.value + by) * 20) / 20, 0.05), 1));
-  const presets = view.film.presets.map(({ id }) => id);
-  const cycle = (): void => view.choose(presets[(presets.indexOf(view.preset.peek() ?? 'full') + 1) % presets.length] ?? 'delivered');
-  return [
-    { key: 'o', does: 'Model’s evidence on or off', run: () => (view.evidenceOn.value = !view.evidenceOn.value) },
-    { key: '[', does: 'Evidence fainter, stronger', run: fade(-0.1) },
-    { key: ']', does: 'Evidence fainter, stronger', run: fade(0.1) },
-    { key: 'w', does: 'Next window preset', run: cycle },
-    { key: 'i', does: 'Invert', run: () => (view.negative.value = !view.negative.value) },
-    { key: '+', does: 'Zoom in, out', run: () => view.zoom(STEP) },
-    { key: '-', does: 'Zoom in, out', run: () => view.zoom(1 / STEP) },
-    { key: 'f', does: 'The whole film', run: view.fit },
-    { key: '1', does: 'One preview pixel per screen pixel', run: view.actual },
-    { key: 'r', does: 'Reset the view', run: view.reset },
   ];
 }
