@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::Context;
 use axum::Router;
 use fail_points::Point;
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use vitals::health::{Health, Part};
@@ -20,7 +21,7 @@ use crate::enrolment::{Registrar, Terms};
 use crate::ingest::desk::Desk;
 use crate::objects::Objects;
 use crate::store::{Store, sqlite_folder};
-use crate::{est, identity, ingest, objects, revocation};
+use crate::{broker_log, est, identity, ingest, objects, revocation};
 
 /// How often the database is asked whether it is there: readiness follows within one probe of Kubernetes' default 10 s.
 const DATABASE_PROBE: Duration = Duration::from_secs(5);
@@ -51,6 +52,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     let metrics = vitals::metrics::install().context("metrics cannot be recorded")?;
     ingest::describe_metrics();
     est::describe_metrics();
+    broker_log::describe_metrics();
     let health = Health::default();
     let running = start(config, health.clone(), health.router(metrics), stop.clone()).await?;
     tracing::info!(address = %running.address, "serving");
@@ -86,9 +88,12 @@ pub async fn start(
     }
     let (database, broker) = (health.part("database", "not asked yet"), health.part("broker", "not connected yet"));
     let desk = Arc::new(Desk::new(store.clone(), objects.clone(), key));
+    let (log, lines) = mpsc::channel(broker_log::WAITING);
     let mut rooms = vec![
         tokio::spawn(watch_database(store.clone(), database, stop.clone())),
-        tokio::spawn(ingest::run(config.mqtt.clone(), tls, desk, broker, stop.clone())),
+        tokio::spawn(ingest::run(config.mqtt.clone(), tls, desk, log, broker, stop.clone())),
+        // It ends with the ingest, whose lines it reads.
+        tokio::spawn(broker_log::keep(lines, store.clone())),
     ];
     let mut est_address = None;
     if config.est.is_some() {

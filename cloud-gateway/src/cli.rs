@@ -17,6 +17,7 @@ use crate::store::users::{self, UserRow};
 use crate::store::{audit, commit};
 use crate::{app, identity};
 
+pub mod broker_log;
 pub mod device;
 pub mod enrol;
 pub mod import;
@@ -102,6 +103,8 @@ pub enum IdentityCommand {
 pub enum AuditCommand {
     /// Follow the chain from its first entry to its last
     Verify(ConfigFile),
+    /// Read mosquitto's log from standard input and write down whom it refused
+    BrokerLog(ConfigFile),
 }
 
 /// Does what was asked for.
@@ -125,6 +128,7 @@ pub async fn run(command: Command) -> anyhow::Result<()> {
         Command::Import { config, folder } => import::run(&load(&config.file)?, &folder).await,
         Command::Crl(config) => device::publish(&load(&config.file)?).await,
         Command::Audit(AuditCommand::Verify(config)) => verify(&load(&config.file)?).await,
+        Command::Audit(AuditCommand::BrokerLog(config)) => broker_log::run(&load(&config.file)?).await,
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use metrics::{describe_counter, describe_histogram};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use vitals::health::Part;
 
@@ -40,18 +41,20 @@ pub fn describe_metrics() {
     );
 }
 
-/// Takes messages until `stop`, connecting again for ever: there is nothing better that an ingest could do.
+/// Takes messages until `stop`, connecting again for ever: there is nothing better that an ingest could do. Lines of the broker's
+/// log go to `log`.
 pub async fn run(
     config: MqttConfig,
     tls: Arc<rustls::ClientConfig>,
     desk: Arc<Desk>,
+    log: mpsc::Sender<String>,
     part: Part,
     stop: CancellationToken,
 ) {
     let client_id = format!("gateway-{}", uuid::Uuid::new_v4().simple());
     let mut failures = 0;
     while !stop.is_cancelled() {
-        let session = session::run(&config, &client_id, tls.clone(), desk.clone(), &part, stop.clone());
+        let session = session::run(&config, &client_id, tls.clone(), desk.clone(), &log, &part, stop.clone());
         let ended = tokio::select! {
             ended = session => ended,
             () = too_late(&stop) => break,

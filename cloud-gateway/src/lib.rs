@@ -1,12 +1,13 @@
 //! Takes sealed results from devices, stores each once, and serves the review dashboard.
 //!
 //! Data flows one way: broker → [`ingest`] → [`store`] and [`objects`] → [`api`] → dashboard. Only receipts flow back,
-//! and only after the commit they speak of.
+//! and only after the commit they speak of. Beside it [`broker_log`] brings what the broker refused into the audit trail.
 
 pub mod api;
 pub mod app;
 pub mod auth;
 pub mod authority;
+pub mod broker_log;
 pub mod carry;
 pub mod cli;
 pub mod config;

@@ -15,11 +15,12 @@ const PROGRAM: &str = "/usr/sbin/mosquitto";
 /// Where it writes down what it holds.
 const STORE: &str = "store";
 
-/// Each device may speak for itself only; the gateway hears all and answers all. `%u` is the certificate's common name.
+/// Each device may speak for itself only; the gateway hears all, the broker's log with it, and answers all. `%u` is the certificate's common name.
 const ACCESS: &str = "\
 user gateway
 topic read hilum/v1/+/up/+
 topic write hilum/v1/+/down/+
+topic read $SYS/broker/log/#
 pattern write hilum/v1/%u/up/+
 pattern read hilum/v1/%u/down/+
 ";
@@ -81,6 +82,23 @@ impl Broker {
         self.process.hang_up()
     }
 
+    /// Has it log each message, too, which it says to its log only and not over its topic.
+    ///
+    /// # Errors
+    /// Where the system refuses.
+    pub fn log_messages(&self) -> anyhow::Result<()> {
+        let file = self.folder.join("mosquitto.conf");
+        let words = std::fs::read_to_string(&file).with_context(|| format!("{} cannot be read", file.display()))?;
+        place::write(&file, words + "log_type debug\n")?;
+        self.reload()
+    }
+
+    /// Its log.
+    #[must_use]
+    pub fn log(&self) -> &Path {
+        self.process.log()
+    }
+
     /// Takes away what it wrote down; it must not run.
     ///
     /// # Errors
@@ -134,9 +152,11 @@ user root
 max_inflight_messages 0
 max_queued_messages 10000
 log_dest stderr
+log_dest topic
 log_type error
 log_type warning
 log_type notice
+log_type subscribe
 ",
         ca = authority.certificate("ca").display(),
         certificate = authority.certificate("broker").display(),

@@ -9,6 +9,7 @@ pub mod api;
 pub mod authority;
 pub mod broker;
 pub mod cloud;
+pub mod courier;
 pub mod disk;
 pub mod hospital;
 pub mod house;

@@ -3,10 +3,11 @@
 
 #![cfg(test)]
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::Instant;
 
+use lab::courier::{self, Courier, Papers, Parcel};
 use lab::house::House;
 use lab::modality::{self, Modality};
 use lab::{journal, patience, place, process};
@@ -37,38 +38,14 @@ fn token(house: &House, device: &str, more: &[&str]) -> String {
 }
 
 fn certificate(identity: &Path) -> String {
-    let text = std::fs::read_to_string(identity.join("enrolment.json")).unwrap();
-    let answer: serde_json::Value = serde_json::from_str(&text).unwrap();
-    answer["certificate"].as_str().unwrap().to_owned()
-}
-
-/// The file of a certificate's key, as openssl finds it: after a power cut an old or a coming one may lie beside it.
-fn key_of(certificate: &Path, identity: &Path) -> PathBuf {
-    let openssl = |arguments: &[&str], file: &Path| {
-        let arguments = arguments.iter().map(AsRef::as_ref).chain([file.as_os_str()]);
-        process::finish(Path::new("openssl"), arguments).unwrap()
-    };
-    let public = openssl(&["x509", "-noout", "-pubkey", "-in"], certificate);
-    let files = std::fs::read_dir(identity).unwrap().flatten().map(|entry| entry.path());
-    let mut keys = files.filter(|file| {
-        let name = file.file_name().unwrap().to_string_lossy().into_owned();
-        name.starts_with("tls-") && name.ends_with(".key")
-    });
-    keys.find(|key| openssl(&["pkey", "-pubout", "-in"], key) == public).expect("the certificate's key is there")
+    courier::certificate(identity).unwrap()
 }
 
 /// Connects to the broker with an identity's own certificate and key, through mosquitto's own client: its answer.
 fn knock(house: &House, identity: &Path) -> Output {
-    let shown = house.folder.join("knock.pem");
-    std::fs::write(&shown, certificate(identity)).unwrap();
-    let key = key_of(&shown, identity);
-    let mut command: Command = process::command(Path::new("mosquitto_pub"));
-    let port = house.broker.port.to_string();
-    command.args(["-V", "mqttv5", "-q", "1", "-i", "knock", "-h", "localhost", "-p", &port, "-m", "x"]);
-    command.args(["-t", "hilum/v1/lab-1/up/telemetry"]);
-    command.arg("--cafile").arg(house.authority.certificate("ca"));
-    command.arg("--cert").arg(&shown).arg("--key").arg(key);
-    command.output().expect("mosquitto_pub is missing: run cargo xtask test")
+    let papers = Papers::of_device(identity, &house.folder.join("knock.pem")).unwrap();
+    let courier = Courier::new(house, "knock", Some(papers));
+    courier.publish(&Parcel::empty("hilum/v1/lab-1/up/telemetry")).unwrap()
 }
 
 fn send(house: &House, name: &str, films: usize, seed: u64) {
@@ -266,44 +243,4 @@ fn a_revoked_device_is_refused_by_gateway_est_and_broker() {
     for sign in ["device.revoked", "message.rejected", "enrolment.refused", "again after its revocation"] {
         assert!(trail.contains(sign), "{sign}: {trail}");
     }
-}
-
-/// What the gateway's audit trail cannot see is in the broker's log.
-#[test]
-fn the_broker_lets_in_no_older_tls_and_nobody_of_another_authority() {
-    let house = House::for_test("strangers").unwrap();
-    let strange = lab::authority::Authority::found(&house.folder.join("strange")).unwrap();
-    // openssl's own client: mosquitto_pub takes a version for the oldest it may speak, and then speaks a newer one.
-    let shake_hands = |authority: &lab::authority::Authority, version: &str| {
-        let mut command: Command = process::command(Path::new("openssl"));
-        command.args(["s_client", "-connect", &format!("localhost:{}", house.broker.port), version, "-CAfile"]);
-        command.arg(house.authority.certificate("ca"));
-        command.arg("-cert").arg(authority.certificate("gateway")).arg("-key").arg(authority.key("gateway"));
-        // Without a word of MQTT the broker waits, and the client ends with its input; a refusal ends with an alert.
-        let done = command.output().expect("openssl is missing: run cargo xtask test");
-        let words = format!("{}{}", String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
-        words.contains("Verify return code: 0 (ok)") && !words.contains("alert")
-    };
-    assert!(shake_hands(&house.authority, "-tls1_3"));
-    assert!(!shake_hands(&house.authority, "-tls1_2"));
-    let mut command: Command = process::command(Path::new("mosquitto_pub"));
-    let port = house.broker.port.to_string();
-    command.args([
-        "-V",
-        "mqttv5",
-        "-h",
-        "localhost",
-        "-p",
-        &port,
-        "-t",
-        "hilum/v1/lab-1/up/result",
-        "-m",
-        "x",
-        "--cafile",
-    ]);
-    command.arg(house.authority.certificate("ca"));
-    command.arg("--cert").arg(strange.certificate("gateway")).arg("--key").arg(strange.key("gateway"));
-    assert!(!command.output().expect("mosquitto_pub is missing: run cargo xtask test").status.success());
-    let log = std::fs::read_to_string(house.folder.join("broker/mosquitto.log")).unwrap();
-    assert!(log.contains("unsupported protocol") && log.contains("certificate verify failed"), "{log}");
 }

@@ -3,12 +3,12 @@
 
 #![cfg(test)]
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 
+use lab::courier::{Courier, Papers, Parcel};
 use lab::house::House;
 use lab::modality::{self, Modality};
-use lab::{api, journal, patience, process};
+use lab::{api, journal, patience};
 use uuid::Uuid;
 use wire::ids::{DeviceId, MessageId};
 use wire::seal;
@@ -66,16 +66,10 @@ fn sealed_by_a_stranger(plain: &[u8], device: &DeviceId, house: &House) -> Vec<u
     sealed.unwrap().to_bytes().unwrap()
 }
 
-/// Publishes with the gateway's own certificate, through mosquitto's own client.
+/// Publishes with the gateway's own certificate.
 fn publish(house: &House, topic: &str, payload: &[u8]) {
-    let file = house.folder.join("forgery");
-    std::fs::write(&file, payload).unwrap();
-    let mut command: Command = process::command(Path::new("mosquitto_pub"));
-    command.args(["-V", "mqttv5", "-q", "1", "-h", "localhost", "-t", topic, "-p", &house.broker.port.to_string()]);
-    command.arg("--cafile").arg(house.authority.certificate("ca"));
-    command.arg("--cert").arg(house.authority.certificate("gateway"));
-    command.arg("--key").arg(house.authority.key("gateway"));
-    command.arg("-f").arg(&file);
-    let done = command.output().expect("mosquitto_pub is missing: run cargo xtask test");
+    let courier = Courier::new(house, "forger", Some(Papers::of(&house.authority, "gateway")));
+    let parcel = Parcel { payload: payload.to_vec(), ..Parcel::empty(topic) };
+    let done = courier.publish(&parcel).unwrap();
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
 }

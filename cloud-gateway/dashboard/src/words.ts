@@ -137,6 +137,9 @@ const ACTIONS: Record<string, string> = {
   'certificate.renewed': 'renewed its certificate',
   'enrolment.refused': 'was refused a certificate',
   'message.rejected': 'sent a message that was rejected',
+  'broker.refused': 'was refused by the broker',
+  'carry.imported': 'brought results by hand',
+  'carry.refused': 'brought results by hand that were not taken in',
   'user.added': 'added a user',
 };
 

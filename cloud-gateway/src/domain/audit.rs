@@ -31,6 +31,8 @@ pub enum Action {
     DeviceRevoked,
     /// A message from the broker was refused.
     MessageRejected,
+    /// The broker turned somebody away.
+    BrokerRefused,
     /// What was carried here by hand was taken in.
     CarryImported,
     /// What was carried here by hand was not taken in.
@@ -55,6 +57,7 @@ impl Action {
             Self::EnrolmentRefused => "enrolment.refused",
             Self::DeviceRevoked => "device.revoked",
             Self::MessageRejected => "message.rejected",
+            Self::BrokerRefused => "broker.refused",
             Self::CarryImported => "carry.imported",
             Self::CarryRefused => "carry.refused",
             Self::UserAdded => "user.added",

@@ -21,9 +21,7 @@ use crate::objects::{Objects, ObjectsError, Part};
 use crate::store::images::ImageRow;
 use crate::store::refusals::RefusedRow;
 use crate::store::results::NewResult;
-use crate::store::{
-    Connection, Store, StoreError, audit, commit, devices, images, messages, refusals, results, shadow,
-};
+use crate::store::{Connection, Store, StoreError, commit, devices, images, messages, refusals, results, shadow};
 
 /// What it works with.
 pub struct Desk {
@@ -260,7 +258,6 @@ impl Accepted {
     }
 }
 
-/// Writes a refusal down; the first time also in the audit trail, so that a message sent for ever can't fill it.
 async fn record(connection: &mut Connection, refused: &Refused, now: UnixMs) -> Result<(), StoreError> {
     let row = RefusedRow {
         fingerprint: refused.fingerprint.clone(),
@@ -269,17 +266,14 @@ async fn record(connection: &mut Connection, refused: &Refused, now: UnixMs) -> 
         reason: refused.reason.code(),
         words: refused.reason.to_string(),
     };
-    if !refusals::record(connection, &row, now).await? {
-        return Ok(());
-    }
     let statement = Statement {
         at: now,
-        actor: row.device.map_or_else(|| "broker".to_owned(), |device| format!("device:{device}")),
+        actor: row.device.as_ref().map_or_else(|| "broker".to_owned(), |device| format!("device:{device}")),
         action: Action::MessageRejected,
-        subject: row.message.unwrap_or(row.fingerprint),
+        subject: row.message.clone().unwrap_or_else(|| row.fingerprint.clone()),
         detail: format!("{}: {}", row.reason, row.words),
     };
-    audit::append(connection, &statement).await
+    refusals::record(connection, &row, &statement).await.map(drop)
 }
 
 fn count(replays: usize, fresh: &[&Accepted], refused: &[Refused]) {

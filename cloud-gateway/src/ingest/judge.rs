@@ -143,7 +143,9 @@ fn fingerprint(topic: &str, message: Option<MessageId>, reason: &Refusal) -> Str
     let is_telemetry = matches!(topic.parse(), Ok(Topic::Up(_, Up::Telemetry)));
     let is_endless = is_telemetry || matches!(reason, Refusal::Revoked);
     let id = message.filter(|_| !is_endless).map(|id| id.to_string()).unwrap_or_default();
-    hex::encode(Sha256::digest(format!("{topic}\n{id}\n{}", reason.code())))
+    // Which label is wrong is told once for each: there are six.
+    let label = if let Refusal::Envelope(error) = reason { error.to_string() } else { String::new() };
+    hex::encode(Sha256::digest(format!("{topic}\n{id}\n{}{label}", reason.code())))
 }
 
 /// Why a message will not be stored; the words are for the technician at the device.

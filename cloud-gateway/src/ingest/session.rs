@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use fail_points::Point;
 use rumqttc::mqttbytes::QoS;
-use rumqttc::mqttbytes::v5::{Packet, Publish, SubscribeReasonCode};
+use rumqttc::mqttbytes::v5::{Packet, Publish, SubAck, SubscribeFilter, SubscribeReasonCode};
 use rumqttc::{
     AckMode, AsyncClient, Event, EventLoop, MqttOptions, Outgoing, PublishOptions, TlsConfiguration, Transport,
 };
@@ -18,6 +18,7 @@ use wire::topics::Topic;
 
 use super::desk::{Desk, DeskError};
 use super::judge::Arrived;
+use crate::broker_log;
 use crate::config::MqttConfig;
 use crate::domain::when;
 
@@ -34,6 +35,9 @@ const GATHER: Duration = Duration::from_millis(5);
 /// PINGREQ after this silence, so a dead broker is noticed within a minute.
 const KEEP_ALIVE_S: u16 = 30;
 
+/// Where mosquitto says what it logs, one topic for each kind of line. Others have no such topic.
+const BROKER_LOG: &str = "$SYS/broker/log/";
+
 /// Takes messages over one connection; `Ok` once stopped and drained.
 ///
 /// # Errors
@@ -43,6 +47,7 @@ pub async fn run(
     client_id: &str,
     tls: Arc<rustls::ClientConfig>,
     desk: Arc<Desk>,
+    log: &mpsc::Sender<String>,
     part: &Part,
     stop: CancellationToken,
 ) -> Result<(), Ended> {
@@ -51,14 +56,16 @@ pub async fn run(
         .capacity(2 * usize::from(WINDOW))
         .try_build()
         .map_err(|error| refused(SessionError::Options(error.to_string())))?;
-    let filter = Topic::shared_up_filter(&config.group);
+    let messages = SubscribeFilter::new(Topic::shared_up_filter(&config.group), QoS::AtLeastOnce);
+    // Not shared: who was refused is found out from lines that follow each other.
+    let lines = SubscribeFilter::new(format!("{BROKER_LOG}#"), QoS::AtMostOnce);
     client
-        .subscribe(filter, QoS::AtLeastOnce)
+        .subscribe_many([messages, lines])
         .await
         .map_err(|error| refused(SessionError::Options(error.to_string())))?;
     let (arrivals, arriving) = mpsc::channel(2 * usize::from(WINDOW));
     let worker = tokio::spawn(work(arriving, client, desk, stop));
-    let polled = poll(config, events, &arrivals, part).await;
+    let polled = poll(config, events, (&arrivals, log), part).await;
     drop(arrivals);
     let worked = worker.await.unwrap_or(Err(DeskError::Interrupted));
     match (worked, polled) {
@@ -88,25 +95,32 @@ struct Polled {
 }
 
 /// Moves packets until the connection ends.
-async fn poll(config: &MqttConfig, mut events: EventLoop, arrivals: &mpsc::Sender<Publish>, part: &Part) -> Polled {
+async fn poll(
+    config: &MqttConfig,
+    mut events: EventLoop,
+    (arrivals, log): (&mpsc::Sender<Publish>, &mpsc::Sender<String>),
+    part: &Part,
+) -> Polled {
     let mut was_connected = false;
     loop {
         let error = match events.poll().await {
+            Ok(Event::Incoming(Packet::Publish(line))) if line.topic.starts_with(BROKER_LOG.as_bytes()) => {
+                broker_log::hand_over(log, &line.payload);
+                continue;
+            }
             Ok(Event::Incoming(Packet::Publish(publish))) => match forward(arrivals, publish) {
                 Ok(()) => continue,
                 Err(overrun) => Some(overrun),
             },
-            Ok(Event::Incoming(Packet::SubAck(answer))) => {
-                match answer.return_codes.iter().find(|code| !matches!(code, SubscribeReasonCode::Success(_))) {
-                    None => {
-                        was_connected = true;
-                        part.up();
-                        tracing::info!(group = config.group, "taking messages from the broker");
-                        continue;
-                    }
-                    Some(code) => Some(SessionError::Subscribe { reason: format!("{code:?}") }),
+            Ok(Event::Incoming(Packet::SubAck(answer))) => match granted(&answer) {
+                Ok(()) => {
+                    was_connected = true;
+                    part.up();
+                    tracing::info!(group = config.group, "taking messages from the broker");
+                    continue;
                 }
-            }
+                Err(refused) => Some(refused),
+            },
             Ok(Event::Incoming(Packet::Disconnect(farewell))) => {
                 Some(SessionError::Farewell { reason: format!("{:?}", farewell.reason_code) })
             }
@@ -122,6 +136,19 @@ async fn poll(config: &MqttConfig, mut events: EventLoop, arrivals: &mpsc::Sende
         };
         return Polled { was_connected, error };
     }
+}
+
+/// The answer to both subscriptions, in their order. Without the broker's log everything else goes on.
+fn granted(answer: &SubAck) -> Result<(), SessionError> {
+    let refused = |code: &&SubscribeReasonCode| !matches!(code, SubscribeReasonCode::Success(_));
+    if let Some(code) = answer.return_codes.first().filter(refused) {
+        return Err(SessionError::Subscribe { reason: format!("{code:?}") });
+    }
+    if let Some(code) = answer.return_codes.get(1).filter(refused) {
+        let reason = format!("{code:?}");
+        tracing::warn!(reason, "the broker does not show its log: whom it refuses will not be in the audit trail");
+    }
+    Ok(())
 }
 
 /// Hands a message to the worker. Room for a whole window is kept free for messages that await an acknowledgement; what a

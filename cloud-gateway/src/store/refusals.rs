@@ -1,16 +1,17 @@
-//! What was refused and why, once per distinct message.
+//! What was refused and why, once per distinct refusal; the first time in the audit trail, too, so that what is refused for
+//! ever can't fill it.
 
-use super::{Connection, StoreError, failed};
-use crate::domain::when::UnixMs;
+use super::{Connection, StoreError, audit, failed};
+use crate::domain::audit::Statement;
 
-/// One refused message.
+/// One refusal.
 #[derive(Clone, Debug)]
 pub struct RefusedRow {
-    /// SHA-256 of its topic and bytes, hexadecimal.
+    /// The same for each repetition; SHA-256, hexadecimal.
     pub fingerprint: String,
-    /// The device whose topic it came on.
+    /// The device whose topic it came on, or whose certificate was shown.
     pub device: Option<String>,
-    /// The id that it claimed.
+    /// The id that a message claimed.
     pub message: Option<String>,
     /// Stable, snake_case.
     pub reason: &'static str,
@@ -18,11 +19,15 @@ pub struct RefusedRow {
     pub words: String,
 }
 
-/// Records a refusal; true the first time, false where the same bytes were refused before.
+/// Records a refusal, the first time with its statement; true then, false where it was refused before.
 ///
 /// # Errors
 /// [`StoreError::Query`].
-pub async fn record(connection: &mut Connection, refused: &RefusedRow, at: UnixMs) -> Result<bool, StoreError> {
+pub async fn record(
+    connection: &mut Connection,
+    refused: &RefusedRow,
+    statement: &Statement,
+) -> Result<bool, StoreError> {
     let (times,): (i64,) = sqlx::query_as(
         "INSERT INTO refused_messages (fingerprint, device, message, reason, words, first_at, last_at, times)
          VALUES ($1, $2, $3, $4, $5, $6, $6, 1)
@@ -35,9 +40,12 @@ pub async fn record(connection: &mut Connection, refused: &RefusedRow, at: UnixM
     .bind(refused.message.clone())
     .bind(refused.reason.to_owned())
     .bind(refused.words.clone())
-    .bind(at)
-    .fetch_one(connection)
+    .bind(statement.at)
+    .fetch_one(&mut *connection)
     .await
-    .map_err(failed("record a refused message"))?;
+    .map_err(failed("record a refusal"))?;
+    if times == 1 {
+        audit::append(connection, statement).await?;
+    }
     Ok(times == 1)
 }

@@ -340,11 +340,19 @@ promise!(the_same_refused_bytes_are_one_row, store, {
         reason: "seal",
         words: "it does not open".into(),
     };
+    let statement = Statement {
+        at: 1,
+        actor: "device:demo-1".into(),
+        action: Action::MessageRejected,
+        subject: "f".into(),
+        detail: "seal: it does not open".into(),
+    };
     for first in [true, false, false] {
         let mut work = store.begin().await.unwrap();
-        assert_eq!(refusals::record(&mut work, &refused, 1).await.unwrap(), first);
+        assert_eq!(refusals::record(&mut work, &refused, &statement).await.unwrap(), first);
         commit(work).await.unwrap();
     }
+    assert_eq!(store.audit_page(None, 10).await.unwrap().len(), 1, "the trail can be filled with one message");
 });
 
 promise!(a_session_ends_when_it_is_idle_or_closed, store, {
