@@ -153,8 +153,10 @@ impl Courier {
     pub fn hear(&self, topic: &str) -> anyhow::Result<Process> {
         let mut command = self.client("mosquitto_sub");
         command.args(["-q", "1", "-t", topic, "-F", "%x", "-d"]);
-        let mut heard = Process::start("mosquitto_sub", command, &self.folder.join(format!("heard-{}", self.id)))?;
-        let log = heard.log().to_owned();
+        let log = self.folder.join(format!("heard-{}", self.id));
+        // What an earlier one of this name heard is not of this one.
+        place::write(&log, "")?;
+        let mut heard = Process::start("mosquitto_sub", command, &log)?;
         heard.wait_until(|| std::fs::read_to_string(&log).is_ok_and(|text| text.contains("Subscribed (mid")))?;
         Ok(heard)
     }
