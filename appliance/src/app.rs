@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use reader::inference::EngineConfig;
 use reader::pixels::Limits;
 use reader::pixels::sandbox::SandboxConfig;
@@ -79,8 +79,8 @@ pub async fn serve(config: Config, origin: Origin, program: PathBuf) -> anyhow::
     let dicom = dicom::Service::open(&config.dicom).await?;
     let stow = stow::Service::open(config.stow.as_ref(), config.dicom.tls.as_ref()).await?;
     let http = listen::bind("[http] listen", config.http.listen).await?;
-    let state = State::open(&config.device.state_dir, &at_rest)?;
     let world = World::real();
+    let state = State::open(&config.device.state_dir, &at_rest, world)?;
     let (spans, exporter) = Spans::open(&config.telemetry, &config.device.id, world);
     let shared = Shared::new(&config, world, spans);
     let status = status(&config, &state, dicom.port(), &shared);
@@ -98,9 +98,28 @@ pub async fn serve(config: Config, origin: Origin, program: PathBuf) -> anyhow::
     let pipeline = pipeline(&config, reader, Privacy::new(key), dispatch, &state, &shared);
     let intake = Arc::new(intake(&state, &shared));
     let ways = Ways { dicom, stow, folders: config.folder };
-    work(pipeline, ways, output, intake, &shared.dicom, &stop).await;
+    let condemned = state.journal.condemned().clone();
+    work(pipeline, ways, output, intake, &shared.dicom, &until(&stop, condemned.clone())).await;
     watch.end().await;
+    if condemned.is_cancelled() {
+        bail!(
+            "the device database is damaged; start the service again: it puts the file aside and goes on with a new one"
+        );
+    }
     Ok(())
+}
+
+/// Cancelled with either: a start is the one moment at which nobody uses the files of a database.
+fn until(stop: &CancellationToken, condemned: CancellationToken) -> CancellationToken {
+    let either = stop.child_token();
+    let told = either.clone();
+    tokio::spawn(async move {
+        if told.run_until_cancelled(condemned.cancelled()).await.is_some() {
+            tracing::error!("the device database is damaged; stopping, so that the next start puts it aside");
+            told.cancel();
+        }
+    });
+    either
 }
 
 /// How images come in.
@@ -160,6 +179,7 @@ fn status(config: &Config, state: &State, dicom_port: u16, shared: &Shared) -> S
         reloaded: shared.reloaded.subscribe(),
         sensed: shared.sensed.subscribe(),
         journal: state.journal.clone(),
+        put_aside: state.put_aside.as_slice().into(),
         names: config.http.names.clone(),
         world: shared.world,
         began: Instant::now(),

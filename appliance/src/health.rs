@@ -69,6 +69,8 @@ pub struct Status {
     pub sensed: watch::Receiver<Sensed>,
     /// Where concluded images are listed.
     pub journal: Journal,
+    /// What is told of databases that were found damaged.
+    pub put_aside: Arc<[String]>,
     /// Names that browsers may call this machine by.
     pub names: Vec<String>,
     /// Clock.
@@ -164,6 +166,7 @@ mod tests {
             reloaded: watch::channel(Reloaded::default()).1,
             sensed: watch::channel(Sensed::default()).1,
             journal: Journal::start(outbox).unwrap(),
+            put_aside: Arc::default(),
             names: Vec::new(),
             world: World::real(),
             began: Instant::now(),

@@ -231,7 +231,7 @@ impl Incoming {
     }
 
     /// A full disk has written no row, and its file must go. After any other error the row may have been written all the
-    /// same, so the file stays: the next start removes it if no row names it.
+    /// same, so the file stays: the next start journals it if no row names it.
     async fn not_journalled(&self, error: &JournalError, name: String) -> Refusal {
         tracing::error!(error = vitals::exit::chain(error), "an image could not be journalled");
         if error.is_full() {
@@ -338,12 +338,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let unsure = intake(folder.path(), Journal::of_unknown_outcome);
         assert_eq!(send(&unsure).await, Err(Refusal::Failed));
-        let outbox = Outbox::open(&folder.path().join("outbox.sqlite"), &[9; 32].into()).unwrap();
+        let mut outbox = Outbox::open(&folder.path().join("outbox.sqlite"), &[9; 32].into()).unwrap();
         assert_eq!(outbox.unread(None, 8).unwrap().len(), 1);
         assert_eq!(files(folder.path()), 1, "it may not be removed: its row may be there");
         // The next start finds it in order, and the scanner that sends again is told success.
-        let found = recovery::recover(&unsure.spool, &outbox).unwrap();
-        assert_eq!((found.unread, found.missing, found.unacknowledged), (1, 0, 0));
+        let found = recovery::recover(&unsure.spool, &mut outbox, None).unwrap();
+        assert_eq!((found.unread, found.missing, found.removed, found.adopted), (1, 0, 0, 0));
         let sure = intake(folder.path(), |outbox| Journal::start(outbox).unwrap());
         assert_eq!(send(&sure).await, Ok(Stored::Again));
         assert_eq!(files(folder.path()), 1);

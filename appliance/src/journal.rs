@@ -10,9 +10,10 @@ use std::thread::{self, JoinHandle};
 use outbox::{
     Accepted, Ask, Asked, Commitment, CommitmentId, Depth, Entry, Holding, Instance, InstanceId, JournalCounts,
     NewDelivery, NewInstance, NewMessage, NewReport, Outbox, OutboxError, OwedReport, Rank, Rejected, Renewed, Spooled,
-    Tally,
+    Tally, rescue,
 };
 use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
 use wire::ids::MessageId;
 
 use crate::ledger::Line;
@@ -35,6 +36,7 @@ pub struct Journal {
 /// The thread and the way to it.
 #[derive(Debug)]
 struct Desk {
+    condemned: CancellationToken,
     requests: Option<mpsc::Sender<Ask>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -106,15 +108,21 @@ impl Journal {
     /// [`JournalError::Start`].
     pub fn start(mut outbox: Outbox) -> Result<Self, JournalError> {
         let (requests, mut waiting) = mpsc::channel::<Ask>(WAITING);
+        let condemned = CancellationToken::new();
+        let told = condemned.clone();
         let work = move || {
             while let Some(first) = waiting.blocking_recv() {
                 let mut group = vec![first];
                 group.extend(std::iter::from_fn(|| waiting.try_recv().ok()).take(GROUP - 1));
                 outbox.serve(group);
+                // By the sync-agent, perhaps.
+                if rescue::is_condemned(outbox.path()) {
+                    told.cancel();
+                }
             }
         };
         let thread = thread::Builder::new().name("journal".to_owned()).spawn(work).map_err(JournalError::Start)?;
-        Ok(Self { desk: Arc::new(Desk { requests: Some(requests), thread: Some(thread) }) })
+        Ok(Self { desk: Arc::new(Desk { condemned, requests: Some(requests), thread: Some(thread) }) })
     }
 
     /// A journal that does what it is asked, and tells of each commit that it failed: as where the disk took it and the answer
@@ -128,7 +136,14 @@ impl Journal {
                 (ask(&mut outbox).tell)(Err(OutboxError::Group { reason: reason.clone() }));
             }
         };
-        Self { desk: Arc::new(Desk { requests: Some(requests), thread: Some(thread::spawn(work)) }) }
+        let condemned = CancellationToken::new();
+        Self { desk: Arc::new(Desk { condemned, requests: Some(requests), thread: Some(thread::spawn(work)) }) }
+    }
+
+    /// Cancelled once the database turned out to be damaged, whoever found it out: the next start puts it aside.
+    #[must_use]
+    pub fn condemned(&self) -> &CancellationToken {
+        &self.desk.condemned
     }
 
     /// See [`Outbox::accept`].

@@ -30,6 +30,7 @@ pub mod quarantine;
 pub mod reading_order;
 pub mod refusals;
 pub mod reload;
+pub mod rescue;
 pub mod result_record;
 pub mod retention;
 pub mod rotation;

@@ -5,6 +5,7 @@
 //! state_dir/spool/NAME   sealed ([`crate::at_rest::stream`]); worth nothing until the journal has its row
 //! ```
 
+mod adoption;
 mod direct;
 mod folder;
 mod kept;
@@ -181,6 +182,15 @@ impl Spool {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(self.io("remove a file")(error)),
             _ => Ok(()),
         }
+    }
+
+    /// Moves a file out of the spool into `folder`.
+    ///
+    /// # Errors
+    /// [`SpoolError::Io`].
+    pub(super) fn put_aside(&self, file: &str, folder: &Path) -> Result<(), SpoolError> {
+        let moved = fs::create_dir_all(folder).and_then(|()| fs::rename(self.path(file), folder.join(file)));
+        moved.map_err(self.io("put a file aside"))
     }
 
     /// True while there is room to accept more.

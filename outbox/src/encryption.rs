@@ -137,7 +137,7 @@ fn own_alike(path: &Path, new: &Path) -> io::Result<()> {
 }
 
 /// What an attempt before this one left.
-fn discard(new: &Path) -> io::Result<()> {
+pub(crate) fn discard(new: &Path) -> io::Result<()> {
     for ending in ["", "-journal", "-wal", "-shm"] {
         let mut name = new.as_os_str().to_owned();
         name.push(ending);

@@ -110,6 +110,27 @@ pub enum OutboxError {
         /// What was attempted.
         doing: &'static str,
     },
+    /// It is damaged and waits to be put aside.
+    #[error(
+        "the device database {} is damaged; start hilum-appliance, which puts it aside and goes on with a new one",
+        path.display()
+    )]
+    Condemned {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A damaged file can't be put aside.
+    #[error(
+        "the damaged device database {} cannot be put aside; check that the disk can be written to and that state_dir belongs to \
+         the service's user",
+        path.display()
+    )]
+    Aside {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// Anything else that `SQLite` refuses.
     #[error("cannot {doing} in the device database")]
     Statement {

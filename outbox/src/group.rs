@@ -33,7 +33,11 @@ impl Outbox {
         while asks.len() > 0 {
             // One alone has a transaction of its own, or needs none. Where no group can be begun, each learns why from its own.
             if asks.len() == 1 || self.begin_group().is_err() {
-                return asks.for_each(|ask| (ask(self).tell)(Ok(())));
+                return asks.for_each(|ask| {
+                    let asked = ask(self);
+                    asked.failed.iter().for_each(|error| self.suspect(error));
+                    (asked.tell)(Ok(()));
+                });
             }
             let mut asked = Vec::with_capacity(asks.len());
             let mut undone = None;
@@ -49,6 +53,8 @@ impl Outbox {
                 None => self.commit_group(),
                 Some(why) => Err(why.unwrap_or(OutboxError::Refused { doing: "commit what was undone" })),
             };
+            let first = asked.iter().find_map(|asked| asked.failed.as_ref()).or(committed.as_ref().err());
+            first.into_iter().for_each(|error| self.suspect(error));
             for asked in asked {
                 (asked.tell)(committed.as_ref().map(drop).map_err(OutboxError::for_each));
             }

@@ -14,7 +14,7 @@ use wire::ids::MessageId;
 use wire::topics::Up;
 
 use crate::queue::message_id;
-use crate::{Outbox, OutboxError};
+use crate::{Outbox, OutboxError, rescue};
 
 /// One in this many leased messages is the first in line, whatever its priority.
 ///
@@ -99,7 +99,10 @@ impl Outbox {
         let sql = OutboxError::statement("read the messages that wait");
         let mut rows = self.connection.prepare_cached(WAITING).map_err(&sql)?;
         let found = rows.query_map([after, i64::from(limit)], |row| Ok((row.get(0)?, leased(row)?))).map_err(&sql)?;
-        found.collect::<Result<_, _>>().map_err(&sql)
+        let found = found.collect::<Result<_, _>>().map_err(&sql)?;
+        // Nothing is written here, which would have failed on a page that is not what was written.
+        rescue::believe(&self.connection, "main").map_err(&sql)?;
+        Ok(found)
     }
 
     /// Puts every leased message back: after a start or a lost connection nobody holds any.

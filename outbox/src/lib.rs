@@ -41,6 +41,7 @@ mod key;
 mod lease;
 mod ledger;
 mod queue;
+pub mod rescue;
 mod retry;
 mod schema;
 
@@ -61,6 +62,7 @@ pub use key::{CREDENTIAL, DatabaseKey, KeyError};
 pub use lease::{AGE_SHARE, Leased};
 pub use ledger::{Access, Entry, Found, NewEntry, Pseudonyms, Tally};
 pub use queue::{Depth, NewMessage, Priority, Rejected, Settlement};
+use rescue::Door;
 pub use retry::{Retry, Undelivered};
 
 /// How long one process waits for the other's write.
@@ -78,6 +80,20 @@ const LOG_PAGES: i64 = 4096;
 pub struct Outbox {
     connection: Connection,
     path: PathBuf,
+    key: DatabaseKey,
+    /// Which file it is: see [`Outbox::is_replaced`].
+    file: Option<(u64, u64)>,
+    /// Whether others may open it, too.
+    shared: bool,
+    /// Taken when it is closed, and held until the connection is: fields go in this order.
+    closing: Option<Door>,
+}
+
+impl Drop for Outbox {
+    /// Closing removes the log by its name, which must not be another file's by then.
+    fn drop(&mut self) {
+        self.closing = self.shared.then(|| Door::pass(&self.path).ok()).flatten();
+    }
 }
 
 impl Outbox {
@@ -86,18 +102,47 @@ impl Outbox {
     /// # Errors
     /// [`OutboxError::Open`] where the file can't be opened, [`OutboxError::Key`] where the key is not its own,
     /// [`OutboxError::Plain`] where it was never encrypted, [`OutboxError::Durability`] where `SQLite` would not promise
-    /// invariant 1, [`OutboxError::Newer`] where a newer release wrote the file.
+    /// invariant 1, [`OutboxError::Newer`] where a newer release wrote the file, [`OutboxError::Condemned`] where it is damaged and
+    /// waits to be put aside.
     pub fn open(path: &Path, key: &DatabaseKey) -> Result<Self, OutboxError> {
+        let _door = Door::pass(path)?;
+        if rescue::is_condemned(path) {
+            return Err(OutboxError::Condemned { path: path.to_owned() });
+        }
+        Ok(Self::connect(path, key)?.shared())
+    }
+
+    /// The same file's namesake: see [`Outbox::is_replaced`].
+    ///
+    /// # Errors
+    /// As [`Outbox::open`].
+    pub fn open_again(&self) -> Result<Self, OutboxError> {
+        Self::open(&self.path, &self.key)
+    }
+
+    fn shared(mut self) -> Self {
+        self.shared = true;
+        self
+    }
+
+    fn connect(path: &Path, key: &DatabaseKey) -> Result<Self, OutboxError> {
+        let mut outbox = Self::connect_bare(path, key)?;
+        schema::migrate(&mut outbox.connection, path)?;
+        Ok(outbox)
+    }
+
+    /// Without a look at its tables.
+    fn connect_bare(path: &Path, key: &DatabaseKey) -> Result<Self, OutboxError> {
         if encryption::is_plain(path)? {
             return Err(OutboxError::Plain { path: path.to_owned() });
         }
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let opened = Connection::open_with_flags(path, flags);
         let connection = opened.map_err(|source| OutboxError::Open { path: path.to_owned(), source })?;
-        let mut outbox = Self { connection, path: path.to_owned() };
+        let file = rescue::identity(path);
+        let outbox = Self { connection, path: path.to_owned(), key: key.clone(), file, shared: false, closing: None };
         outbox.unlock(key)?;
         outbox.promise_durability()?;
-        schema::migrate(&mut outbox.connection, path)?;
         Ok(outbox)
     }
 

@@ -162,6 +162,11 @@ const STEPS: [&str; 9] = [
 
 /// Runs the steps that the file has not seen, all or none.
 pub(crate) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), OutboxError> {
+    migrate_to(connection, path, STEPS.len())
+}
+
+/// Not further than that: for rows that an earlier release wrote.
+pub(crate) fn migrate_to(connection: &mut Connection, path: &Path, wanted: usize) -> Result<(), OutboxError> {
     let open = |source| OutboxError::Open { path: path.to_owned(), source };
     // Immediate: the appliance and the sync-agent may start at the same moment on a new file.
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(open)?;
@@ -169,9 +174,10 @@ pub(crate) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Ou
     let known = STEPS.len() as i64;
     let done = usize::try_from(found).ok().filter(|done| *done <= STEPS.len());
     let done = done.ok_or_else(|| OutboxError::Newer { path: path.to_owned(), found, known })?;
-    for step in &STEPS[done..] {
+    let steps = STEPS.get(done..wanted.min(STEPS.len())).unwrap_or_default();
+    for step in steps {
         transaction.execute_batch(step).map_err(open)?;
     }
-    transaction.pragma_update(None, "user_version", known).map_err(open)?;
+    transaction.pragma_update(None, "user_version", found + steps.len() as i64).map_err(open)?;
     transaction.commit().map_err(open)
 }

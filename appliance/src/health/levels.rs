@@ -91,6 +91,7 @@ pub fn describe() {
     );
     describe_gauge!("outbox_depth", "Messages without a receipt");
     describe_gauge!("outbox_oldest_message_age_seconds", Unit::Seconds, "Age of the oldest message without a receipt");
+    describe_gauge!("databases_put_aside", "Device databases that were found damaged and wait to be looked at");
     describe_gauge!("outbox_rejected", "Messages that the gateway rejected");
     describe_gauge!("journal_images", "Images by state: accepted (unread), concluded (result waits), receipted");
     describe_histogram!("dicom_store_duration_seconds", Unit::Seconds, "From a C-STORE command to its response");

@@ -34,6 +34,7 @@ pub(super) fn render(status: &Status, shown: &Shown) -> String {
     let mut body = Html::default();
     body.add(&text(&format!("Hilum appliance {}", status.name)).within("h1"));
     body.add(&verdict(status, shown));
+    status.put_aside.iter().for_each(|told| body.add(&text(told).within("p class=\"verdict bad\"")));
     body.add(&soon(status));
     body.add(&navigation(shown));
     if !shown.is_older {

@@ -136,6 +136,19 @@ pub fn of_head(head: &[u8]) -> Result<Sendable, NotSendable> {
     Ok(Sendable { sop_class, sop_instance, transfer_syntax, offset: at as u64 })
 }
 
+/// The AE title that a file's meta group names as its sender's (0002,0016).
+#[must_use]
+pub fn source(head: &[u8]) -> Option<String> {
+    let mut at = PREAMBLE + 4;
+    while let Some((element, value, next)) = meta_element(head, at) {
+        if element == 0x0016 {
+            return Some(String::from_utf8_lossy(value).trim_matches(['\0', ' ']).to_owned());
+        }
+        at = next;
+    }
+    None
+}
+
 fn bare(head: &[u8]) -> Result<Sendable, NotSendable> {
     // Explicit VR has two capital letters where Implicit VR has a length.
     let explicit = head.get(4..6).is_some_and(|vr| vr.iter().all(u8::is_ascii_uppercase));

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use fail_points::Point;
-use outbox::{DatabaseKey, Depth, Leased, Outbox, OutboxError, Settlement};
+use outbox::{DatabaseKey, Depth, Leased, Outbox, OutboxError, Settlement, rescue};
 use wire::ids::MessageId;
 use wire::v1::receipt::Receipt;
 
@@ -98,10 +98,26 @@ impl Queue {
         let outbox = Arc::clone(&self.outbox);
         let done = tokio::task::spawn_blocking(move || {
             // A panic inside a transaction rolled it back: the connection is as good as before.
-            act(&mut outbox.lock().unwrap_or_else(PoisonError::into_inner))
+            let mut outbox = outbox.lock().unwrap_or_else(PoisonError::into_inner);
+            go_over(&mut outbox)?;
+            let done = act(&mut outbox);
+            done.inspect_err(|error| outbox.suspect(error))
         });
         Ok(done.await.map_err(|_| QueueError::Interrupted)??)
     }
+}
+
+/// To the file that has the name now, where the appliance has put the other one aside: nothing is taken from that one any more. While
+/// it is being put aside there is none.
+fn go_over(outbox: &mut Outbox) -> Result<(), OutboxError> {
+    if rescue::is_condemned(outbox.path()) {
+        return Err(OutboxError::Condemned { path: outbox.path().to_owned() });
+    }
+    if outbox.is_replaced() {
+        *outbox = outbox.open_again()?;
+        tracing::warn!("the device database was damaged and replaced by a new one; going on with that");
+    }
+    Ok(())
 }
 
 /// An outbox that does not answer.
