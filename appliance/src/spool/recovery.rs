@@ -101,7 +101,7 @@ mod tests {
             FileMeta { sop_class: "1.2", sop_instance: "1.3", transfer_syntax: "1.2.840.10008.1.2", source: "XR" };
         let mut writer = spool.create(Uuid::from_u128(number), &meta).unwrap();
         // What is over the first 64 bits tells files of the same bytes apart.
-        writer.write(&(number as u64).to_le_bytes()).unwrap();
+        writer.write(&[&[8, 0][..], &(number as u64).to_le_bytes()].concat()).unwrap();
         writer.finish().unwrap()
     }
 
