@@ -22,7 +22,7 @@ use crate::{ledger, output};
 pub use files::FileError;
 
 /// The database's name in the state folder, and what `SQLite` puts beside it.
-const DATABASE: [&str; 3] = ["outbox.sqlite", "outbox.sqlite-wal", "outbox.sqlite-shm"];
+const DATABASE: [&str; 4] = ["outbox.sqlite", "outbox.sqlite-wal", "outbox.sqlite-shm", "outbox.sqlite.door"];
 
 /// The old key and the new one.
 #[derive(Clone, Debug)]
@@ -117,15 +117,17 @@ impl Keys {
     }
 }
 
-/// What lies in the folder under the database's name with something after it.
+/// What lies in the folder under the database's name with something after it, and databases that were found damaged.
 fn set_aside(state_dir: &Path) -> Vec<PathBuf> {
+    let damaged =
+        std::fs::read_dir(state_dir.join("damaged")).into_iter().flatten().flatten().map(|entry| entry.path());
     let entries = std::fs::read_dir(state_dir).into_iter().flatten().flatten();
     let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
     let temporary = format!("{}.new", DATABASE[0]);
     let aside = |name: &String| {
         name.starts_with("outbox") && !DATABASE.contains(&name.as_str()) && !name.starts_with(&temporary)
     };
-    names.filter(aside).map(|name| state_dir.join(name)).collect()
+    names.filter(aside).map(|name| state_dir.join(name)).chain(damaged).collect()
 }
 
 #[cfg(test)]

@@ -158,7 +158,7 @@ impl Outbox {
         };
         match condemn(&self.path, &damage) {
             Ok(()) => {
-                tracing::error!(damage, "the device database is damaged; the appliance's next start puts it aside")
+                tracing::error!(damage, "the device database is damaged; the appliance's next start puts it aside");
             }
             Err(error) => tracing::error!(damage, %error, "the device database is damaged and cannot be condemned"),
         }

@@ -134,11 +134,12 @@ fn another_key_opens_every_row_and_what_was_sealed_there_is_sealed_anew() {
     assert_eq!(seen, [(Sealed::Identity, vec![1]), (Sealed::Report, vec![2]), (Sealed::Report, vec![3])]);
     assert!(matches!(Outbox::open(&path, &key(1)), Err(OutboxError::Key { .. })));
     assert_eq!(attempts(&path, &key(2)), [7; MESSAGES as usize]);
-    let connection = Outbox::open(&path, &key(2)).unwrap().connection;
+    let outbox = Outbox::open(&path, &key(2)).unwrap();
+    let connection = &outbox.connection;
     let values = "SELECT group_concat(hex(value)) FROM
         (SELECT coalesce(identity, x'00') AS value FROM ledger UNION ALL SELECT payload FROM report)";
     assert_eq!(connection.query_row(values, [], |row| row.get::<_, String>(0)).unwrap(), "0109,00,0209,03");
-    drop(connection);
+    drop(outbox);
     holds_nothing_plain(&path);
 }
 
