@@ -83,10 +83,10 @@ export function presetsFor(samples: Uint16Array, offset: number, invert: boolean
     return withWindow({ kind: 'full_range' }, spanning({ min: at(low), max: at(high) }));
   };
   return [
-    { id: 'delivered', name: 'As acquired', why: 'the transform that came with the image, and that the model saw', voi: delivered },
-    { id: 'lung', name: 'Lung (narrow)', why: 'from the darkest 3 % to 60 % of this image’s pixels', voi: between(0.03, 0.6) },
-    { id: 'soft', name: 'Soft tissue (wide)', why: 'from the darkest 1 % to 99 % of this image’s pixels', voi: between(0.01, 0.99) },
-    { id: 'dense', name: 'Mediastinum, bone', why: 'from the darkest 45 % to 99.5 % of this image’s pixels', voi: between(0.45, 0.995) },
-    { id: 'full', name: 'Full range', why: 'from this image’s least to its greatest value', voi: { kind: 'full_range' } },
+    { id: 'delivered', name: 'As acquired', why: 'as it came, and as the model saw it', voi: delivered },
+    { id: 'lung', name: 'Lung (narrow)', why: 'from the darkest 3 % to 60 % of its pixels', voi: between(0.03, 0.6) },
+    { id: 'soft', name: 'Soft tissue (wide)', why: 'from the darkest 1 % to 99 % of its pixels', voi: between(0.01, 0.99) },
+    { id: 'dense', name: 'Mediastinum, bone', why: 'from the darkest 45 % to 99.5 % of its pixels', voi: between(0.45, 0.995) },
+    { id: 'full', name: 'Full range', why: 'from its least to its greatest value', voi: { kind: 'full_range' } },
   ];
 }

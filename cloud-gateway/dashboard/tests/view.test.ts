@@ -1,6 +1,6 @@
 // Window, placement and evidence layer: the arithmetic behind what the viewer shows.
 import { describe, expect, test } from 'vitest';
-import { actual, fit, panned, zoomed } from '../src/geometry';
+import { actual, fit, panned, quarter, toImage, toView, turnedTo, zoomed, type Turn } from '../src/geometry';
 import { buildTable, type Voi } from '../src/grayscale';
 import { colourOf, colourise, contours, opacityOf, upsample } from '../src/saliency';
 import { dragged, presetsFor, windowOf, withWindow } from '../src/window';
@@ -61,6 +61,40 @@ describe('placement', () => {
     const to = panned(fit(IMAGE, VIEW), IMAGE, VIEW, 99_999, -99_999);
     expect(to.left).toBeLessThan(VIEW.width);
     expect(to.top + IMAGE.height * to.scale).toBeGreaterThan(0);
+  });
+});
+
+describe('turning', () => {
+  const TURNS: readonly Turn[] = [0, 90, 180, 270];
+
+  test('four quarters make a whole, there and back', () => {
+    for (const turn of TURNS) {
+      expect(quarter(quarter(turn, 'clockwise'), 'anticlockwise')).toBe(turn);
+      expect(quarter(quarter(quarter(quarter(turn, 'clockwise'), 'clockwise'), 'clockwise'), 'clockwise')).toBe(turn);
+    }
+  });
+
+  test('clockwise, the upper left corner goes to the upper right', () => {
+    const turned = fit(IMAGE, VIEW, 90);
+    expect(turned).toEqual({ scale: 1, turn: 90, left: 0, top: 100 });
+    expect(toView(turned, IMAGE, { x: 0, y: 0 })).toEqual({ x: 1000, y: 100 });
+    expect(toView(turned, IMAGE, { x: 800, y: 0 })).toEqual({ x: 1000, y: 900 });
+  });
+
+  test.each(TURNS)('by %i° the image is never mirrored, and every point is found again', (turn) => {
+    const place = { scale: 1.7, turn, left: -31, top: 12 };
+    const [o, right, down] = [toView(place, IMAGE, { x: 5, y: 9 }), toView(place, IMAGE, { x: 6, y: 9 }), toView(place, IMAGE, { x: 5, y: 10 })];
+    // The cross product of "right" and "down" keeps its sign under a turn and changes it in a mirror.
+    expect((right.x - o.x) * (down.y - o.y) - (right.y - o.y) * (down.x - o.x)).toBeCloseTo(1.7 * 1.7);
+    const back = toImage(place, IMAGE, toView(place, IMAGE, { x: 123.4, y: 567.8 }));
+    expect([back.x, back.y]).toEqual([expect.closeTo(123.4), expect.closeTo(567.8)]);
+  });
+
+  test.each(TURNS)('to %i° keeps what is in the middle', (turn) => {
+    const from = zoomed(fit(IMAGE, VIEW), IMAGE, VIEW, 3, { x: 450, y: 480 });
+    const middle = { x: 500, y: 500 };
+    const [before, after] = [toImage(from, IMAGE, middle), toImage(turnedTo(from, IMAGE, VIEW, turn), IMAGE, middle)];
+    expect(Math.hypot(before.x - after.x, before.y - after.y)).toBeLessThan(1);
   });
 });
 

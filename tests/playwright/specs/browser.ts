@@ -55,7 +55,7 @@ export async function filmOf(page: Page, id: string): Promise<void> {
 }
 
 /** What the film's canvases show, one over the other: the bare film, or with the evidence. */
-async function rgba(page: Page, layers: string): Promise<{ width: number; height: number; data: Uint8ClampedArray }> {
+export async function pixels(page: Page, layers: string): Promise<{ width: number; height: number; data: Uint8ClampedArray }> {
   const read = await page.getByTestId('film').evaluate((stage, selector) => {
     const canvases = [...stage.querySelectorAll<HTMLCanvasElement>(selector)];
     const { width, height } = canvases[0] ?? { width: 1, height: 1 };
@@ -73,7 +73,7 @@ async function rgba(page: Page, layers: string): Promise<{ width: number; height
 
 /** What the film shows: a fingerprint (FNV-1a) of its pixels, and how many different greys there are. */
 async function look(page: Page): Promise<{ print: number; greys: number }> {
-  const { data } = await rgba(page, 'canvas');
+  const { data } = await pixels(page, 'canvas');
   let print = 0x811c9dc5;
   const greys = new Set<number>();
   data.forEach((byte, i) => {
@@ -85,7 +85,7 @@ async function look(page: Page): Promise<{ print: number; greys: number }> {
 
 /** The bare film's greys as drawn, one a pixel. A pixel that is not an opaque grey is -1. */
 export async function greys(page: Page): Promise<{ width: number; height: number; values: Int16Array }> {
-  const { width, height, data } = await rgba(page, '.glass canvas');
+  const { width, height, data } = await pixels(page, '.glass canvas');
   const values = new Int16Array(width * height);
   for (let i = 0; i < values.length; i++) {
     const [r = 0, g = 0, b = 0, a = 0] = data.subarray(4 * i, 4 * i + 4);

@@ -4,6 +4,7 @@ import { dragged } from '../window';
 import type { Point } from '../geometry';
 import type { Window } from '../grayscale';
 import type { Pen } from './pen';
+import { originOf } from './stage';
 import type { View } from './view';
 
 /** Share of the image's range that one arrow key changes the window by. */
@@ -20,8 +21,8 @@ export function bindGestures(stage: HTMLElement, view: View, pen: Pen): () => vo
   const on = <K extends keyof HTMLElementEventMap>(type: K, listen: (event: HTMLElementEventMap[K]) => void, passive = true): void =>
     stage.addEventListener(type, listen, { passive, signal: bound.signal });
   const at = (event: MouseEvent): Point => {
-    const box = stage.getBoundingClientRect();
-    return { x: (event.clientX - box.left) * devicePixelRatio, y: (event.clientY - box.top) * devicePixelRatio };
+    const origin = originOf(stage);
+    return { x: event.clientX * devicePixelRatio - origin.x, y: event.clientY * devicePixelRatio - origin.y };
   };
   bindPointers(stage, view, pen, on, at);
   on('wheel', (event) => {

@@ -19,7 +19,7 @@ export function Readout({ view, place, region }: Props): JSX.Element {
   const turn = place?.turn ?? 0;
   return (
     <>
-      <p class="corner sides">Left and right: only as marked on the film; it is never mirrored here</p>
+      <p class="corner sides">R and L: as marked on the film, never mirrored</p>
       {turn !== 0 && (
         <p class="corner turned" role="status">
           {TURNED[turn]}
@@ -41,6 +41,6 @@ export function Readout({ view, place, region }: Props): JSX.Element {
 }
 
 function hint(tool: Shape, region: Region | null): string {
-  if (region?.shape === tool) return `${regionWords(region)}. Drag it, or draw another; x removes it.`;
+  if (region?.shape === tool) return `${regionWords(region)}. Drag it, or draw another; x removes it. The verdict has no place for it yet: it is not kept.`;
   return tool === 'freehand' ? 'Draw round the region' : `Drag from corner to corner, or press Enter for a region to move with the arrow keys`;
 }

@@ -3,7 +3,7 @@
 import type { JSX } from 'preact';
 import { toView, type Placement, type Size } from '../geometry';
 import { bounds, corners, moved, regionWords, sized, type Extent, type Region } from '../region';
-import { setCssSize } from './stage';
+import { layOver } from './stage';
 
 interface Props {
   region: Region;
@@ -34,10 +34,10 @@ export function RegionLayer({ region, place, image, size, editing, onRegion }: P
   };
   const outline = outlineOf(region, place, image);
   return (
-    <svg class="region" viewBox={`0 0 ${size.width} ${size.height}`} ref={(svg) => setCssSize(svg, size)}>
+    <svg class="region" viewBox={`0 0 ${size.width} ${size.height}`} ref={(svg) => layOver(svg, size)}>
       <g
         id="region"
-        tabIndex={0}
+        tabindex={0}
         role="img"
         aria-label={`${regionWords(region)}. Arrow keys move it, with Shift they size it, Delete removes it.`}
         onKeyDown={key}

@@ -1,7 +1,7 @@
 // Keeps the film on its stage: the presenter alive, the canvases as many device pixels large as their place on the page,
 // everything drawn anew on every change, and what lies over the film moved with it and not before it.
 import { effect, untracked, type ReadonlySignal, type Signal } from '@preact/signals';
-import type { Placement, Size } from '../geometry';
+import type { Placement, Point, Size } from '../geometry';
 import { buildTable, develop } from '../grayscale';
 import { EvidenceLayer, type Evidence } from './evidence_layer';
 import type { Held, Presenter } from './presenter';
@@ -25,12 +25,21 @@ interface Show {
   drawn: Signal<Placement | null>;
 }
 
-/** Lays an element of so many device pixels over the stage, pixel upon pixel, whatever the screen's density. */
-export function setCssSize(element: HTMLElement | SVGElement | null, { width, height }: Size): void {
-  if (element === null) return;
+/** The stage's first whole device pixel, from the page's corner: it may begin within one, and a film there would smear. */
+export function originOf(stage: Element): Point {
+  const { left, top } = stage.getBoundingClientRect();
+  return { x: Math.ceil(left * devicePixelRatio), y: Math.ceil(top * devicePixelRatio) };
+}
+
+/** Lays an element of so many device pixels over its stage, pixel upon pixel, whatever the screen's density. */
+export function layOver(element: HTMLElement | SVGElement | null, { width, height }: Size): void {
+  const stage = element?.parentElement;
+  if (element === null || stage === null || stage === undefined) return;
+  const { left, top } = stage.getBoundingClientRect();
+  const [origin, ratio] = [originOf(stage), devicePixelRatio];
   element.style.width = `${width}px`;
   element.style.height = `${height}px`;
-  element.style.transform = `scale(${1 / devicePixelRatio})`;
+  element.style.transform = `translate(${origin.x / ratio - left}px, ${origin.y / ratio - top}px) scale(${1 / ratio})`;
 }
 
 /** Shows a view; the returned function takes everything down, also what is still on its way. */
@@ -54,8 +63,8 @@ async function open(show: Show, over: AbortSignal): Promise<void> {
 }
 
 function size({ glass, evidence }: Parts, to: Size): void {
-  setCssSize(glass, to);
-  setCssSize(evidence, to);
+  layOver(glass, to);
+  layOver(evidence, to);
 }
 
 /** Follows the stage's size and the screen's density. */

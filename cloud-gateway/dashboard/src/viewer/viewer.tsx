@@ -13,6 +13,7 @@ import { RegionLayer } from './region_layer';
 import { mountStage, type Picture } from './stage';
 import { Tools } from './tools';
 import type { View } from './view';
+import { WindowBar } from './window_bar';
 
 interface Props {
   view: View;
@@ -38,6 +39,7 @@ export function Viewer({ view, label, region, onRegion }: Props): JSX.Element {
   const now = picture.value;
   return (
     <section class="viewer" aria-label="Radiograph">
+      <WindowBar view={view} />
       <Tools view={view} region={region.value} onRegion={onRegion} toStage={() => stage.current?.focus()} />
       <div
         ref={stage}
