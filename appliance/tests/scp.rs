@@ -6,6 +6,7 @@ mod support;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::path::Path;
 use std::process::{Command, Output};
 use std::time::Duration;
 
@@ -96,40 +97,36 @@ fn the_same_object_again_is_acknowledged_and_kept_once() {
     assert_eq!((scp.accepted(), scp.files().len()), (1, 1));
 }
 
-#[test]
-fn an_unread_image_whose_file_was_lost_is_read_from_the_one_that_is_sent_again() {
+/// Sends a film again after `harm` was done to its file: it is to be read from another file, and one that is whole stays.
+fn sent_again_after(harm: impl Fn(&Path)) {
     let scp = Scp::start();
     let folder = tempfile::tempdir().unwrap();
     let film_file = folder.path().join("film.dcm");
     film(&film_file, 1);
     assert!(scp.send(&film_file).is_stored());
-    let lost = scp.files().remove(0);
-    std::fs::remove_file(&lost).unwrap();
+    let harmed = scp.files().remove(0);
+    harm(&harmed);
     assert!(scp.send(&film_file).is_stored());
     let files = scp.files();
     assert_eq!((scp.accepted(), files.len()), (1, 1));
-    assert_ne!(files[0], lost);
+    assert_ne!(files[0], harmed);
     assert_eq!(files[0].file_name().unwrap().to_str().unwrap(), scp.unread_files()[0]);
+    assert!(scp.send(&film_file).is_stored());
+    assert_eq!(scp.files(), files);
+}
+
+#[test]
+fn an_unread_image_whose_file_was_lost_is_read_from_the_one_that_is_sent_again() {
+    sent_again_after(|file| std::fs::remove_file(file).unwrap());
 }
 
 #[test]
 fn an_unread_image_whose_file_was_damaged_is_read_from_the_one_that_is_sent_again() {
-    let scp = Scp::start();
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("film.dcm");
-    film(&file, 1);
-    assert!(scp.send(&file).is_stored());
-    let damaged = scp.files().remove(0);
-    let mut sealed = std::fs::read(&damaged).unwrap();
-    *sealed.last_mut().unwrap() ^= 1;
-    std::fs::write(&damaged, sealed).unwrap();
-    assert!(scp.send(&file).is_stored());
-    let files = scp.files();
-    assert_eq!((scp.accepted(), files.len()), (1, 1));
-    assert_ne!(files[0], damaged);
-    // One that is whole stays.
-    assert!(scp.send(&file).is_stored());
-    assert_eq!(scp.files(), files);
+    sent_again_after(|file| {
+        let mut sealed = std::fs::read(file).unwrap();
+        *sealed.last_mut().unwrap() ^= 1;
+        std::fs::write(file, sealed).unwrap();
+    });
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! own tools say, and changes nothing.
 
 use std::io;
+use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
@@ -18,12 +19,13 @@ struct Slot {
     good: bool,
 }
 
-/// Asks RAUC, else NVIDIA's tool for Jetson boards.
+/// Asks RAUC, else NVIDIA's tool for Jetson boards, else systemd-boot's.
 pub(crate) fn check() -> Outcome {
     let root = std::fs::read_to_string("/proc/cmdline").ok().and_then(|line| root(&line));
     let asked = [
         ("rauc", &["status", "--output-format=json"][..], rauc as fn(&str) -> Result<Vec<Slot>, String>),
         ("nvbootctrl", &["-t", "rootfs", "dump-slots-info"], nvbootctrl),
+        ("bootctl", &["list", "--json=short"], bootctl),
     ];
     for (tool, arguments, parse) in asked {
         match Command::new(tool).args(arguments).output() {
@@ -36,7 +38,7 @@ pub(crate) fn check() -> Outcome {
             Ok(output) => return judged(tool, root, parse(&String::from_utf8_lossy(&output.stdout))),
         }
     }
-    Outcome::Refused("this board has no A/B slots: neither rauc nor nvbootctrl is installed".into())
+    Outcome::Refused("this board has no A/B slots: none of rauc, nvbootctrl and bootctl is installed".into())
 }
 
 fn judged(tool: &str, root: Option<String>, slots: Result<Vec<Slot>, String>) -> Outcome {
@@ -113,6 +115,30 @@ fn nvidia_slot(line: &str, current: &str) -> Option<Slot> {
     Some(Slot { booted: name == current, name, good })
 }
 
+/// `bootctl list --json=short`: a list of entries, of which those with a kernel of their own are slots. An entry that was never
+/// marked good counts its tries in its file's name, `NAME+LEFT-DONE.conf` (the Boot Loader Specification, boot counting);
+/// marking it good takes the counter away.
+fn bootctl(text: &str) -> Result<Vec<Slot>, String> {
+    let entries: Value = serde_json::from_str(text).map_err(|error| format!("its JSON cannot be read: {error}"))?;
+    let entries = entries.as_array().ok_or("its JSON is no list of entries")?;
+    let kernels = entries.iter().filter(|entry| entry["type"] == "type1" || entry["type"] == "type2");
+    kernels
+        .map(|entry| {
+            let (id, path) = (entry["id"].as_str()?, entry["path"].as_str()?);
+            let booted = entry["isSelected"] == true;
+            let good = tries_left(path).is_none_or(|left| left > 0 && !booted);
+            Some(Slot { name: id.to_owned(), booted, good })
+        })
+        .collect::<Option<_>>()
+        .ok_or_else(|| "one of its entries has no id or path".to_owned())
+}
+
+/// Tries that an entry's file name says are left; none where it counts none.
+fn tries_left(path: &str) -> Option<u32> {
+    let (_, counter) = Path::new(path).file_stem()?.to_str()?.rsplit_once('+')?;
+    counter.split('-').next()?.parse().ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -125,6 +151,11 @@ mod tests {
         {"rootfs.1":{"class":"rootfs","device":"/dev/mmcblk0p3","type":"ext4","bootname":"B","state":"booted","parent":null,"mountpoint":"/","boot_status":"good"}},
         {"data.0":{"class":"data","device":"/dev/mmcblk0p4","type":"ext4","bootname":null,"state":"active","parent":null,"mountpoint":"/data","boot_status":null}},
         {"rootfs.0":{"class":"rootfs","device":"/dev/mmcblk0p2","type":"ext4","bootname":"A","state":"inactive","parent":null,"mountpoint":null,"boot_status":"good"}}]}"#;
+
+    const SYSTEMD_BOOT: &str = r#"[
+        {"type":"type2","id":"hilum-b.efi","path":"/EFI/Linux/hilum-b.efi","isReported":true,"isDefault":true,"isSelected":true},
+        {"type":"type1","id":"hilum-a.conf","path":"/loader/entries/hilum-a+2-1.conf","linux":"/a/linux","isSelected":false},
+        {"type":"auto","id":"auto-reboot-to-firmware-setup","isReported":true,"isSelected":false}]"#;
 
     type Parse = fn(&str) -> Result<Vec<Slot>, String>;
 
@@ -154,6 +185,16 @@ mod tests {
                 false,
                 "slot rootfs.0 cannot",
             ),
+            (
+                bootctl,
+                SYSTEMD_BOOT.to_owned(),
+                true,
+                "slot hilum-b.efi runs and is marked good; hilum-a.conf can be started",
+            ),
+            (bootctl, SYSTEMD_BOOT.replace("+2-1", "+0-3"), false, "slot hilum-a.conf cannot be started"),
+            (bootctl, SYSTEMD_BOOT.replace("b.efi\",\"isR", "b+3.efi\",\"isR"), false, "runs and is not marked good"),
+            (bootctl, SYSTEMD_BOOT.replace("\"path\"", "\"where\""), false, "no id or path"),
+            (bootctl, "{}".to_owned(), false, "no list"),
             (rauc, "{}".to_owned(), false, "no slots"),
             (rauc, "<".to_owned(), false, "cannot be read"),
         ] {

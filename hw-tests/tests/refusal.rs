@@ -45,7 +45,7 @@ fn what_the_board_does_not_offer_is_refused_where_it_was_asked_for() {
     let tools = tempfile::tempdir().unwrap();
     tool(tools.path(), "nvidia-smi", "NVIDIA L4, 570.86.15");
     for (check, words) in [
-        ("slots", "neither rauc nor nvbootctrl is installed"),
+        ("slots", "none of rauc, nvbootctrl and bootctl is installed"),
         ("cache", "only TensorRT builds engines"),
         // Either systemd is not the first process here, or it cannot be asked without systemctl.
         ("watchdog", "system"),

@@ -5,15 +5,18 @@
 
 #![allow(clippy::unwrap_used, reason = "a test states its expectations by panicking")]
 
+#[path = "support/frontal_chest.rs"]
+mod frontal_chest;
+
 use std::path::Path;
 use std::process::Command;
 
-use reader::model::manifest::IntendedUse;
-use reader::pixels::suitability::{OutsideAge, gate};
-use reader::pixels::{INPUT_SIDE, Limits, Pixels, Unreadable, prepare};
+use reader::pixels::{INPUT_SIDE, Pixels, Unreadable};
 use reader::synth::series::seed_of;
 use reader::synth::{Class, Synthesiser, dicom};
 use tempfile::TempDir;
+
+use frontal_chest::gated;
 
 fn captures() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
@@ -37,18 +40,8 @@ fn captures() -> TempDir {
 /// Its pixels, and why the gate keeps it from the model, if it does.
 fn look(folder: &TempDir, name: &str) -> (Result<Pixels, Unreadable>, Option<String>) {
     let bytes = std::fs::read(folder.path().join(name).with_extension("dcm")).unwrap();
-    let prepared = prepare(&bytes, &Limits::default(), |_| ());
-    let words = |list: &[&str]| list.iter().map(|word| (*word).to_owned()).collect();
-    let made_for = IntendedUse {
-        population: String::new(),
-        age_years: [0.0, 150.0],
-        views: words(&["PA", "AP"]),
-        body_parts: words(&["CHEST"]),
-        not_for: vec![],
-    };
-    let facts = prepared.about.map(|about| about.facts);
-    let verdict = gate(facts.as_ref(), prepared.pixels.as_ref(), &made_for, OutsideAge::Abstain);
-    (prepared.pixels, verdict.abstain.map(|reason| reason.code))
+    let (pixels, verdict) = gated(&bytes);
+    (pixels, verdict.abstain.map(|reason| reason.code))
 }
 
 #[test]

@@ -207,3 +207,14 @@ async fn a_candidate_in_shadow_reads_the_same_images() {
     assert_eq!(pair.candidate_model.manifest.version, "2.0.0");
     assert_eq!(version(&engine), "1.0.0");
 }
+
+#[tokio::test]
+async fn the_last_handle_ends_the_process() {
+    let engine = start(|_| {});
+    let other = engine.clone();
+    ask(engine, 9).await;
+    let running = processes();
+    assert!(!running.is_empty(), "the other handle keeps it");
+    drop(other);
+    eventually("the process's end", || processes().is_disjoint(&running)).await;
+}

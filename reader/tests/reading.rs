@@ -16,7 +16,6 @@ mod publisher;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use dicom_core::{DataElement, VR};
@@ -170,15 +169,6 @@ fn a_file_that_is_no_library_is_refused_in_words() {
     fs::write(&fake, "not a library").unwrap();
     let error = Loaded::open(&tiny(), &trust(), "", &fake, &session()).err().unwrap();
     assert!(matches!(error, LoadError::Runtime { .. }), "{error}");
-}
-
-#[tokio::test]
-async fn the_last_handle_ends_the_process() {
-    let engine = Arc::new(Engine::start(engine_config(2, 4)).unwrap());
-    engine.infer(vec![9; SIDE * SIDE], Priority::Urgent).await.unwrap();
-    let started = std::time::Instant::now();
-    drop(engine);
-    assert!(started.elapsed() < Duration::from_secs(5));
 }
 
 /// The library of the tests is the CPU build: `auto` says CPU, and a GPU that is asked for by name is not made up.

@@ -7,15 +7,18 @@
     reason = "a test states its expectations by panicking"
 )]
 
+#[path = "support/frontal_chest.rs"]
+mod frontal_chest;
+
 use dicom_core::value::DicomDate;
 use dicom_core::{DataElement, PrimitiveValue, VR};
 use dicom_dictionary_std::tags;
 use dicom_object::DefaultDicomObject;
-use reader::model::manifest::IntendedUse;
-use reader::pixels::suitability::{OutsideAge, Verdict, gate};
-use reader::pixels::{Limits, prepare};
+use reader::pixels::suitability::Verdict;
 use reader::synth::series::seed_of;
 use reader::synth::{Class, Synthesiser, dicom};
+
+use frontal_chest::gated;
 
 fn drawn(class: Class, number: u32) -> DefaultDicomObject {
     let film = Synthesiser::built_in().unwrap().expose(class, seed_of(3, number)).unwrap();
@@ -25,17 +28,7 @@ fn drawn(class: Class, number: u32) -> DefaultDicomObject {
 fn verdict(object: &DefaultDicomObject) -> Verdict {
     let mut bytes = Vec::new();
     object.write_all(&mut bytes).unwrap();
-    let prepared = prepare(&bytes, &Limits::default(), |_| ());
-    let words = |list: &[&str]| list.iter().map(|word| (*word).to_owned()).collect();
-    let made_for = IntendedUse {
-        population: String::new(),
-        age_years: [0.0, 150.0],
-        views: words(&["PA", "AP"]),
-        body_parts: words(&["CHEST"]),
-        not_for: vec![],
-    };
-    let facts = prepared.about.map(|about| about.facts);
-    gate(facts.as_ref(), prepared.pixels.as_ref(), &made_for, OutsideAge::Abstain)
+    gated(&bytes).1
 }
 
 fn abstention(object: &DefaultDicomObject) -> Option<String> {

@@ -1,6 +1,8 @@
 //! What this application entity takes: kinds of objects and their encodings, as one table each. Whatever is not listed is
 //! refused in the scanner's own words when it asks.
 
+use dicom_dictionary_std::uids;
+
 use super::commitment::PUSH_MODEL;
 
 /// Verification, answered with C-ECHO (PS3.4 annex A).
@@ -65,12 +67,14 @@ pub const TRANSFER_SYNTAXES: [&str; 20] = [
     "1.2.840.10008.1.2.4.112", // JPEG XL
 ];
 
-/// The name of anything that is negotiated here, or `None`.
+/// The name of anything that is negotiated here, taken or sent, or `None`.
 #[must_use]
 pub fn name(uid: &str) -> Option<&'static str> {
     match uid {
         VERIFICATION => Some("Verification"),
         PUSH_MODEL => Some("Storage Commitment Push Model"),
+        // Sent to archives, never taken.
+        uids::COMPREHENSIVE_SR_STORAGE => Some("Comprehensive SR"),
         storage => storage_name(storage),
     }
 }
@@ -112,5 +116,11 @@ mod tests {
             assert_eq!(accepted_for(service), [EXPLICIT_LE, IMPLICIT_LE]);
         }
         assert!(accepted_for("1.2.840.10008.5.1.4.1.1.2").is_empty(), "CT is not taken");
+    }
+
+    #[test]
+    fn what_an_archive_may_not_take_has_a_name() {
+        let sent = [uids::COMPREHENSIVE_SR_STORAGE, uids::SECONDARY_CAPTURE_IMAGE_STORAGE, PUSH_MODEL, VERIFICATION];
+        assert!(sent.into_iter().chain(STORAGE.iter().map(|class| class.uid)).all(|uid| name(uid).is_some()));
     }
 }

@@ -161,6 +161,8 @@ mod tests {
     fn names_are_decoded_from_the_headers_character_set() {
         let identity = of(&written("ISO_IR 100", b"M\xfcller^J\xf6rg ", "A1"));
         assert_eq!(identity.patient_name.as_deref(), Some("M\u{fc}ller^J\u{f6}rg"));
+        let identity = of(&written("ISO_IR 203", b"\xbcuvrard^\xb4an ", "A1"));
+        assert_eq!(identity.patient_name.as_deref(), Some("\u{152}uvrard^\u{17d}an"));
         let identity = of(&written("ISO_IR 192", "\u{5c71}\u{7530}^\u{592a}\u{90ce} ".as_bytes(), "A1"));
         assert_eq!(identity.patient_name.as_deref(), Some("\u{5c71}\u{7530}^\u{592a}\u{90ce}"));
     }

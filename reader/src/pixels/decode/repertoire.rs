@@ -17,8 +17,8 @@ enum Set {
     Ascii,
     /// One byte each, by the name that the parser's codec has.
     Single(&'static str),
-    /// ISO 8859-9, which is ISO 8859-1 but for six letters.
-    Turkish,
+    /// ISO 8859-1 but for a few characters, by the number that the standard has for it: the parser's codec has none.
+    LatinBut(&'static str, &'static [(char, char)]),
     /// Two bytes each with the high bit clear, in ISO-2022-JP after this escape sequence.
     Japanese(&'static [u8]),
     /// Two bytes each with the high bit set, by the name that the parser's codec has.
@@ -27,7 +27,7 @@ enum Set {
 
 /// Escape sequences (after ESC) with the half that they fill and what with, PS3.3 C.12.1.1.2.
 #[rustfmt::skip]
-const ESCAPES: [(&[u8], Half, Set); 18] = [
+const ESCAPES: [(&[u8], Half, Set); 19] = [
     (b"(B", Half::Low, Set::Ascii),
     (b"(J", Half::Low, Set::Ascii),
     (b"$B", Half::Low, Set::Japanese(b"\x1b$B")),
@@ -42,8 +42,9 @@ const ESCAPES: [(&[u8], Half, Set); 18] = [
     (b"-G", Half::High, Set::Single("ISO_IR 127")),
     (b"-H", Half::High, Set::Single("ISO_IR 138")),
     (b"-L", Half::High, Set::Single("ISO_IR 144")),
-    (b"-M", Half::High, Set::Turkish),
+    (b"-M", Half::High, Set::LatinBut("148", &TURKISH)),
     (b"-T", Half::High, Set::Single("ISO_IR 166")),
+    (b"-b", Half::High, Set::LatinBut("203", &LATIN_9)),
     (b"$)C", Half::High, Set::Double("ISO_IR 149")),
     (b"$)A", Half::High, Set::Double("GBK")),
 ];
@@ -61,6 +62,18 @@ const TURKISH: [(char, char); 6] = [
     ('\u{f0}', '\u{11f}'),
     ('\u{fd}', '\u{131}'),
     ('\u{fe}', '\u{15f}'),
+];
+
+/// ISO 8859-15 where it is not ISO 8859-1: the euro sign, and letters of French, Finnish and Estonian.
+const LATIN_9: [(char, char); 8] = [
+    ('\u{a4}', '\u{20ac}'),
+    ('\u{a6}', '\u{160}'),
+    ('\u{a8}', '\u{161}'),
+    ('\u{b4}', '\u{17d}'),
+    ('\u{b8}', '\u{17e}'),
+    ('\u{bc}', '\u{152}'),
+    ('\u{bd}', '\u{153}'),
+    ('\u{be}', '\u{178}'),
 ];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,7 +126,7 @@ fn initially(first: &str) -> Set {
     let known = ESCAPES.iter().map(|(_, _, set)| *set);
     let by_number = |set: &Set| match set {
         Set::Single(name) | Set::Double(name) => name.strip_prefix("ISO_IR ") == Some(number),
-        Set::Turkish => number == "148",
+        Set::LatinBut(own, _) => *own == number,
         Set::Ascii | Set::Japanese(_) => false,
     };
     known.into_iter().find(by_number).unwrap_or(Set::Ascii)
@@ -156,10 +169,10 @@ fn of_set(set: Set, bytes: &[u8]) -> Option<String> {
         Set::Ascii => bytes.is_ascii().then(|| String::from_utf8_lossy(bytes).into_owned()),
         Set::Single(name) | Set::Double(name) => by(name, bytes),
         Set::Japanese(escape) => by("ISO_IR 87", &[escape, bytes, b"\x1b(B"].concat()),
-        Set::Turkish => {
+        Set::LatinBut(_, others) => {
             let letter = |byte: &u8| {
                 let latin = char::from(*byte);
-                TURKISH.iter().find(|(other, _)| *other == latin).map_or(latin, |(_, own)| *own)
+                others.iter().find(|(other, _)| *other == latin).map_or(latin, |(_, own)| *own)
             };
             Some(bytes.iter().map(letter).collect())
         }
@@ -200,6 +213,8 @@ mod tests {
                 "J\u{f6}rg^\u{394}\u{3b9}\u{3bf}\u{3bd}^\u{f6}",
             ),
             ("", b"\x1b$(D0!\x1b(B^A", "\u{4e02}^A"),
+            ("ISO_IR 203", b"\xbcuvrard^Ma\xeblle \xb8\xa4", "\u{152}uvrard^Ma\u{eb}lle \u{17e}\u{20ac}"),
+            ("ISO 2022 IR 100", b"J\xf6rg^\x1b-b\xa8ime\xb4", "J\u{f6}rg^\u{161}ime\u{17d}"),
             ("ISO_IR 148", b"\xc7avu\xfeo\xf0lu^Ay\xfee", "\u{c7}avu\u{15f}o\u{11f}lu^Ay\u{15f}e"),
         ] {
             assert_eq!(decode(bytes, initially(first)).as_deref(), Some(expected), "{first}");
