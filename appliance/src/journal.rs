@@ -220,6 +220,11 @@ impl Journal {
         self.ask(move |outbox| outbox.forget_entries(before_ms, limit)).await
     }
 
+    /// See [`Outbox::forget_instances`].
+    pub async fn forget_instances(&self, before_ms: i64, limit: u32) -> Result<usize, JournalError> {
+        self.ask(move |outbox| outbox.forget_instances(before_ms, limit)).await
+    }
+
     /// See [`Outbox::post`].
     pub async fn post(&self, created_ms: i64, message: Message) -> Result<(), JournalError> {
         self.ask(move |outbox| outbox.post(&NewMessage { created_ms, ..borrowed(&message) })).await

@@ -1,6 +1,5 @@
-//! Removes files that nobody is owed any more, since their results are in the cloud, and identities that were kept long
-//! enough. Slowly, so that it never competes with
-//! receiving; safe to run twice.
+//! Removes files that nobody is owed any more, since their results are in the cloud, and identities and the journal's rows that
+//! were kept long enough. Slowly, so that it never competes with receiving; safe to run twice.
 
 use std::time::Duration;
 
@@ -18,6 +17,13 @@ const PAUSE: Duration = Duration::from_secs(10);
 /// Files in one round: ten a second is more than scanners send, and a journal row each is a small commit.
 const ROUND: u32 = 100;
 
+/// How long the journal knows an image at the least, days: the same bytes that come again are acknowledged and not read again. Two
+/// years are what a follow-up's prior films go back; senders repeat what they think was lost within days.
+const KNOWN_DAYS: i64 = 2 * 365;
+
+/// Milliseconds in a day.
+const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
+
 /// Removes what may go, round by round, until `stop`.
 pub async fn run(journal: Journal, spool: Spool, stop: CancellationToken) {
     while stop.run_until_cancelled(tokio::time::sleep(PAUSE)).await.is_some() {
@@ -29,7 +35,7 @@ pub async fn run(journal: Journal, spool: Spool, stop: CancellationToken) {
     }
 }
 
-/// Forgets the identities that were kept long enough, until `stop`.
+/// Forgets the identities, and then the images, that were kept long enough, until `stop`.
 pub async fn forget(journal: Journal, lookup: watch::Receiver<LookupConfig>, world: World, stop: CancellationToken) {
     while stop.run_until_cancelled(tokio::time::sleep(PAUSE)).await.is_some() {
         let before_ms = lookup.borrow().forget_before_ms((world.now_ms)());
@@ -38,7 +44,18 @@ pub async fn forget(journal: Journal, lookup: watch::Receiver<LookupConfig>, wor
             Ok(images) => tracing::info!(images, "identities of old images forgotten"),
             Err(error) => tracing::warn!(error = vitals::exit::chain(&error), "old identities were not forgotten"),
         }
+        match journal.forget_instances(unknown_before_ms(before_ms, (world.now_ms)()), ROUND).await {
+            Ok(0) => {}
+            Ok(images) => tracing::info!(images, "old images forgotten"),
+            Err(error) => tracing::warn!(error = vitals::exit::chain(&error), "old images were not forgotten"),
+        }
     }
+}
+
+/// Images that were received before then need not be known any more. None of them has an identity still: those that came before
+/// `identities_ms` lost theirs, and no round walks rows that cannot go.
+fn unknown_before_ms(identities_ms: i64, now_ms: i64) -> i64 {
+    identities_ms.min(now_ms.saturating_sub(KNOWN_DAYS * DAY_MS))
 }
 
 /// One round; gives how many files went.
@@ -74,6 +91,13 @@ mod tests {
 
     use super::*;
     use crate::journal::NewImage;
+
+    #[test]
+    fn an_image_is_known_for_two_years_and_for_as_long_as_whose_it_is() {
+        let now_ms = 1_000 * DAY_MS;
+        assert_eq!(unknown_before_ms(970 * DAY_MS, now_ms), 270 * DAY_MS);
+        assert_eq!(unknown_before_ms(100 * DAY_MS, now_ms), 100 * DAY_MS);
+    }
 
     #[tokio::test]
     async fn only_what_is_receipted_goes() {

@@ -115,17 +115,6 @@ pub struct Spooled {
     pub file: String,
 }
 
-/// How many instances are in which state.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct JournalCounts {
-    /// Acknowledged, not yet read.
-    pub accepted: u64,
-    /// Read, result not yet receipted.
-    pub concluded: u64,
-    /// In the cloud.
-    pub receipted: u64,
-}
-
 impl Outbox {
     /// Journals an image whose file is durable. When this returns, the scanner may be told success.
     ///
@@ -383,20 +372,6 @@ impl Outbox {
         self.connection
             .query_row("SELECT EXISTS (SELECT 1 FROM instance WHERE file = ?1)", [file], |row| row.get(0))
             .map_err(OutboxError::statement("look up a spool file"))
-    }
-
-    /// How many instances are in which state.
-    ///
-    /// # Errors
-    /// [`OutboxError::Statement`] if the database does not answer.
-    pub fn journal_counts(&self) -> Result<JournalCounts, OutboxError> {
-        let count = "SELECT count(*) FILTER (WHERE state = 'accepted'), count(*) FILTER (WHERE state = 'concluded'),
-                            count(*) FILTER (WHERE state = 'receipted') FROM instance";
-        self.connection
-            .query_row(count, [], |row| {
-                Ok(JournalCounts { accepted: row.get(0)?, concluded: row.get(1)?, receipted: row.get(2)? })
-            })
-            .map_err(OutboxError::statement("count the journal"))
     }
 }
 

@@ -27,6 +27,9 @@
 //!    sent again.
 //! 5. A message with `k` others before it in line is among the next `4 · (k + 1)` that are leased, whatever arrives meanwhile:
 //!    [`Outbox::lease`].
+//! 6. The counts of waiting, rejected and concluded rows are changed in the transactions that change the rows, by the database.
+//! 7. An instance row is deleted in one place, [`Outbox::forget_instances`], and only where nothing is owed for it and nothing
+//!    names it.
 //!
 //! The appliance writes instances and messages; the sync-agent leases and settles. `SQLite` serialises the two, each
 //! waiting for the other at most [`BUSY_WAIT`].
@@ -40,8 +43,10 @@ mod journal;
 mod key;
 mod lease;
 mod ledger;
+mod levels;
 mod queue;
 pub mod rescue;
+mod retention;
 mod retry;
 mod schema;
 
@@ -57,11 +62,12 @@ pub use delivery::{
 };
 pub use error::OutboxError;
 pub use group::{Ask, Asked};
-pub use journal::{Accepted, Instance, InstanceId, JournalCounts, NewInstance, Rank, Renewed, Spooled};
+pub use journal::{Accepted, Instance, InstanceId, NewInstance, Rank, Renewed, Spooled};
 pub use key::{CREDENTIAL, DatabaseKey, KeyError};
 pub use lease::{AGE_SHARE, Leased};
 pub use ledger::{Access, Entry, Found, NewEntry, Pseudonyms, Tally};
-pub use queue::{Depth, NewMessage, Priority, Rejected, Settlement};
+pub use levels::{Depth, JournalCounts};
+pub use queue::{NewMessage, Priority, Rejected, Settlement};
 use rescue::Door;
 pub use retry::{Retry, Undelivered};
 

@@ -50,17 +50,6 @@ pub enum Settlement {
     Unknown,
 }
 
-/// How much waits.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Depth {
-    /// Messages without a receipt, leased ones included.
-    pub waiting: u64,
-    /// When the oldest of them was written, milliseconds since the Unix epoch.
-    pub oldest_ms: Option<i64>,
-    /// Messages that the gateway rejected.
-    pub rejected: u64,
-}
-
 /// A message that the gateway will never take.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rejected {
@@ -119,21 +108,6 @@ impl Outbox {
         transaction.commit().map_err(&sql)?;
         fail_points::reach(Point::SettleAfterCommit);
         Ok(settlement)
-    }
-
-    /// How much waits, and since when.
-    ///
-    /// # Errors
-    /// [`OutboxError::Statement`] if the database does not answer.
-    pub fn depth(&self) -> Result<Depth, OutboxError> {
-        let count = "SELECT count(*) FILTER (WHERE state <> 'rejected'),
-                            min(created_ms) FILTER (WHERE state <> 'rejected'),
-                            count(*) FILTER (WHERE state = 'rejected') FROM message";
-        self.connection
-            .query_row(count, [], |row| {
-                Ok(Depth { waiting: row.get(0)?, oldest_ms: row.get(1)?, rejected: row.get(2)? })
-            })
-            .map_err(OutboxError::statement("measure the outbox"))
     }
 
     /// Puts rejected messages back in the queue: for after the gateway, or whatever made it reject them, was mended.

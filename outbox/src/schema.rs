@@ -7,7 +7,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use crate::OutboxError;
 
 /// Step n brings `user_version` from n to n + 1.
-const STEPS: [&str; 9] = [
+const STEPS: [&str; 10] = [
     "
     CREATE TABLE instance (
         id            INTEGER PRIMARY KEY,
@@ -157,6 +157,44 @@ const STEPS: [&str; 9] = [
         leased  INTEGER NOT NULL
     ) STRICT;
     INSERT INTO turn (id, leased) VALUES (0, 0);
+",
+    // How many rows are in which state, kept by the database itself in the transaction that changes them, so that asking costs
+    // the same at any size. Leasing changes none of them.
+    "
+    CREATE TABLE level (
+        what   TEXT    PRIMARY KEY,
+        count  INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO level (what, count) VALUES
+        ('waiting',   (SELECT count(*) FROM message WHERE state <> 'rejected')),
+        ('rejected',  (SELECT count(*) FROM message WHERE state = 'rejected')),
+        ('accepted',  (SELECT count(*) FROM instance WHERE state = 'accepted')),
+        ('concluded', (SELECT count(*) FROM instance WHERE state = 'concluded')),
+        ('receipted', (SELECT count(*) FROM instance WHERE state = 'receipted'));
+    CREATE TRIGGER message_written AFTER INSERT ON message BEGIN
+        UPDATE level SET count = count + 1 WHERE what = iif(NEW.state = 'rejected', 'rejected', 'waiting');
+    END;
+    CREATE TRIGGER message_gone AFTER DELETE ON message BEGIN
+        UPDATE level SET count = count - 1 WHERE what = iif(OLD.state = 'rejected', 'rejected', 'waiting');
+    END;
+    CREATE TRIGGER message_judged AFTER UPDATE OF state ON message
+        WHEN (OLD.state = 'rejected') <> (NEW.state = 'rejected') BEGIN
+        UPDATE level SET count = count - 1 WHERE what = iif(OLD.state = 'rejected', 'rejected', 'waiting');
+        UPDATE level SET count = count + 1 WHERE what = iif(NEW.state = 'rejected', 'rejected', 'waiting');
+    END;
+    CREATE TRIGGER instance_written AFTER INSERT ON instance BEGIN
+        UPDATE level SET count = count + 1 WHERE what = NEW.state;
+    END;
+    CREATE TRIGGER instance_gone AFTER DELETE ON instance BEGIN
+        UPDATE level SET count = count - 1 WHERE what = OLD.state;
+    END;
+    CREATE TRIGGER instance_moved AFTER UPDATE OF state ON instance WHEN OLD.state <> NEW.state BEGIN
+        UPDATE level SET count = count - 1 WHERE what = OLD.state;
+        UPDATE level SET count = count + 1 WHERE what = NEW.state;
+    END;
+    DROP INDEX instance_levels;
+    CREATE INDEX instance_old    ON instance (received_ms) WHERE state = 'receipted' AND file IS NULL AND wanted = 0;
+    CREATE INDEX report_instance ON report (instance);
 ",
 ];
 

@@ -57,6 +57,8 @@ struct Model {
     waiting: BTreeMap<u128, Priority>,
     rejected: BTreeMap<u128, Priority>,
     leased_until: BTreeMap<u128, i64>,
+    /// When each message was written.
+    written_ms: BTreeMap<u128, i64>,
     /// Ever leased.
     leased: u32,
     now_ms: i64,
@@ -172,6 +174,7 @@ fn write(outbox: &mut Outbox, model: &mut Model, priority: Priority) {
         NewMessage { id, kind: Up::Result, priority, created_ms: model.now_ms, traceparent: None, payload: b"p" };
     outbox.conclude(instance, id, &[message]).unwrap();
     model.waiting.insert(number, priority);
+    model.written_ms.insert(number, model.now_ms);
 }
 
 fn group(device: &mut Device, model: &mut Model, all: Vec<Priority>, whole: bool) {
@@ -244,6 +247,8 @@ fn compare(steps: Vec<Step>) {
         let expected = (model.waiting.len() as u64, model.rejected.len() as u64);
         assert_eq!((depth.waiting, depth.rejected), expected, "after {what}");
         assert_eq!(device.outbox.journal_counts().unwrap(), model.counts(), "after {what}");
+        let really = model.waiting.keys().map(|number| model.written_ms[number]).min();
+        assert_eq!(depth.oldest_ms, really, "after {what}");
     }
     // At the end everything that waits can be had, nothing else, and in its order.
     device.outbox.end_leases().unwrap();
