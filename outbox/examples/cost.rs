@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! cost depth  FOLDER ROUNDS            append and lease with 0, 10,000, 100,000 and 1,000,000 rows
-//! cost group  FOLDER ROUNDS            a group commit beside a bare SQLite loop of the same batch
+//! cost group  FOLDER ROUNDS            a group commit beside bare loops of the same batch, sealed and plain
 //! cost fill   DATABASE COUNT           puts so many results of the lowest priority into an outbox
 //! cost urgent DATABASE SAMPLES CASE    an urgent result's time from its commit to its receipt, while somebody drains
 //! ```
@@ -141,23 +141,35 @@ fn depth(folder: &Path, rounds: usize) -> Result<(), Failed> {
 fn group(folder: &Path, rounds: usize) -> Result<(), Failed> {
     let payload = payload(0)?;
     let mut outbox = open(&folder.join("group.sqlite"))?;
-    let bare = Connection::open(folder.join("bare.sqlite"))?;
-    bare.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
-    bare.execute_batch("PRAGMA synchronous = FULL; CREATE TABLE row (id INTEGER PRIMARY KEY, payload BLOB NOT NULL)")?;
+    let sealed = bare(&folder.join("sealed.sqlite"), true)?;
+    let plain = bare(&folder.join("plain.sqlite"), false)?;
     let mut next = 0;
     for round in 0..rounds {
-        let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+        let (mut ours, mut as_ours, mut in_plain) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..BATCHES {
             let numbers = next..next + u128::from(BATCH);
             next = numbers.end;
             ours.push(timed(|| post(&mut outbox, numbers, Priority::Live, &payload))?.1);
-            theirs.push(timed(|| insert(&bare, &payload))?.1);
+            as_ours.push(timed(|| insert(&sealed, &payload))?.1);
+            in_plain.push(timed(|| insert(&plain, &payload))?.1);
         }
         if round > 0 {
-            println!("group outbox {:.4}\ngroup bare {:.4}", median(ours), median(theirs));
+            println!("group outbox {:.4}\ngroup sealed {:.4}", median(ours), median(as_ours));
+            println!("group plain {:.4}", median(in_plain));
         }
     }
     Ok(())
+}
+
+/// The same promise to the disk as the outbox's, `sealed` by the same SQLCipher, and one table with nothing but the payloads.
+fn bare(file: &Path, sealed: bool) -> Result<Connection, Failed> {
+    let bare = Connection::open(file)?;
+    if sealed {
+        bare.pragma_update(None, "key", format!("x'{}'", "01".repeat(32)))?;
+    }
+    bare.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
+    bare.execute_batch("PRAGMA synchronous = FULL; CREATE TABLE row (id INTEGER PRIMARY KEY, payload BLOB NOT NULL)")?;
+    Ok(bare)
 }
 
 fn insert(bare: &Connection, payload: &[u8]) -> Result<(), Failed> {

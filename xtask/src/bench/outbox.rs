@@ -59,7 +59,7 @@ pub(super) fn run(arguments: &OutboxArguments) -> anyhow::Result<ExitCode> {
     let mut lines = steps.run("append and lease with 0 to 1,000,000 rows", |_| {
         measure(&program, &["depth", &folder.display().to_string(), &rounds])
     })?;
-    lines.extend(steps.run("group commit beside a bare loop", |_| {
+    lines.extend(steps.run("group commit beside bare loops", |_| {
         measure(&program, &["group", &folder.display().to_string(), &rounds])
     })?);
     std::fs::remove_dir_all(&folder).with_context(|| format!("{} cannot be removed", folder.display()))?;
@@ -147,8 +147,10 @@ fn markdown(lines: &[Line], facts: &machine::Facts, rounds: u8) -> anyhow::Resul
             rows.push(row(&format!("{words}: {name} rows ÷ empty"), ratio(lines, what, case, "0"), 1.25));
         }
     }
-    let bare = ratio(lines, "group", "outbox", "bare");
-    rows.push(row("a commit of 32 messages ÷ bare SQLite inserts, FULL sync", bare, 2.0));
+    for (case, words) in [("sealed", "encrypted as well"), ("plain", "not encrypted")] {
+        let bare = ratio(lines, "group", "outbox", case);
+        rows.push(row(&format!("a commit of 32 messages ÷ bare SQLite inserts, FULL sync, {words}"), bare, 2.0));
+    }
     rows.push(row("an urgent finding's receipt: behind 100,000 ÷ empty", ratio(lines, "urgent", "2", "1"), 2.0));
     text += &report::table(["What", "Reached: median (least to greatest)", "Asked", ""], &rows);
     text += "\nMilliseconds:\n\n";
@@ -157,7 +159,8 @@ fn markdown(lines: &[Line], facts: &machine::Facts, rounds: u8) -> anyhow::Resul
         ("append", "1000000", "commit of 32, 1,000,000 rows"),
         ("lease", "0", "lease of 32, empty"),
         ("lease", "1000000", "lease of 32, 1,000,000 rows"),
-        ("group", "bare", "bare SQLite, 32 inserts"),
+        ("group", "sealed", "bare SQLite, 32 inserts, encrypted as well"),
+        ("group", "plain", "bare SQLite, 32 inserts, not encrypted"),
         ("urgent", "1", "urgent finding to its receipt, empty"),
         ("urgent", "2", "urgent finding to its receipt, behind the backlog"),
     ];
@@ -185,9 +188,9 @@ mod tests {
 
     #[test]
     fn ratios_are_of_neighbours() {
-        let said = "group outbox 2\ngroup bare 1\ngroup outbox 9\ngroup bare 3\nappend 0 5";
+        let said = "group outbox 2\ngroup sealed 1\ngroup outbox 9\ngroup sealed 3\nappend 0 5";
         let lines: Vec<Line> = said.lines().map(|line| parse(line).unwrap()).collect();
-        let spread = ratio(&lines, "group", "outbox", "bare").unwrap();
+        let spread = ratio(&lines, "group", "outbox", "sealed").unwrap();
         assert_eq!((spread.least, spread.median, spread.greatest), (2.0, 2.5, 3.0));
         assert!(ratio(&lines, "lease", "0", "0").is_none() && parse("append 0").is_none());
     }
