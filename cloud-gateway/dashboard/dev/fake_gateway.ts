@@ -44,7 +44,7 @@ function invent(n: number, receivedAt: Date): void {
     saliency: outcome === 'read' ? { rows: 14, columns: 14 } : null,
     model: outcome === 'read' ? { id: 'pneumonia-cxr', version: '1.0.0', title: 'Pneumonia on chest radiographs of young children', digest: '9f2c'.repeat(16), calibration: { slope: 1.31, intercept: -0.42 }, operating_point: POINT } : null,
     caveats: n % 9 === 8 && outcome === 'read' ? [{ code: 'age_outside_intended_use', words: 'the patient is older than the 0 to 6 years this model was made for' }] : [],
-    verdicts: [], verdict_etag: '"0"',
+    replaces: null, replaced_by: null, verdicts: [], verdict_etag: '"0"',
   };
   results.set(id, { detail, picture });
 }

@@ -111,6 +111,10 @@ export interface ResultDetail extends Omit<ResultSummary, 'model'> {
   saliency: { rows: number; columns: number } | null;
   model: Model | null;
   caveats: Reason[];
+  /** The result in whose place it stands: it told of an image that the device had lost, and that was sent again. */
+  replaces: string | null;
+  /** The result that stands in its place, and in the work list. */
+  replaced_by: string | null;
   /** Newest first. */
   verdicts: Verdict[];
   /** Null once this page has given a verdict itself: the tag after it is not told. */

@@ -1,6 +1,6 @@
 // Findings, numbers and times in words. Every sentence that tells a reader what the model says is made here, so that
 // it can be tested and read in one place. Pure.
-import type { OperatingPoint, Outcome, Reason, ResultSummary, VoiHeader } from './api';
+import type { OperatingPoint, Outcome, Reason, ResultDetail, ResultSummary, VoiHeader } from './api';
 
 /** What a line needs to say what was found. */
 export type Read = Pick<ResultSummary, 'outcome' | 'finding' | 'reason'>;
@@ -17,6 +17,18 @@ export function outcomeMeaning(outcome: Exclude<Outcome, 'read'>): string {
   return outcome === 'abstained'
     ? 'An image arrived, but it is not one that this model may be asked about, so it gave no probability. This says nothing about the patient: read the film yourself.'
     : 'No image could be made from what arrived, so nothing was assessed. This says nothing about the patient: look at the original in the PACS, or have it sent again.';
+}
+
+/** What there is to say of an image with more than one result, of which one counts; nothing of any other. */
+export function succession({
+  replaces,
+  replaced_by,
+}: Pick<ResultDetail, 'replaces' | 'replaced_by'>): { counts: boolean; words: string; link: string; other: string } | null {
+  const why = 'The device had lost the image, and it was sent again.';
+  if (replaced_by !== null) {
+    return { counts: false, words: `This result no longer counts. ${why}`, link: 'Open the result that replaced it', other: replaced_by };
+  }
+  return replaces === null ? null : { counts: true, words: why, link: 'Open the result that this one replaced', other: replaces };
 }
 
 /** The reason as it was given, or that there is none. */

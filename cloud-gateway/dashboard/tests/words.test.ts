@@ -1,8 +1,22 @@
 // The sentences that a reader trusts: numbers must never be rounded into another statement.
 import { describe, expect, test } from 'vitest';
-import { calibrationSentences, duration, findingTitle, ofHundred, patientWords, percent, percentThreshold, readingSentences, reasonWords, sentence, transformWords } from '../src/words';
+import { calibrationSentences, duration, findingTitle, ofHundred, patientWords, percent, percentThreshold, readingSentences, reasonWords, sentence, succession, transformWords } from '../src/words';
 
 const POINT = { name: 'default', threshold: 0.52, sensitivity: 0.962, specificity: 0.918, measured_on: '624 test images.' };
+
+describe('an image with two results', () => {
+  test('each says which of them counts, and leads to the other', () => {
+    expect(succession({ replaces: null, replaced_by: null })).toBeNull();
+    expect(succession({ replaces: 'a', replaced_by: null })).toMatchObject({ counts: true, other: 'a' });
+    const replaced = succession({ replaces: null, replaced_by: 'b' });
+    expect(replaced).toMatchObject({ counts: false, other: 'b' });
+    expect(replaced?.words).toContain('no longer counts');
+  });
+
+  test('one that replaced another and was replaced itself does not count', () => {
+    expect(succession({ replaces: 'a', replaced_by: 'c' })).toMatchObject({ counts: false, other: 'c' });
+  });
+});
 
 describe('percent', () => {
   test.each([

@@ -83,6 +83,10 @@ pub struct ResultDetail {
     pub caveats: Vec<Reason>,
     /// Newest first.
     pub verdicts: Vec<Verdict>,
+    /// The result in whose place it stands: it told of an image that the device had lost, and that was sent again.
+    pub replaces: Option<String>,
+    /// The result that stands in its place, if there is one; the work list shows that one only.
+    pub replaced_by: Option<String>,
     /// Send it as `If-Match` with a verdict, and the verdict is refused if another came in between.
     pub verdict_etag: String,
 }
@@ -233,6 +237,8 @@ pub fn detail(row: &ResultRow, image: Option<&ImageRow>, verdicts: &[VerdictRow]
         saliency,
         caveats: decoded.caveats.iter().map(reason).collect(),
         verdicts: verdicts.iter().map(verdict).collect::<Result<_, _>>()?,
+        replaces: row.replaces.clone(),
+        replaced_by: row.replaced_by.clone(),
         verdict_etag: etag(row.verdicts),
         facts: facts(row, decoded)?,
     })

@@ -35,7 +35,7 @@ pub struct DeviceRow {
     pub last_seen_at: Option<i64>,
     /// Rows in its outbox at its last telemetry.
     pub queue_depth: Option<i64>,
-    /// How many results of it are stored.
+    /// How many results of it are stored, without those in whose place another stands.
     pub results: i64,
     /// When its newest shadow window was stored, if there is one.
     pub shadow_stored_at: Option<i64>,
@@ -207,7 +207,8 @@ impl Store {
     pub async fn devices(&self) -> Result<Vec<DeviceRow>, StoreError> {
         sqlx::query_as(
             "SELECT id, site, enrolled_at, last_seen_at, queue_depth,
-                 (SELECT COUNT(*) FROM results WHERE results.device = devices.id) AS results,
+                 (SELECT COUNT(*) FROM results WHERE results.device = devices.id
+                  AND NOT EXISTS (SELECT 1 FROM results AS newer WHERE newer.supersedes = results.id)) AS results,
                  shadow_windows.stored_at AS shadow_stored_at, shadow_windows.payload AS shadow
              FROM devices LEFT JOIN shadow_windows ON shadow_windows.device = devices.id AND shadow_windows.message =
                  (SELECT message FROM shadow_windows WHERE shadow_windows.device = devices.id

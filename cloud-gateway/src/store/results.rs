@@ -54,6 +54,10 @@ pub struct ResultRow {
     pub payload: String,
     /// 1 where its picture is there.
     pub has_image: i64,
+    /// The result in whose place it stands, where that one is stored too.
+    pub replaces: Option<String>,
+    /// The result that stands in its place, where one does.
+    pub replaced_by: Option<String>,
 }
 
 /// Where a page begins: after the result with exactly these keys.
@@ -82,7 +86,10 @@ macro_rules! select {
     () => {
         "SELECT results.id, results.device, results.site, results.received_at, results.stored_at, results.urgency,
              results.verdict, results.verdicts, results.payload,
-             CASE WHEN images.result IS NULL THEN 0 ELSE 1 END AS has_image
+             CASE WHEN images.result IS NULL THEN 0 ELSE 1 END AS has_image,
+             (SELECT older.id FROM results AS older WHERE older.id = results.supersedes) AS replaces,
+             (SELECT newer.id FROM results AS newer WHERE newer.supersedes = results.id
+              ORDER BY newer.stored_at DESC, newer.id DESC LIMIT 1) AS replaced_by
          FROM results LEFT JOIN images ON images.result = results.id "
     };
 }

@@ -134,6 +134,11 @@ fn a_result_in_the_place_of_another_hides_it_whichever_comes_first_and_no_device
     assert_eq!(chain.count(), 4);
     let hidden = result::id(&"demo-1".parse().unwrap(), id(1));
     assert!(chain.run(chain.world.store.result(hidden)).unwrap().is_some(), "it is kept");
+    let client = chain.world.client("ada", gateway::auth::roles::Role::Reviewer);
+    let page = |number| client.get(&format!("/api/v1/results/{}", name("demo-1", number))).json();
+    let (before, after) = (page(1), page(2));
+    assert_eq!((&before["replaced_by"], &after["replaces"]), (&after["id"], &before["id"]));
+    assert_eq!((&before["replaces"], &after["replaced_by"]), (&serde_json::Value::Null, &serde_json::Value::Null));
 }
 
 #[test]

@@ -158,7 +158,14 @@ promise!(a_result_in_the_place_of_another_hides_it_and_keeps_it, store, {
     let shown = store.results(&Filter::default(), None, 10).await.unwrap();
     assert_eq!(shown.iter().map(|row| row.id.clone()).collect::<Vec<_>>(), [later.id.to_string()]);
     assert_eq!(store.count_results(&Filter::default()).await.unwrap(), 1);
-    assert!(store.result(earlier.id).await.unwrap().is_some());
+    assert_eq!(store.devices().await.unwrap()[0].results, 1, "a device's results are those that the work list shows");
+    let (hidden, shown) = (store.result(earlier.id).await.unwrap().unwrap(), &shown[0]);
+    assert_eq!((hidden.replaces, hidden.replaced_by), (None, Some(later.id.to_string())));
+    assert_eq!((&shown.replaces, &shown.replaced_by), (&Some(earlier.id.to_string()), &None));
+    // One that never came is not named: there would be nothing behind the link.
+    let alone = NewResult { supersedes: Some(Uuid::nil()), ..row(3, 0.1, 2) };
+    insert(&store, &alone).await;
+    assert_eq!(store.result(alone.id).await.unwrap().unwrap().replaces, None);
 });
 
 promise!(a_result_comes_back_as_it_was_sent, store, {

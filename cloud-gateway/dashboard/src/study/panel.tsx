@@ -6,7 +6,7 @@ import type { Place } from '../place';
 import { Notice } from '../shell/notice';
 import { listPath } from '../filter';
 import { filter } from '../work_list';
-import { sentence } from '../words';
+import { sentence, succession } from '../words';
 import { Facts } from './facts';
 import { Reading } from './reading';
 import { VerdictPanel } from './verdict';
@@ -22,10 +22,21 @@ export function Panel({ result, place, given, overtaken }: Props): JSX.Element {
   return (
     <aside class="panel" aria-label="Reading">
       <Walk place={place} />
+      <Succession result={result} />
       <Reading result={result} caveats={<Caveats result={result} />} />
       <VerdictPanel result={result} given={given} overtaken={overtaken} />
       <Facts result={result} />
     </aside>
+  );
+}
+
+function Succession({ result }: { result: ResultDetail }): JSX.Element | null {
+  const told = succession(result);
+  if (told === null) return null;
+  return (
+    <Notice kind={told.counts ? 'info' : 'warning'}>
+      {told.words} <a href={studyPath(told.other)}>{told.link}</a>
+    </Notice>
   );
 }
 
