@@ -1,6 +1,6 @@
 //! The listener against dcmtk, an independent implementation, and against raw sockets that mean no good.
 
-#![allow(clippy::panic, reason = "a test states its expectations")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test states its expectations")]
 
 mod support;
 
