@@ -257,19 +257,13 @@ fn what_just_came_is_listed_by_when_it_came() {
 }
 
 #[test]
-fn counting_never_walks_the_payloads() {
+fn looking_for_a_file_walks_no_rows() {
     let folder = tempfile::tempdir().unwrap();
     drop(open(folder.path()));
     let witness = witness(&folder.path().join("outbox.sqlite"));
-    for counted in [
-        "SELECT count(*) FILTER (WHERE state <> 'rejected'), min(created_ms) FILTER (WHERE state <> 'rejected') FROM message",
-        "SELECT count(*) FILTER (WHERE state = 'accepted') FROM instance",
-        "SELECT 1 FROM instance WHERE file = 'x'",
-    ] {
-        let plan: String =
-            witness.query_row(&format!("EXPLAIN QUERY PLAN {counted}"), [], |row| row.get("detail")).unwrap();
-        assert!(plan.contains("COVERING INDEX"), "{counted}: {plan}");
-    }
+    let look = "EXPLAIN QUERY PLAN SELECT 1 FROM instance WHERE file = 'x'";
+    let plan: String = witness.query_row(look, [], |row| row.get("detail")).unwrap();
+    assert!(plan.starts_with("SEARCH") && plan.contains("COVERING INDEX"), "{plan}");
 }
 
 #[test]
