@@ -18,10 +18,12 @@ use crate::store::{audit, commit};
 use crate::{app, identity};
 
 pub mod broker_log;
+pub mod certificate;
 pub mod device;
 pub mod enrol;
 pub mod import;
 
+use certificate::CertificateCommand;
 use device::DeviceCommand;
 use enrol::EnrolCommand;
 
@@ -44,6 +46,9 @@ pub enum Command {
     /// Look after devices
     #[command(subcommand)]
     Device(DeviceCommand),
+    /// Look after devices' certificates
+    #[command(subcommand)]
+    Certificate(CertificateCommand),
     /// Take in a folder that somebody carried here from a device without a network
     Import {
         /// The configuration.
@@ -125,6 +130,7 @@ pub async fn run(command: Command) -> anyhow::Result<()> {
         }
         Command::Enrol(command) => enrol::run(command).await,
         Command::Device(command) => device::run(command).await,
+        Command::Certificate(command) => certificate::run(command).await,
         Command::Import { config, folder } => import::run(&load(&config.file)?, &folder).await,
         Command::Crl(config) => device::publish(&load(&config.file)?).await,
         Command::Audit(AuditCommand::Verify(config)) => verify(&load(&config.file)?).await,

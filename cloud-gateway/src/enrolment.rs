@@ -14,6 +14,7 @@ use crate::store::devices::{NewDevice, Standing};
 use crate::store::{Connection, Store, audit, claims, commit, devices};
 
 pub mod claim;
+pub mod earlier;
 pub mod refusal;
 pub mod request;
 

@@ -2,8 +2,8 @@
 //! decides.
 //!
 //! A device without a certificate brings a token, in HTTP's Basic scheme (section 3.2.3) or as a bearer token; one with a
-//! certificate shows it in the handshake (section 3.3.2). Not offered: `serverkeygen`, since a device makes its own keys,
-//! `fullcmc`, and `csrattrs`, since what a request must hold differs from device to device.
+//! certificate shows it in the handshake (section 3.3.2). Not offered: `serverkeygen`, since a device makes its own keys, and
+//! `fullcmc`.
 
 use std::sync::Arc;
 

@@ -49,6 +49,11 @@ pub async fn look(folder: &IdentityFolder, now_ms: i64) -> Result<bool, EstError
     est::renew(folder, now_ms).await.map(|_| true)
 }
 
+/// How long to wait after a renewal that failed: never shorter than the gateway asks.
+fn pause(failures_before: u32, asked: Option<Duration>, chance: u32) -> Duration {
+    (LOOK + AGAIN.delay(failures_before, chance)).max(asked.unwrap_or_default())
+}
+
 /// Keeps the certificate fresh until `stop`.
 pub async fn keep(folder: IdentityFolder, clock: fn() -> i64, part: Part, stop: CancellationToken) {
     let mut failures = 0;
@@ -72,7 +77,7 @@ pub async fn keep(folder: IdentityFolder, clock: fn() -> i64, part: Part, stop: 
                     part.down(&words);
                 }
                 failures += 1;
-                LOOK + AGAIN.delay(failures - 1, rand::random())
+                pause(failures - 1, error.retry_after(), rand::random())
             }
         };
         if stop.run_until_cancelled(tokio::time::sleep(wait)).await.is_none() {
@@ -108,6 +113,15 @@ mod tests {
             assert!(first < due_at(&certificate(days, 0x80)) && due_at(&certificate(days, 0x80)) < last);
             assert!(!is_late(&certificate(days, 0), last) && is_late(&certificate(days, 0), latest + days * DAY / 8));
         }
+    }
+
+    #[test]
+    fn a_gateway_that_asks_for_time_gets_it() {
+        let hour = Duration::from_secs(60 * 60);
+        assert!(pause(0, None, u32::MAX) < hour);
+        assert_eq!(pause(0, Some(hour), u32::MAX), hour);
+        let long = pause(20, None, u32::MAX);
+        assert_eq!(pause(20, Some(Duration::from_secs(1)), u32::MAX), long);
     }
 
     #[test]

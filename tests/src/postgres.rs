@@ -66,6 +66,14 @@ impl Drop for Postgres {
     }
 }
 
+impl Postgres {
+    /// Where its tables and its log lie.
+    #[must_use]
+    pub fn data(&self) -> PathBuf {
+        self.folder.join("data")
+    }
+}
+
 /// A new database in the server that [`VARIABLE`] names.
 ///
 /// # Errors

@@ -1,5 +1,10 @@
-//! Who has the disks, the logs and the network of a device learns nothing of its patients: every file that a whole run leaves is
-//! searched for everything that the images said of them. The same search over what was sent finds all of it.
+//! Who has the disks, the logs and the network of a device or of its cloud learns nothing of its patients: every file that a whole
+//! run leaves, PostgreSQL's and a carried folder's among them, and every byte on the four lines between device, broker, gateway and
+//! browser, is searched for everything that the images said of them.
+//!
+//! For each kind of place the same search finds what is there to be found: in what was sent and in the device's database once it
+//! is decrypted, the patients; in PostgreSQL's tables and log and in the dashboard's answers, which are plain, the names that
+//! stand for them; and those not where a line is encrypted or a folder sealed.
 
 #![cfg(test)]
 
@@ -8,7 +13,8 @@ use std::process::Command;
 
 use lab::house::{House, HousePlan};
 use lab::modality::{self, Modality};
-use lab::{journal, patience, place, tap};
+use lab::postgres::{self, Postgres};
+use lab::{api, cloud, journal, patience, place, process, tap};
 use memchr::memmem::Finder;
 
 /// Films that are read; one more is broken and goes to quarantine.
@@ -68,6 +74,12 @@ impl Search {
         Self { needles }
     }
 
+    /// A search for these words alone.
+    fn words<'a>(words: impl IntoIterator<Item = &'a str>) -> Self {
+        let needle = |word: &str| (word.to_owned(), Finder::new(word.as_bytes()).into_owned());
+        Self { needles: words.into_iter().map(needle).collect() }
+    }
+
     fn found_in(&self, bytes: &[u8]) -> Vec<&str> {
         self.needles.iter().filter(|(_, finder)| finder.find(bytes).is_some()).map(|(name, _)| name.as_str()).collect()
     }
@@ -110,8 +122,10 @@ fn films(folder: &Path) -> Vec<Film> {
 #[test]
 fn nothing_that_a_run_leaves_behind_names_a_patient() {
     let folder = place::fresh("leaks").unwrap();
-    // In SQLite the gateway's database lies among the files that are searched.
-    let plan = HousePlan { folder, database: None, dashboard_port: None, device: "lab-1".to_owned() };
+    // One of its own, so that its whole folder can be searched.
+    let server = Postgres::start(&folder.join("postgres.log")).unwrap();
+    let database = Some(postgres::fresh_database_on(&server.address).unwrap());
+    let plan = HousePlan { folder, database, dashboard_port: None, device: "lab-1".to_owned() };
     let wire = plan.folder.join("wire.bytes");
     let mut house = House::prepare(&plan, |hospital| {
         hospital.broker_port = tap::tapped(hospital.broker_port, &wire).unwrap();
@@ -120,6 +134,7 @@ fn nothing_that_a_run_leaves_behind_names_a_patient() {
     let images = house.folder.join("images");
     let films = films(&images);
     let search = Search::of(&films);
+    listen_in_on_the_gateway(&house);
     house.cloud.start().unwrap();
     house.hospital.start_appliance().unwrap();
     let files: Vec<PathBuf> = films.iter().map(|film| film.file.clone()).collect();
@@ -141,9 +156,14 @@ fn nothing_that_a_run_leaves_behind_names_a_patient() {
         assert!(state.join(part).exists(), "there is no {part} to be searched");
     }
 
+    let carried = carry(&house);
     house.hospital.start_agent().unwrap();
     house.wait_until_drained(FILMS + 1).unwrap();
-    assert!(std::fs::metadata(&wire).unwrap().len() > 100_000, "the line was not listened in on");
+    enrol_another(&house);
+    let results = look_at_everything(&house);
+    postgres::query(&house.cloud.database(), "CHECKPOINT").unwrap();
+    in_the_cloud(&search, &house, &server, &results);
+    on_the_lines(&house, &results, &carried);
     drop_clean(&mut house);
     let (found, _) = search.found_under(&house.folder, &["images"]);
     assert_eq!(found, Vec::<String>::new(), "after everything was sent");
@@ -169,6 +189,91 @@ fn can_find(search: &Search, films: &[Film], images: &Path) {
         let wide: Vec<u8> = value.encode_utf16().flat_map(u16::to_le_bytes).collect();
         assert!(!search.found_in(&wide).is_empty() && !search.found_in(hex::encode(value).as_bytes()).is_empty());
     }
+}
+
+/// Between the gateway and the broker.
+fn listen_in_on_the_gateway(house: &House) {
+    let config = house.cloud.config();
+    let text = std::fs::read_to_string(&config).unwrap();
+    let (own, tapped) =
+        (house.broker.port, tap::tapped(house.broker.port, &house.folder.join("gateway.bytes")).unwrap());
+    let bent = text.replace(&format!("\nport = {own}\n"), &format!("\nport = {tapped}\n"));
+    assert_ne!(bent, text);
+    std::fs::write(config, bent).unwrap();
+}
+
+/// What waits goes onto a stick, too.
+fn carry(house: &House) -> PathBuf {
+    let stick = house.folder.join("stick");
+    place::make(&stick).unwrap();
+    let mut export = Command::new(place::program("hilum-sync-agent").unwrap());
+    export.args(["export", "--to"]).arg(&stick).arg("--config").arg(house.hospital.agent_config());
+    assert!(export.status().unwrap().success());
+    stick
+}
+
+/// A device that joins over the network, for what goes over EST's line.
+fn enrol_another(house: &House) {
+    let line = tap::tapped(house.cloud.plan.est_port, &house.folder.join("est.bytes")).unwrap();
+    let token = house.cloud.order(&["enrol", "token", "--device", "lab-2", "--site", "lab"]).unwrap();
+    let mut join = Command::new(place::program("hilum-sync-agent").unwrap());
+    join.args(["enrol", "--url", &format!("https://localhost:{line}"), "--token", token.trim(), "--ca"]);
+    join.arg(house.authority.certificate("ca")).arg("--identity-dir").arg(house.folder.join("identity-2"));
+    assert!(join.status().unwrap().success());
+}
+
+/// Everything that a browser is given of every result, over a line that is listened in on.
+fn look_at_everything(house: &House) -> Vec<api::ResultSummary> {
+    let line = tap::tapped(house.cloud.plan.port, &house.folder.join("dashboard.bytes")).unwrap();
+    let address = format!("http://127.0.0.1:{line}");
+    let browser = api::Api::log_in(&address, cloud::REVIEWER, &house.cloud.plan.password).unwrap();
+    let results = browser.results().unwrap();
+    assert_eq!(results.len(), FILMS + 1);
+    for result in &results {
+        for path in ["", "/image", "/saliency", "/voi-lut"] {
+            browser.bytes(&format!("/api/v1/results/{}{path}", result.id)).unwrap();
+        }
+    }
+    for path in ["/api/v1/devices", "/api/v1/audit?limit=100", "/metrics", "/"] {
+        browser.bytes(path).unwrap();
+    }
+    results
+}
+
+/// PostgreSQL's files as they lie there, its log of changes among them, and its tables as text: a long value may be
+/// compressed in its files.
+fn in_the_cloud(search: &Search, house: &House, server: &Postgres, results: &[api::ResultSummary]) {
+    let dump = process::finish(Path::new("pg_dump"), [house.cloud.database()]).unwrap();
+    assert_eq!(search.found_in(dump.as_bytes()), Vec::<&str>::new(), "in PostgreSQL's tables");
+    let (found, _) = search.found_under(&server.data(), &[]);
+    assert_eq!(found, Vec::<String>::new(), "in PostgreSQL's files");
+    let studies = Search::words(results.iter().map(|result| result.study.as_str()));
+    assert_eq!(studies.found_in(dump.as_bytes()).len(), results.len(), "the tables hold what stands for the patients");
+    for part in ["base", "pg_wal"] {
+        let names = Search::words(results.iter().map(|result| result.id.as_str()));
+        let (found, _) = names.found_under(&server.data().join(part), &[]);
+        let all = results.iter().all(|result| found.iter().any(|one| one.starts_with(&result.id)));
+        assert!(all, "a search of {part} does not find what is there: {found:?}");
+    }
+}
+
+/// What is plain on the one line that is not encrypted is on none of the others, and not on the stick.
+fn on_the_lines(house: &House, results: &[api::ResultSummary], stick: &Path) {
+    let words = results.iter().map(|result| result.study.as_str()).chain(["lab-1", "lab-2"]);
+    let search = Search::words(words);
+    let told = |line: &str| search.found_in(&std::fs::read(house.folder.join(line)).unwrap()).len();
+    assert_eq!(told("dashboard.bytes"), results.len() + 2, "the dashboard's answers were not listened in on");
+    for line in ["wire.bytes", "gateway.bytes", "est.bytes"] {
+        let length = std::fs::metadata(house.folder.join(line)).unwrap().len();
+        assert!(length > 2_000, "{line} was not listened in on: {length} bytes");
+        assert_eq!(told(line), 0, "{line} is not encrypted");
+    }
+    let images = std::fs::metadata(house.folder.join("wire.bytes")).unwrap().len();
+    assert!(images > 100_000, "{images} bytes are no images");
+    let sealed = Search::words(results.iter().map(|result| result.study.as_str()));
+    let (found, bytes) = sealed.found_under(stick, &[]);
+    assert_eq!(found, Vec::<String>::new(), "the carried folder is not sealed");
+    assert!(bytes > 100_000, "{bytes} bytes were carried");
 }
 
 fn drop_clean(house: &mut House) {

@@ -21,6 +21,9 @@ pub const SIMPLE_ENROLL: &str = "/.well-known/est/simpleenroll";
 /// The next certificate, for who has one (section 4.2.2).
 pub const SIMPLE_REENROLL: &str = "/.well-known/est/simplereenroll";
 
+/// What a request must hold, for anybody (section 4.5).
+pub const CSR_ATTRS: &str = "/.well-known/est/csrattrs";
+
 /// [`crate::enrolment::Papers`] as JSON, for who has a token or a certificate. Ours, not the standard's.
 pub const PAPERS: &str = "/.well-known/hilum/papers";
 
@@ -32,6 +35,23 @@ pub const REQUEST_TYPE: &str = "application/pkcs10";
 
 /// What an answer's body is.
 pub const ANSWER_TYPE: &str = "application/pkcs7-mime; smime-type=certs-only";
+
+/// What the answer's body is.
+pub const CSR_ATTRS_TYPE: &str = "application/csrattrs";
+
+/// `CsrAttrs` (section 4.5.2), DER: a key on P-256, a signature by it with SHA-256, and a subject alternative name, which is
+/// where the sealing key stands. Ed25519 is taken as well; the standard has no way to say "one of two".
+pub const CSR_ATTRIBUTES: [u8; 55] = [
+    0x30, 0x35, //
+    // id-ecPublicKey { secp256r1 }
+    0x30, 0x15, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, //
+    0x31, 0x0a, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, //
+    // ecdsa-with-SHA256
+    0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02, //
+    // extensionRequest { subjectAltName }
+    0x30, 0x12, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 0x0e, //
+    0x31, 0x05, 0x06, 0x03, 0x55, 0x1d, 0x11,
+];
 
 /// Most bytes of a body: a request is some 500 bytes, an answer with a chain of RSA certificates some 8 KB.
 pub const MAX_BODY: usize = 64 * 1024;

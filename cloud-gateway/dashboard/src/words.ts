@@ -147,6 +147,7 @@ const ACTIONS: Record<string, string> = {
   'device.revoked': 'revoked a device',
   'token.made': 'made an enrolment token',
   'certificate.renewed': 'renewed its certificate',
+  'certificate.noted': 'wrote an earlier certificate down',
   'enrolment.refused': 'was refused a certificate',
   'message.rejected': 'sent a message that was rejected',
   'broker.refused': 'was refused by the broker',

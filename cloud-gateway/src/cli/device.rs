@@ -99,8 +99,8 @@ async fn revoke(config: &Config, device: &DeviceId, reason: Reason) -> anyhow::R
     let nameless = withdrawn.iter().filter(|certificate| certificate.serial.is_empty()).count();
     if nameless > 0 {
         println!(
-            "{nameless} of its certificates are from before the gateway kept serial numbers and can be on no list: \
-             take {device} out of the broker's access list, too"
+            "{nameless} of its certificates are from before the gateway kept serial numbers and can be on no list yet: give \
+             them to `cloud-gateway certificate import`, or take {device} out of the broker's access list, too"
         );
     }
     store.close().await;

@@ -25,6 +25,8 @@ pub enum Action {
     TokenMade,
     /// A device was given its next certificate.
     CertificateRenewed,
+    /// An operator told of a certificate from before they were written down.
+    CertificateNoted,
     /// A device, or who says so, was given no certificate.
     EnrolmentRefused,
     /// An operator shut a device out.
@@ -54,6 +56,7 @@ impl Action {
             Self::DeviceEnrolled => "device.enrolled",
             Self::TokenMade => "token.made",
             Self::CertificateRenewed => "certificate.renewed",
+            Self::CertificateNoted => "certificate.noted",
             Self::EnrolmentRefused => "enrolment.refused",
             Self::DeviceRevoked => "device.revoked",
             Self::MessageRejected => "message.rejected",

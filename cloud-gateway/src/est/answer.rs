@@ -96,11 +96,12 @@ impl Desk {
 pub fn router(desk: Arc<Desk>) -> Router {
     Router::new()
         .route(est::CA_CERTS, get(ca_certs))
+        .route(est::CSR_ATTRS, get(csr_attributes))
         .route(est::SIMPLE_ENROLL, post(enrol))
         .route(est::SIMPLE_REENROLL, post(renew))
         .route(est::PAPERS, get(papers))
         .route(est::REVOCATIONS, get(revocations))
-        .fallback(|| async { Problem::not_found("EST's cacerts, simpleenroll and simplereenroll are here.") })
+        .fallback(|| async { Problem::not_found("EST's cacerts, csrattrs, simpleenroll and simplereenroll are here.") })
         .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
         .layer(DefaultBodyLimit::max(est::MAX_BODY))
         .with_state(desk)
@@ -115,6 +116,11 @@ async fn ca_certs(State(desk): State<Arc<Desk>>) -> Response {
             Problem::internal().into_response()
         }
     }
+}
+
+async fn csr_attributes() -> Response {
+    let headers = [(header::CONTENT_TYPE, est::CSR_ATTRS_TYPE), (TRANSFER_ENCODING, "base64")];
+    (headers, est::to_body(&est::CSR_ATTRIBUTES)).into_response()
 }
 
 async fn revocations(State(desk): State<Arc<Desk>>) -> Response {

@@ -51,6 +51,30 @@ pub async fn insert(connection: &mut Connection, row: &CertificateRow) -> Result
     .map_err(failed("write a certificate down"))
 }
 
+/// Writes one down that was signed before they were: one that is there by its fingerprint alone gets the rest, and whether it
+/// counts stays as it is.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn note(connection: &mut Connection, row: &CertificateRow) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO certificates (fingerprint, device, serial, issued_at, expires_at, revoked_at, reason)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)
+         ON CONFLICT (fingerprint) DO UPDATE SET serial = excluded.serial, expires_at = excluded.expires_at",
+    )
+    .bind(row.fingerprint.clone())
+    .bind(row.device.clone())
+    .bind(row.serial.clone())
+    .bind(row.issued_at)
+    .bind(row.expires_at)
+    .bind(row.revoked_at)
+    .bind(row.reason.clone())
+    .execute(connection)
+    .await
+    .map(drop)
+    .map_err(failed("write an earlier certificate down"))
+}
+
 /// How many a device was given since then.
 ///
 /// # Errors

@@ -201,3 +201,43 @@ fn what_keeps_it_from_starting_is_said_with_its_remedy() {
         assert!(words(&output).contains(sign), "{sign}: {}", words(&output));
     }
 }
+
+#[test]
+fn a_certificate_from_before_they_were_written_down_comes_onto_the_list() {
+    let world = World::stopped();
+    let enrolment = enrol(&world, &request("demo-1").0).unwrap();
+    // As the migration leaves what it finds.
+    let blank = "UPDATE certificates SET serial = ''";
+    world.runtime.block_on(sqlx::query(blank).execute(world.store.pool())).unwrap();
+    let config = write_config(&world);
+    let revoked = words(&gateway(&["device", "revoke", "--config", &config, "--reason", "stolen", "demo-1"], ""));
+    assert!(revoked.contains("certificate import"), "{revoked}");
+    let crl = world.config.ca.as_ref().unwrap().crl.clone().unwrap();
+    let named = || {
+        let shown = Command::new("openssl").args(["crl", "-noout", "-text", "-in"]).arg(&crl).output().unwrap();
+        String::from_utf8(shown.stdout).unwrap().matches("Serial Number").count()
+    };
+    assert_eq!(named(), 0);
+    let import = |pem: &str| {
+        let file = world.folder.path().join("earlier.pem");
+        std::fs::write(&file, pem).unwrap();
+        gateway(&["certificate", "import", "--config", &config, file.to_str().unwrap()], "")
+    };
+    let (strange, _) = request("demo-1");
+    assert!(words(&import(&strange)).contains("this is no certificate in PEM"));
+    let own = rcgen::generate_simple_self_signed(["demo-1".to_owned()]).unwrap();
+    assert!(words(&import(&own.cert.pem())).contains("[ca] certificate did not sign this"));
+    assert_eq!(named(), 0);
+    for _ in 0..2 {
+        let done = import(&enrolment.certificate);
+        assert!(done.status.success(), "{}", words(&done));
+        assert_eq!(named(), 1);
+    }
+    // And one that was replaced before: the database has never heard of it.
+    let forget = "DELETE FROM certificates";
+    world.runtime.block_on(sqlx::query(forget).execute(world.store.pool())).unwrap();
+    assert!(import(&enrolment.certificate).status.success());
+    assert_eq!(named(), 1);
+    let trail = world.runtime.block_on(world.store.audit_page(None, 1)).unwrap();
+    assert_eq!((trail[0].action.as_str(), trail[0].subject.as_str()), ("certificate.noted", "demo-1"));
+}

@@ -154,6 +154,15 @@ fn curl_and_openssl_enrol_and_renew() {
     let authority = stranger.keep_authority(&authorities);
     assert_eq!(authority.trim(), std::fs::read_to_string(&world.config.mqtt.ca).unwrap().trim());
 
+    let wanted = stranger.curl("/.well-known/est/csrattrs", &[]);
+    assert!(wanted.status == 200 && wanted.head.contains("content-type: application/csrattrs"), "{}", wanted.head);
+    let der = stranger.at("csrattrs.der");
+    openssl(&["base64", "-d", "-in", &stranger.at("body"), "-out", &der]);
+    let wanted = openssl(&["asn1parse", "-inform", "DER", "-in", &der]);
+    for sign in ["id-ecPublicKey", "prime256v1", "ecdsa-with-SHA256", "Extension Request", "Subject Alternative Name"] {
+        assert!(wanted.contains(sign), "{sign}: {wanted}");
+    }
+
     let token = token(&world, "demo-1", &[]);
     let text = stranger.keep(&stranger.enrol("/CN=demo-1", "key.pem", &format!("demo-1:{token}")));
     for sign in ["Subject: CN = demo-1", "TLS Web Client Authentication", "Digital Signature", &stranger.sealing_key] {

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::io;
+use std::time::Duration;
 
 use rustls::CertificateError;
 use time::OffsetDateTime;
@@ -67,12 +68,14 @@ pub enum EstError {
         words: String,
     },
     /// It said no.
-    #[error("the gateway says: {words} ({status})")]
+    #[error("the gateway says: {words} ({status}){}", later(*.retry_after))]
     Refused {
         /// HTTP's status.
         status: u16,
         /// Its words.
         words: String,
+        /// When it wants to be asked again, if it says so.
+        retry_after: Option<Duration>,
     },
     /// It talks nonsense.
     #[error("the answer is no EST gateway's; check the address, and that both are of the same release")]
@@ -105,6 +108,12 @@ pub enum EstError {
 }
 
 impl EstError {
+    /// How long the gateway wants to be left alone.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        if let Self::Refused { retry_after, .. } = self { *retry_after } else { None }
+    }
+
     /// The clock is wrong.
     pub(super) fn clock(now_ms: i64, from_ms: i64) -> Self {
         Self::Clock { shown: minute(now_ms), begins: minute(from_ms) }
@@ -166,6 +175,12 @@ impl EstError {
         };
         Self::NotTheGateway { host, remedy, words }
     }
+}
+
+/// The gateway's wish in words.
+fn later(retry_after: Option<Duration>) -> String {
+    retry_after
+        .map_or_else(String::new, |wait| format!("; it wants to be asked again in {} min", wait.as_secs().div_ceil(60)))
 }
 
 fn minute(at_ms: i64) -> String {

@@ -23,6 +23,9 @@ use super::trust::Trust;
 /// Longest that a question and its answer take: a line by satellite, and a gateway that waits for its database.
 const WITHIN: Duration = Duration::from_secs(30);
 
+/// Longest that a gateway is let alone because it says so: as long as after failures without a word.
+const LONGEST_WAIT: Duration = Duration::from_secs(6 * 60 * 60);
+
 /// EST's port where an address names none: HTTPS's (RFC 7030, section 3.2.2).
 const PORT: u16 = 443;
 
@@ -113,8 +116,19 @@ async fn read(answer: Response<hyper::body::Incoming>) -> Result<Vec<u8>, EstErr
     let body = Limited::new(body, est::MAX_BODY).collect().await.map_err(|_| EstError::Answer)?.to_bytes();
     match head.status {
         StatusCode::OK => Ok(body.to_vec()),
-        status => Err(EstError::Refused { status: status.as_u16(), words: words(&body) }),
+        // 202 too: the certificate is not there yet (RFC 7030, section 4.2.3).
+        status => {
+            let retry_after =
+                head.headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()).and_then(wait);
+            Err(EstError::Refused { status: status.as_u16(), words: words(&body), retry_after })
+        }
     }
+}
+
+/// `Retry-After` in seconds (RFC 9110, section 10.2.3); a date is not read, and nobody makes a device wait longer than
+/// [`LONGEST_WAIT`].
+fn wait(text: &str) -> Option<Duration> {
+    text.trim().parse().ok().map(|seconds| Duration::from_secs(seconds).min(LONGEST_WAIT))
 }
 
 /// What a refusal says for people: the `detail` of problem details, or plain text.
@@ -156,6 +170,17 @@ mod tests {
         ] {
             let found = address(url);
             assert_eq!(found.as_ref().map(|(host, port)| (host.as_str(), *port)), expected, "{url}");
+        }
+    }
+
+    #[test]
+    fn a_gateway_is_left_alone_as_long_as_it_wants_but_not_for_ever() {
+        let seconds = |text: &str| wait(text).map(|wait| wait.as_secs());
+        assert_eq!(seconds("60"), Some(60));
+        assert_eq!(seconds(" 0 "), Some(0));
+        assert_eq!(seconds("18446744073709551615"), Some(LONGEST_WAIT.as_secs()));
+        for other in ["", "-1", "soon", "Fri, 31 Dec 1999 23:59:59 GMT"] {
+            assert_eq!(seconds(other), None, "{other}");
         }
     }
 
