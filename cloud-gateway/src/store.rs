@@ -219,9 +219,61 @@ pub enum StoreError {
     },
 }
 
+impl StoreError {
+    /// Whether the database refused what it was told, and would take something else. Where it is away, full or shutting down, it
+    /// will not, and need not be asked again for each message.
+    #[must_use]
+    pub fn is_about_content(&self) -> bool {
+        match self {
+            Self::Query { source: sqlx::Error::Database(refusal), .. } => {
+                refusal.code().is_none_or(|code| is_about_content(&code))
+            }
+            Self::Query { source, .. } => {
+                matches!(source, sqlx::Error::Encode(_) | sqlx::Error::Decode(_) | sqlx::Error::ColumnDecode { .. })
+            }
+            Self::Content { .. } => true,
+            Self::Url | Self::Connect { .. } | Self::Migrate(_) => false,
+        }
+    }
+}
+
+/// PostgreSQL's five characters (its manual, appendix A) or SQLite's number, whose lowest byte is the kind of failure.
+fn is_about_content(code: &str) -> bool {
+    match code.parse::<u32>() {
+        // Busy, locked, no memory, read-only, I/O, corrupt, full, cannot open, not a database.
+        Ok(number) if code.len() != 5 => !matches!(number & 0xff, 5..=8 | 10 | 11 | 13 | 14 | 26),
+        // Connection, invalid transaction state (a server that has become read-only), resources, intervention, system, corruption.
+        _ => !["08", "25", "53", "57", "58", "XX"].iter().any(|class| code.starts_with(class)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_database_that_is_away_is_not_one_that_refuses_a_message() {
+        for (code, about) in [
+            ("23505", true),
+            ("22021", true),
+            ("40001", true),
+            ("P0001", true),
+            ("57P01", false),
+            ("53100", false),
+            ("08006", false),
+            ("25006", false),
+            ("1811", true),
+            ("19", true),
+            ("5", false),
+            ("13", false),
+            ("778", false),
+        ] {
+            assert_eq!(is_about_content(code), about, "{code}");
+        }
+        let query = |source| StoreError::Query { attempt: "try", source };
+        assert!(!query(sqlx::Error::PoolTimedOut).is_about_content());
+        assert!(!query(sqlx::Error::Io(std::io::Error::other("gone"))).is_about_content());
+    }
 
     #[test]
     fn a_password_is_never_shown() {

@@ -303,6 +303,19 @@ fn count_reading(reading: &ResultV1) {
     }
 }
 
+impl DeskError {
+    /// Whether one of several messages may be the cause, so that the others are worth trying by themselves.
+    #[must_use]
+    pub fn may_be_one_messages(&self) -> bool {
+        match self {
+            Self::Store(error) => error.is_about_content(),
+            // Results need no object store.
+            Self::Objects(_) | Self::Receipt(_) => true,
+            Self::Interrupted => false,
+        }
+    }
+}
+
 /// Messages that could not be taken in; they are not lost, since nothing was acknowledged.
 #[derive(Debug, thiserror::Error)]
 pub enum DeskError {

@@ -202,12 +202,12 @@ struct Taken {
     receipts: Vec<(String, Vec<u8>)>,
 }
 
-/// Commits a batch; where that fails, each message by itself, so that one which the database will not have holds up
-/// nobody else's. The error is that of a message which failed by itself, too.
+/// Commits a batch; where that fails for what may be one message's fault, each by itself, so that one which the database will not
+/// have holds up nobody else's. The error is that of a message which failed by itself, too.
 async fn take_in(desk: &Arc<Desk>, batch: Vec<Publish>) -> (Taken, Option<DeskError>) {
     let error = match desk.take_in(batch.iter().map(arrived).collect(), when::now()).await {
         Ok(done) => return (Taken { messages: batch, receipts: done.receipts }, None),
-        Err(error) if batch.len() == 1 => return (Taken::default(), Some(error)),
+        Err(error) if batch.len() == 1 || !error.may_be_one_messages() => return (Taken::default(), Some(error)),
         Err(error) => vitals::exit::chain(&error),
     };
     tracing::warn!(messages = batch.len(), error, "a batch could not be committed; trying each message by itself");
