@@ -210,7 +210,8 @@ fn a_certificate_from_before_they_were_written_down_comes_onto_the_list() {
     let blank = "UPDATE certificates SET serial = ''";
     world.runtime.block_on(sqlx::query(blank).execute(world.store.pool())).unwrap();
     let config = write_config(&world);
-    let revoked = words(&gateway(&["device", "revoke", "--config", &config, "--reason", "stolen", "demo-1"], ""));
+    let revoked = gateway(&["device", "revoke", "--config", &config, "--reason", "stolen", "demo-1"], "");
+    let revoked = String::from_utf8(revoked.stdout).unwrap();
     assert!(revoked.contains("certificate import"), "{revoked}");
     let crl = world.config.ca.as_ref().unwrap().crl.clone().unwrap();
     let named = || {
