@@ -21,6 +21,11 @@ for (const colorScheme of ['light', 'dark'] as const) {
     expect(await violations(page)).toEqual([]);
     await openStudy(page);
     expect(await violations(page)).toEqual([]);
+    // With all that can lie over the film: evidence, a region under the pen, the sign of a turn.
+    for (const key of ['o', 'b', 'Enter', '.']) await page.keyboard.press(key);
+    await expect(page.locator('#region')).toBeFocused();
+    await expect(page.getByText('Turned 90° clockwise')).toBeVisible();
+    expect(await violations(page)).toEqual([]);
     for (const path of ['/audit', '/devices']) {
       await page.goto(path);
       await expect(rows(page).first()).toBeVisible();

@@ -143,3 +143,14 @@ test('a drawing surface that the browser took away is told, and drawn again', as
   await expect(page.getByRole('alert')).toHaveCount(0);
   expect(await settled(page)).toBe(before);
 });
+
+test('a viewer that can’t be fetched says so, and leaves the rest of the study readable', async ({ page, complaints }) => {
+  await signIn(page);
+  const [id = ''] = await read(page, 1);
+  await page.route('**/assets/presenter-*.js', (route) => route.abort());
+  await open(page, id);
+  await expect(page.getByRole('alert')).toContainText('could not be loaded');
+  await expect(page.getByText(/The model gives .+ % for pneumonia\./)).toBeVisible();
+  // The browser’s own words about the file that did not come.
+  expect(complaints.splice(0).every((words) => words.includes('Failed to load resource'))).toBe(true);
+});

@@ -142,3 +142,33 @@ test('the viewer fills the screen and comes back', async ({ page }) => {
   await page.keyboard.press('v');
   await expect.poll(() => page.evaluate(() => document.fullscreenElement === null)).toBe(true);
 });
+
+test.describe('on a tablet', () => {
+  test.use({ viewport: { width: 820, height: 1180 }, deviceScaleFactor: 2, hasTouch: true });
+
+  test('two fingers magnify, one changes the window', async ({ page }) => {
+    await signIn(page);
+    await openStudy(page);
+    const box = await page.getByTestId('film').boundingBox();
+    if (box === null) throw new Error('the film has no place on the page');
+    const [x, y] = [box.x + box.width / 2, box.y + box.height / 2];
+    const fingers = await page.context().newCDPSession(page);
+    const touch = (type: 'touchStart' | 'touchMove' | 'touchEnd', points: [number, number][]): Promise<unknown> =>
+      fingers.send('Input.dispatchTouchEvent', { type, touchPoints: points.map(([px, py], id) => ({ x: px, y: py, id })) });
+    const percent = async (): Promise<number> => Number(/(\d+) % of the/.exec(await page.locator('.corner.numbers').innerText())?.[1]);
+
+    const before = await percent();
+    await touch('touchStart', [[x - 60, y]]);
+    await touch('touchStart', [[x - 60, y], [x + 60, y]]);
+    for (const apart of [80, 100, 120]) await touch('touchMove', [[x - apart, y], [x + apart, y]]);
+    await touch('touchEnd', []);
+    await expect.poll(percent).toBe(before * 2);
+
+    const centre = page.getByRole('spinbutton', { name: 'Centre' });
+    const was = Number(await centre.inputValue());
+    await touch('touchStart', [[x, y]]);
+    for (const down of [20, 40, 60]) await touch('touchMove', [[x, y + down]]);
+    await touch('touchEnd', []);
+    await expect.poll(async () => Number(await centre.inputValue())).toBeGreaterThan(was);
+  });
+});

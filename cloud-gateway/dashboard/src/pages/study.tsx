@@ -13,6 +13,7 @@ import { Notice } from '../shell/notice';
 import { settled } from '../study/ahead';
 import { Panel } from '../study/panel';
 import { viewing } from '../viewer/keys';
+import { summon } from '../viewer/stage';
 import { viewOf, type View } from '../viewer/view';
 import { Viewer } from '../viewer/viewer';
 import { listPath } from '../filter';
@@ -52,6 +53,8 @@ export function StudyPage({ id }: { id: string }): JSX.Element {
     let polls = 0;
     selected.value = id;
     void sequence.ensure(id);
+    // Why it failed is said where the film should be.
+    summon().catch(() => undefined);
     void load();
     const timer = setInterval(() => {
       const awaited = result.peek() !== null && picture.peek().is === 'none' && result.peek()?.outcome !== 'unreadable';

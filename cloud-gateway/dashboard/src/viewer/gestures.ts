@@ -3,8 +3,8 @@
 import { dragged } from '../window';
 import type { Point } from '../geometry';
 import type { Window } from '../grayscale';
+import { originOf } from './layers';
 import type { Pen } from './pen';
-import { originOf } from './stage';
 import type { View } from './view';
 
 /** Share of the image's range that one arrow key changes the window by. */

@@ -3,7 +3,7 @@
 import type { JSX } from 'preact';
 import { toView, type Placement, type Size } from '../geometry';
 import { bounds, corners, moved, regionWords, sized, type Extent, type Region } from '../region';
-import { layOver } from './stage';
+import { layOver } from './layers';
 
 interface Props {
   region: Region;
