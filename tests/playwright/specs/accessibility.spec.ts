@@ -12,6 +12,8 @@ async function violations(page: Page): Promise<string[]> {
 
 for (const colorScheme of ['light', 'dark'] as const) {
   test(`every page passes in ${colorScheme} colours`, async ({ page }) => {
+    // Seven searches of axe take their time on a busy machine.
+    test.setTimeout(150_000);
     await page.emulateMedia({ colorScheme });
     await page.goto('/');
     await expect(page.getByLabel('Password')).toBeVisible();
