@@ -40,11 +40,12 @@ async function middle(page: Page, columns: number, rowsShown: number): Promise<n
   return Array.from({ length: rowsShown }, (_, row) => [...values.subarray((top + row) * width + left, (top + row) * width + left + columns)]);
 }
 
-/** Shows a vector in the place of a study, one image pixel to the screen pixel. */
+/** Shows a vector in the place of the study that is open, one image pixel to the screen pixel. */
 async function showAtOneToOne(page: Page, id: string, one: Case): Promise<void> {
   await page.unrouteAll();
   await instead(page, id, one);
-  await page.reload();
+  await page.keyboard.press('u');
+  await page.locator(`tr[data-id="${id}"]`).click();
   await filmOf(page, id);
   await page.getByRole('button', { name: '1:1' }).click();
 }
