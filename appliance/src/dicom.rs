@@ -15,7 +15,7 @@ mod door;
 mod element;
 pub mod identity;
 mod listener;
-mod pdu_stream;
+pub mod pdu_stream;
 pub mod scu;
 mod service;
 pub mod status;

@@ -9,8 +9,8 @@
 pub mod answer;
 mod clients;
 mod door;
-mod media_type;
-mod multipart;
+pub mod media_type;
+pub mod multipart;
 mod object;
 mod request;
 

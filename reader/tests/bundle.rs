@@ -216,6 +216,7 @@ fn what_cannot_be_honoured_is_refused_by_key() {
         ("\"threshold\": 0.5", "\"threshold\": 50", "operating_points"),
         ("\"threshold\": 0.9", "\"threshold\": 9", "sites"),
         ("\"temperature\": 2.0", "\"temperature\": 0.0", "sites"),
+        ("\"temperature\": 2.0", "\"temperature\": 1e-320", "sites"),
         ("\"tolerance\": 0.02", "\"tolerance\": 0", "golden"),
         ("\"caution\": 10.0", "\"caution\": 30.0", "distribution"),
         ("\"dimensions\": 16", "\"dimensions\": 17", "distribution"),

@@ -154,6 +154,15 @@ fn dimensions_in_an_unusual_representation_are_read() {
     assert!(prepare(&sandbox, &bytes(&object)).pixels.unwrap() == expected);
 }
 
+/// 2³² - 1 has no successor. It is refused in words, and costs the decoding process nothing.
+#[test]
+fn a_high_bit_without_a_successor_is_malformed() {
+    let mut object = film();
+    object.put(DataElement::new(tags::HIGH_BIT, VR::UL, PrimitiveValue::from(u32::MAX)));
+    let why = prepare(&sandbox(), &bytes(&object)).pixels.unwrap_err();
+    assert!(matches!(why, Unreadable::Malformed { .. }), "{why:?}");
+}
+
 /// Pixel Data that claims to be nearly all of the four gigabytes that a length can say, at the end of a few hundred bytes.
 #[test]
 fn pixels_that_are_promised_and_not_there_are_missed() {

@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 use crate::bench::Bench;
 use crate::setup::For;
 use crate::step::Steps;
-use crate::{bench, demo, setup, test, torture};
+use crate::{bench, demo, fuzz, setup, test, torture};
 
 /// Hilum's developer commands.
 #[derive(Parser)]
@@ -36,6 +36,8 @@ pub(crate) enum Command {
     },
     /// Kill, cut and fill everything while images come, and count what became of each
     Torture(torture::Arguments),
+    /// Throw mutated bytes at every parser of outside bytes
+    Fuzz(fuzz::Arguments),
     /// Install what is missing, and nothing else
     Setup {
         /// Only what the demo needs
@@ -80,6 +82,7 @@ pub(crate) fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Test { only } => test::run(&only),
         Command::Bench { what } => bench::run(&what),
         Command::Torture(arguments) => torture::run(&arguments),
+        Command::Fuzz(arguments) => fuzz::run(&arguments),
         Command::Setup { demo } => {
             let purpose = if demo { For::Demo } else { For::Test };
             setup::run(&mut Steps::default(), purpose)?;

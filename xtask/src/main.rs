@@ -1,4 +1,4 @@
-//! The developer's commands: `cargo xtask demo`, `test`, `bench`, `torture`, `setup`.
+//! The developer's commands: `cargo xtask demo`, `test`, `bench`, `torture`, `fuzz`, `setup`.
 
 use std::process::ExitCode;
 
@@ -7,6 +7,7 @@ use clap::Parser;
 mod app;
 mod bench;
 mod demo;
+mod fuzz;
 mod quality;
 mod setup;
 mod shell;

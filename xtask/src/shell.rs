@@ -94,7 +94,11 @@ fn is_program(file: &Path) -> bool {
     file.metadata().is_ok_and(|about| about.is_file() && about.permissions().mode() & 0o111 != 0)
 }
 
-fn log(name: &str) -> anyhow::Result<PathBuf> {
+/// Where [`quietly`] keeps a program's words.
+///
+/// # Errors
+/// Where the folder cannot be made.
+pub(crate) fn log(name: &str) -> anyhow::Result<PathBuf> {
     let folder = place::workshop().join("logs");
     place::make(&folder)?;
     Ok(folder.join(format!("{}.log", name.replace([' ', '/'], "-"))))

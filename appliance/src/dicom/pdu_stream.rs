@@ -24,7 +24,7 @@ const PDV_HEADER: usize = 6;
 const UNLIMITED_PEER: usize = 128 * 1024;
 
 /// A stream of PDUs.
-pub(crate) struct PduStream<S> {
+pub struct PduStream<S> {
     socket: S,
     longest_data: u32,
     patience: Duration,
@@ -33,7 +33,7 @@ pub(crate) struct PduStream<S> {
 
 /// Why no PDU came, or none could be sent.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum PduError {
+pub enum PduError {
     /// Not DICOM: another protocol was spoken to this port.
     #[error(
         "the peer does not speak the DICOM upper layer protocol (first byte 0x{0:02x}); check which port it was given"
@@ -41,7 +41,14 @@ pub(crate) enum PduError {
     NotDicom(u8),
     /// A length over the bound for its type.
     #[error("the peer announced a PDU of type {kind} with {length} bytes, over the limit of {limit}")]
-    TooLong { kind: u8, length: u32, limit: u32 },
+    TooLong {
+        /// Its type.
+        kind: u8,
+        /// What it announced.
+        length: u32,
+        /// What that type may have.
+        limit: u32,
+    },
     /// The body is not what its type says.
     #[error("the peer sent a PDU of type {0} that cannot be parsed")]
     Malformed(u8),
@@ -56,13 +63,17 @@ pub(crate) enum PduError {
 impl<S: AsyncRead + AsyncWrite + Unpin> PduStream<S> {
     /// `longest_data` is the maximum length that is announced to the peer for its P-DATA-TF PDUs, `patience` the longest
     /// time in which it must have taken a PDU of ours.
-    pub(crate) fn new(socket: S, longest_data: u32, patience: Duration) -> Self {
+    #[must_use]
+    pub fn new(socket: S, longest_data: u32, patience: Duration) -> Self {
         Self { socket, longest_data, patience, frame: Vec::new() }
     }
 
     /// The next PDU; `None` where the peer closed the connection between two. It may be given up while it waits: what came
     /// stays for the next call.
-    pub(crate) async fn read(&mut self) -> Result<Option<Pdu>, PduError> {
+    ///
+    /// # Errors
+    /// [`PduError`]; the stream cannot be used any more.
+    pub async fn read(&mut self) -> Result<Option<Pdu>, PduError> {
         loop {
             let missing = self.missing()?;
             if missing == 0 {

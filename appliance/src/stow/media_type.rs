@@ -3,14 +3,16 @@
 
 /// A media type; its name and the names of its parameters in lower case.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct MediaType {
-    pub(super) name: String,
+pub struct MediaType {
+    /// Such as `application/dicom`.
+    pub name: String,
     parameters: Vec<(String, String)>,
 }
 
 impl MediaType {
     /// `None` where the text is none.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
         let (name, mut rest) = text.split_once(';').unwrap_or((text, ""));
         let name = name.trim().to_ascii_lowercase();
         let (kind, sub) = name.split_once('/')?;
@@ -28,7 +30,8 @@ impl MediaType {
     }
 
     /// The value of a parameter.
-    pub(super) fn parameter(&self, name: &str) -> Option<&str> {
+    #[must_use]
+    pub fn parameter(&self, name: &str) -> Option<&str> {
         self.parameters.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 }

@@ -18,7 +18,7 @@ const LONGEST_PADDING: usize = 64;
 
 /// What the body tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Event {
+pub enum Event {
     /// A part begins; its media type, where it has a readable one.
     Begin(Option<MediaType>),
     /// Bytes of it.
@@ -31,7 +31,7 @@ pub(super) enum Event {
 
 /// Why the body cannot be understood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Malformed {
+pub enum Malformed {
     /// The first delimiter does not come.
     #[error("the body does not begin with the boundary of its Content-Type")]
     NoBoundary,
@@ -60,7 +60,7 @@ enum Step {
 }
 
 /// A body being read.
-pub(super) struct Multipart {
+pub struct Multipart {
     delimiter: Finder<'static>,
     state: State,
     buffer: Vec<u8>,
@@ -70,7 +70,8 @@ pub(super) struct Multipart {
 
 impl Multipart {
     /// For a body with this boundary; `None` where it cannot be one (1 to 70 characters).
-    pub(super) fn new(boundary: &str) -> Option<Self> {
+    #[must_use]
+    pub fn new(boundary: &str) -> Option<Self> {
         let fits = (1..=70).contains(&boundary.len()) && !boundary.contains(['\r', '\n']);
         fits.then(|| Self {
             delimiter: Finder::new(&format!("\r\n--{boundary}")).into_owned(),
@@ -82,7 +83,7 @@ impl Multipart {
     }
 
     /// Takes the next piece of the body.
-    pub(super) fn push(&mut self, piece: &[u8]) {
+    pub fn push(&mut self, piece: &[u8]) {
         if self.state != State::Epilogue {
             self.buffer.extend_from_slice(piece);
         }
@@ -92,7 +93,7 @@ impl Multipart {
     ///
     /// # Errors
     /// [`Malformed`]; nothing can be told after it.
-    pub(super) fn next(&mut self) -> Result<Option<Event>, Malformed> {
+    pub fn tell(&mut self) -> Result<Option<Event>, Malformed> {
         loop {
             let step = match self.state {
                 State::Preamble => self.preamble()?,

@@ -197,7 +197,7 @@ impl Desk {
                 return Err(Refused::TooLarge(self.limits.body >> 20));
             }
             multipart.push(&piece);
-            while let Some(event) = multipart.next()? {
+            while let Some(event) = multipart.tell()? {
                 match event {
                     Event::Begin(_) if answer.len() == self.limits.parts => {
                         return Err(Refused::TooMany(self.limits.parts));

@@ -4,7 +4,7 @@
 //! A provider that crashes, hangs or grows takes this process with it and nothing else; its batch is run again by the next.
 
 mod child;
-mod frame;
+pub mod frame;
 mod process;
 
 use std::path::PathBuf;

@@ -81,11 +81,7 @@ impl Bundle {
 
     fn contents(directory: &Path, bytes: Vec<u8>) -> Result<Self, LoadError> {
         let file = directory.join(MANIFEST_FILE);
-        let manifest: Manifest =
-            serde_json::from_slice(&bytes).map_err(|source| LoadError::Manifest { file: file.clone(), source })?;
-        if let Some((key, problem)) = problem(&manifest) {
-            return Err(LoadError::Unsupported { file, key, problem });
-        }
+        let manifest = manifest(&bytes, &file)?;
         let verified = |name: &str, sha256: &str| read_verified(&directory.join(name), sha256);
         let model = verified(&manifest.model.file, &manifest.model.sha256)?;
         let card = verified(&manifest.model_card.file, &manifest.model_card.sha256)?;
@@ -138,6 +134,19 @@ impl Bundle {
     /// The golden radiographs as grey images of the input's size.
     pub fn golden_images(&self) -> Result<Vec<GoldenImage>, LoadError> {
         self.golden.iter().map(|(case, file, bytes)| golden_image(case, file, bytes)).collect()
+    }
+}
+
+/// Reads a manifest's bytes, which are those of `file`.
+///
+/// # Errors
+/// [`LoadError::Manifest`] or [`LoadError::Unsupported`].
+pub fn manifest(bytes: &[u8], file: &Path) -> Result<Manifest, LoadError> {
+    let manifest: Manifest =
+        serde_json::from_slice(bytes).map_err(|source| LoadError::Manifest { file: file.to_owned(), source })?;
+    match problem(&manifest) {
+        Some((key, problem)) => Err(LoadError::Unsupported { file: file.to_owned(), key, problem }),
+        None => Ok(manifest),
     }
 }
 

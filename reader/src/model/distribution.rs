@@ -17,10 +17,27 @@ const NUMBER: usize = 4;
 
 /// Where the training images lie. Bytes as they were verified, so that it crosses to other processes as it is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Stated")]
 pub struct Distribution {
     rule: DistributionFile,
     #[serde(with = "serde_bytes")]
     numbers: Vec<u8>,
+}
+
+/// One that another process states: checked as if it came from a file.
+#[derive(Deserialize)]
+struct Stated {
+    rule: DistributionFile,
+    #[serde(with = "serde_bytes")]
+    numbers: Vec<u8>,
+}
+
+impl TryFrom<Stated> for Distribution {
+    type Error = String;
+
+    fn try_from(Stated { rule, numbers }: Stated) -> Result<Self, String> {
+        Self::new(rule, numbers)
+    }
 }
 
 /// What a distance means.
@@ -41,8 +58,9 @@ impl Distribution {
     /// A sentence where they are not what the manifest says.
     pub fn new(rule: DistributionFile, numbers: Vec<u8>) -> Result<Self, String> {
         let (d, k) = (rule.dimensions as usize, rule.components as usize);
-        let expected = NUMBER * (2 * d + k + k * d);
-        if numbers.len() != expected {
+        // Sizes of 32 bits each: their product fits, and a manifest that was not looked at first may state any.
+        let expected = NUMBER as u128 * (2 * d as u128 + k as u128 + k as u128 * d as u128);
+        if numbers.len() as u128 != expected {
             return Err(format!(
                 "has {} bytes instead of {expected} for {d} dimensions and {k} components",
                 numbers.len()
@@ -136,6 +154,21 @@ mod tests {
         for embedding in [&[][..], &[1.0], &[1.0, 2.0, 3.0], &[f32::NAN, 2.0], &[f32::INFINITY, 2.0]] {
             assert_eq!(distribution().judge(embedding), Likeness::Unlike, "{embedding:?}");
         }
+    }
+
+    /// The inference process holds it, too, and says so; it may have been taken over.
+    #[test]
+    fn what_another_process_states_is_checked_like_a_file() {
+        let stated = |distribution: &Distribution| {
+            let mut bytes = Vec::new();
+            ciborium::into_writer(distribution, &mut bytes).unwrap();
+            ciborium::from_reader::<Distribution, _>(bytes.as_slice())
+        };
+        let good = distribution();
+        assert_eq!(stated(&good).unwrap(), good);
+        assert!(stated(&Distribution { numbers: vec![0; 4], ..good.clone() }).is_err());
+        let huge = DistributionFile { dimensions: u32::MAX, components: u32::MAX, ..good.rule };
+        assert!(stated(&Distribution { rule: huge, numbers: vec![] }).is_err());
     }
 
     #[test]

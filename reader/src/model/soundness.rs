@@ -52,11 +52,15 @@ fn is_point(point: &OperatingPoint) -> bool {
     [point.threshold, point.sensitivity, point.specificity].iter().all(|share| (0.0..=1.0).contains(share))
 }
 
+/// What is in force at a site must be a calibration, too: a temperature near 0 makes none of a good one.
 fn sites(manifest: &Manifest) -> bool {
+    let Calibration::Platt { slope, intercept, .. } = manifest.calibration;
     manifest.sites.values().all(|site| {
         site.operating_point.as_ref().is_none_or(is_point)
             && site.calibration.as_ref().is_none_or(|calibration| match calibration {
-                SiteCalibration::Temperature { temperature, .. } => is_platt(*temperature, 0.0),
+                SiteCalibration::Temperature { temperature: t, .. } => {
+                    *t > 0.0 && is_platt(slope / t, intercept / t)
+                }
                 SiteCalibration::Platt { slope, intercept, .. } => is_platt(*slope, *intercept),
             })
     })

@@ -11,6 +11,9 @@ use super::grayscale::{Frame, Raw, Voi};
 /// Longest side of a preview, pixels: a reviewer's study page shows no more, and 1024² × 2 bytes seal to about 1 MB.
 pub const MAX_SIDE: usize = 1024;
 
+/// A look-up table has at most as many entries as its samples have values (PS3.3 C.11.1.1.1).
+const MAX_LUT_BYTES: usize = 2 << 16;
+
 /// A reduced image with its recipe.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Preview {
@@ -67,7 +70,30 @@ pub enum PreviewVoi {
     },
 }
 
+impl PreviewVoi {
+    fn is_sound(&self) -> bool {
+        match self {
+            Self::Linear { center, width } => center.is_finite() && width.is_finite() && *width >= 1.0,
+            Self::LinearExact { center, width } | Self::Sigmoid { center, width } => {
+                center.is_finite() && width.is_finite() && *width > 0.0
+            }
+            Self::Lut { bits, data, .. } => {
+                (8..=16).contains(bits) && (2..=MAX_LUT_BYTES).contains(&data.len()) && data.len().is_multiple_of(2)
+            }
+        }
+    }
+}
+
 impl Preview {
+    /// Whether its numbers are those of a preview: sides within their range, a sample for each place, a window that can be
+    /// computed with.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        let (rows, columns) = (usize::from(self.rows), usize::from(self.columns));
+        let sides = [rows, columns].iter().all(|side| (1..=MAX_SIDE).contains(side));
+        sides && self.samples.len() == rows * columns * 2 && self.voi.is_sound()
+    }
+
     /// Reduces `frame`, or its 8-bit image where the values span more than 16 bits.
     #[must_use]
     pub fn from_frame(frame: &Frame<'_>) -> Self {

@@ -6,7 +6,7 @@
 
 mod child;
 mod confinement;
-mod frame;
+pub mod frame;
 mod process;
 
 use std::fs::File;

@@ -4,7 +4,7 @@
 use std::io;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 
 /// Begins a block.
@@ -67,25 +67,29 @@ impl Mllp {
             let block = [&[START], message.as_bytes(), &END].concat();
             self.0.write_all(&block).await.map_err(MllpError::Broken)?;
             self.0.flush().await.map_err(MllpError::Broken)?;
-            self.block().await
+            read_block(&mut self.0).await
         };
         tokio::time::timeout(ANSWER, asked).await.map_err(|_| MllpError::Silent)?
     }
+}
 
-    async fn block(&mut self) -> Result<String, MllpError> {
-        if self.0.read_u8().await.map_err(MllpError::Broken)? != START {
+/// The next block's content, of at most 64 KiB with its end.
+///
+/// # Errors
+/// [`MllpError::NoBlock`] where something else comes, [`MllpError::Broken`] where it ends within.
+pub async fn read_block(from: &mut (impl AsyncRead + Unpin)) -> Result<String, MllpError> {
+    if from.read_u8().await.map_err(MllpError::Broken)? != START {
+        return Err(MllpError::NoBlock);
+    }
+    let mut block = Vec::new();
+    while !block.ends_with(&END) {
+        if block.len() >= LONGEST {
             return Err(MllpError::NoBlock);
         }
-        let mut block = Vec::new();
-        while !block.ends_with(&END) {
-            if block.len() >= LONGEST {
-                return Err(MllpError::NoBlock);
-            }
-            block.push(self.0.read_u8().await.map_err(MllpError::Broken)?);
-        }
-        block.truncate(block.len() - END.len());
-        Ok(String::from_utf8_lossy(&block).into_owned())
+        block.push(from.read_u8().await.map_err(MllpError::Broken)?);
     }
+    block.truncate(block.len() - END.len());
+    Ok(String::from_utf8_lossy(&block).into_owned())
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ fn told(boundary: &str, pieces: &[&[u8]]) -> Result<Vec<Event>, Malformed> {
     let mut told: Vec<Event> = Vec::new();
     for piece in pieces {
         multipart.push(piece);
-        while let Some(event) = multipart.next()? {
+        while let Some(event) = multipart.tell()? {
             match (told.last_mut(), event) {
                 (Some(Event::Data(so_far)), Event::Data(more)) => so_far.extend(more),
                 (_, event) => told.push(event),

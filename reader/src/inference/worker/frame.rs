@@ -50,7 +50,7 @@ pub(in crate::inference) struct Setup {
 
 /// What the child says while it starts.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) enum Word {
+pub enum Word {
     /// What it is doing now, for people.
     Progress(String),
     /// It takes batches.
@@ -61,19 +61,25 @@ pub(super) enum Word {
 
 /// A child that takes batches.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Ready {
+pub struct Ready {
     /// Of this program; another one is a mistake in the configuration.
-    pub(super) version: String,
-    pub(super) model: ModelInfo,
+    pub version: String,
+    /// What it holds.
+    pub model: ModelInfo,
     /// How long the largest batch takes, milliseconds.
-    pub(super) warm_ms: f64,
+    pub warm_ms: f64,
 }
 
 /// The child's answer to a batch.
 #[derive(Debug, PartialEq)]
-pub(super) enum Answer {
+pub enum Answer {
     /// One output per image, and how long the session took for all of them.
-    Outputs { outputs: Vec<Output>, compute_ms: f64 },
+    Outputs {
+        /// In the order of the images.
+        outputs: Vec<Output>,
+        /// Milliseconds.
+        compute_ms: f64,
+    },
     /// The session failed.
     Failed(String),
 }
@@ -89,7 +95,11 @@ pub(super) fn write(to: &mut impl Write, message: &impl Serialize) -> io::Result
     to.write_all(&bytes)
 }
 
-pub(super) fn read<T: DeserializeOwned>(from: &mut impl Read) -> io::Result<T> {
+/// Reads one CBOR message of at most 4 MiB.
+///
+/// # Errors
+/// Where the stream breaks, and of kind `InvalidData` for what is no message of this type.
+pub fn read<T: DeserializeOwned>(from: &mut impl Read) -> io::Result<T> {
     let length = u32::from_le_bytes(array(from)?);
     if length > LONGEST_WORD {
         return Err(nonsense("a message is too long"));
@@ -125,7 +135,11 @@ pub(super) fn read_batch(from: &mut impl Read, images: &mut Vec<u8>) -> io::Resu
     Ok(Some(id))
 }
 
-pub(super) fn write_answer(to: &mut impl Write, id: u64, answer: &Answer) -> io::Result<()> {
+/// Says what came of a batch.
+///
+/// # Errors
+/// Where the stream breaks, or for what is longer than an answer may be.
+pub fn write_answer(to: &mut impl Write, id: u64, answer: &Answer) -> io::Result<()> {
     let mut bytes = id.to_le_bytes().to_vec();
     bytes.extend([0; 4]);
     match answer {
@@ -158,8 +172,11 @@ fn put_outputs(bytes: &mut Vec<u8>, outputs: &[Output], compute_ms: f64) -> io::
     Ok(())
 }
 
-/// Reads the answer to batch `id` of `count` images. Whatever else comes is nonsense: an error of kind `InvalidData`.
-pub(super) fn read_answer(from: &mut impl Read, id: u64, count: usize) -> io::Result<Answer> {
+/// Reads the answer to batch `id` of `count` images.
+///
+/// # Errors
+/// Where the stream breaks, and of kind `InvalidData` for whatever else comes.
+pub fn read_answer(from: &mut impl Read, id: u64, count: usize) -> io::Result<Answer> {
     if u64::from_le_bytes(array(from)?) != id {
         return Err(nonsense("the answer to another batch"));
     }

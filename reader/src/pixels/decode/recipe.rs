@@ -40,7 +40,8 @@ impl Recipe {
         if !matches!(bits_allocated, 8 | 16) {
             return Err(Unreadable::UnsupportedPixels { what: format!("{bits_allocated} bits allocated per sample") });
         }
-        if bits_stored == 0 || bits_stored > bits_allocated || high_bit + 1 < bits_stored || high_bit >= bits_allocated
+        // In this order: a High Bit of 2³² - 1 has no successor.
+        if bits_stored == 0 || bits_stored > bits_allocated || high_bit >= bits_allocated || high_bit + 1 < bits_stored
         {
             return Err(Unreadable::malformed("Bits Stored and High Bit do not fit Bits Allocated"));
         }

@@ -15,7 +15,7 @@ use rustix::net::{
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::pixels::{About, Limits, Pixels, Unreadable};
+use crate::pixels::{About, INPUT_SIDE, Limits, Pixels, Unreadable};
 
 /// Longest message, bytes: the largest preview has 2 MiB, a VOI LUT 128 KiB, an input 50 KB.
 const LONGEST: u32 = 4 << 20;
@@ -26,11 +26,12 @@ pub(super) struct Job {
     pub(super) limits: Limits,
 }
 
-/// From the child.
+/// From the child, which may have been taken over by what it decoded.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) enum Reply {
+pub enum Reply {
     /// Once, before any job.
     Hello {
+        /// Of its program.
         version: String,
         /// Why its system calls are not filtered, where they are not.
         unconfined: Option<String>,
@@ -38,9 +39,28 @@ pub(super) enum Reply {
     /// What the header says, before a pixel is decoded; absent where the header cannot be read.
     Header(Box<About>),
     /// The machine refused what a job needs, before or in one; nothing is known of the image.
-    NotNow { what: String },
+    NotNow {
+        /// What it refused.
+        what: String,
+    },
     /// The end of a job.
-    Done { pixels: Result<Pixels, Unreadable>, decode_ms: f64 },
+    Done {
+        /// The pixels, or why there are none.
+        pixels: Result<Pixels, Unreadable>,
+        /// How long that took.
+        decode_ms: f64,
+    },
+}
+
+impl Reply {
+    /// Whether it is what the child of this release says: a decoder that was taken over could answer anything, and shapes are
+    /// checked before anyone indexes by them.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        let Self::Done { pixels, decode_ms } = self else { return true };
+        let input = |pixels: &Pixels| pixels.input.len() == INPUT_SIDE * INPUT_SIDE;
+        decode_ms.is_finite() && pixels.as_ref().ok().is_none_or(|pixels| input(pixels) && pixels.preview.is_sound())
+    }
 }
 
 pub(super) fn write(to: &mut impl Write, message: &impl Serialize) -> io::Result<()> {
@@ -71,7 +91,10 @@ fn encode(message: &impl Serialize) -> io::Result<Vec<u8>> {
 }
 
 /// `None` at the end of the stream.
-pub(super) fn read<T: DeserializeOwned>(from: &mut impl Read) -> io::Result<Option<T>> {
+///
+/// # Errors
+/// Where the stream breaks, and of kind `InvalidData` for what is no message of this type.
+pub fn read<T: DeserializeOwned>(from: &mut impl Read) -> io::Result<Option<T>> {
     let mut length = [0; 4];
     match from.read_exact(&mut length) {
         Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
@@ -114,6 +137,8 @@ fn body<T: DeserializeOwned>(from: &mut impl Read, length: [u8; 4]) -> io::Resul
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pixels::Preview;
+    use crate::pixels::preview::PreviewVoi;
 
     #[test]
     fn a_message_survives_the_pipe_and_a_long_length_is_refused() {
@@ -124,6 +149,45 @@ mod tests {
         assert!(read::<Job>(&mut &[][..]).unwrap().is_none());
         assert!(read::<Job>(&mut &b"HTTP/1.1 200 OK"[..]).is_err());
         assert!(read::<Job>(&mut &pipe[..9]).is_err());
+    }
+
+    #[test]
+    fn only_what_a_decoder_of_ours_would_say_is_sound() {
+        let good = || Pixels {
+            input: vec![0; INPUT_SIDE * INPUT_SIDE],
+            preview: Preview {
+                rows: 2,
+                columns: 1024,
+                samples: vec![0; 4096],
+                offset: 0,
+                invert: false,
+                voi: PreviewVoi::LinearExact { center: 0.5, width: 1.0 },
+            },
+            text_lines: 0,
+        };
+        let done = |pixels, decode_ms| Reply::Done { pixels: Ok(pixels), decode_ms };
+        let shown = |change: fn(&mut Preview)| {
+            let mut pixels = good();
+            change(&mut pixels.preview);
+            done(pixels, 1.0).is_sound()
+        };
+        assert!(done(good(), 1.0).is_sound());
+        assert!(!done(good(), f64::NAN).is_sound());
+        assert!(!done(Pixels { input: vec![], ..good() }, 1.0).is_sound());
+        let hostile: [fn(&mut Preview); 7] = [
+            |preview| preview.samples.truncate(4095),
+            |preview| (preview.rows, preview.columns, preview.samples) = (0, 0, vec![]),
+            // More than any preview has: a capture of it would be 65,535 pixels wide.
+            |preview| (preview.rows, preview.columns, preview.samples) = (1, u16::MAX, vec![0; 131_070]),
+            |preview| preview.voi = PreviewVoi::Linear { center: 0.0, width: 0.5 },
+            |preview| preview.voi = PreviewVoi::Sigmoid { center: f64::INFINITY, width: 1.0 },
+            |preview| preview.voi = PreviewVoi::Lut { first: 0, bits: 16, data: vec![] },
+            |preview| preview.voi = PreviewVoi::Lut { first: 0, bits: 64, data: vec![0, 0] },
+        ];
+        for (number, change) in hostile.into_iter().enumerate() {
+            assert!(!shown(change), "number {number}");
+        }
+        assert!(shown(|preview| preview.voi = PreviewVoi::Lut { first: 0, bits: 16, data: vec![0; 131_072] }));
     }
 
     #[test]

@@ -94,9 +94,8 @@ impl Worker {
         loop {
             match self.replies.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
                 Ok(Reply::Header(header)) if about.is_none() => *about = Some(*header),
-                Ok(Reply::Done { pixels, decode_ms }) if sound(&pixels) => {
-                    return Waited::Done(Box::new(pixels), decode_ms);
-                }
+                Ok(reply) if !reply.is_sound() => return Waited::Gone,
+                Ok(Reply::Done { pixels, decode_ms }) => return Waited::Done(Box::new(pixels), decode_ms),
                 Ok(Reply::NotNow { what }) => return Waited::NotNow(what),
                 Err(RecvTimeoutError::Timeout) => return Waited::Late,
                 // Out of turn, impossible, or no more: not the child that was started.
@@ -144,17 +143,6 @@ enum Waited {
     NotNow(String),
     Late,
     Gone,
-}
-
-/// A decoder that was taken over could answer anything: shapes are checked before anyone indexes by them.
-fn sound(pixels: &Result<crate::pixels::Pixels, Unreadable>) -> bool {
-    let side = crate::pixels::INPUT_SIDE;
-    pixels.as_ref().ok().is_none_or(|p| {
-        let preview = &p.preview;
-        p.input.len() == side * side
-            && preview.samples.len() == usize::from(preview.rows) * usize::from(preview.columns) * 2
-            && !preview.samples.is_empty()
-    })
 }
 
 /// What a death says of the image, or that it says nothing.
