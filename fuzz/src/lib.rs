@@ -34,10 +34,11 @@ pub const TARGETS: [Target; 10] = [
     ("wire", wire::wire),
 ];
 
-/// Memory that the process may have, bytes: what the decoding process gets (`Limits::memory_bytes`).
-const MEMORY: u64 = 2 << 30;
+/// Address space that the process may have, bytes: a quarter of what the decoding process gets (`Limits::memory_bytes`), and many
+/// times what any input here should need.
+const MEMORY: u64 = 512 << 20;
 
-/// From here on whoever asks for more memory than the decoding process gets ends this process, and so is found.
+/// From here on whoever takes more memory without asking whether there is any ends this process, and so is found.
 ///
 /// # Panics
 /// Where the system does not allow a limit.

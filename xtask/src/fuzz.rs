@@ -10,8 +10,8 @@ use lab::place;
 use crate::shell;
 use crate::step::Steps;
 
-/// Longest time for one input, seconds: the slowest seed takes some milliseconds, and a machine may do other work.
-const PATIENCE_S: u64 = 25;
+/// Longest time for one input, seconds: the slowest seed takes some milliseconds, and at this niceness a busy machine takes breaks.
+const PATIENCE_S: u64 = 120;
 
 /// How it runs.
 #[derive(clap::Args)]
@@ -79,8 +79,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 /// The targets, each a folder of the corpus.
 fn chosen(corpus: &Path, only: Option<&str>) -> anyhow::Result<Vec<String>> {
     let folders = std::fs::read_dir(corpus).with_context(|| format!("{} cannot be listed", corpus.display()))?;
-    let mut targets: Vec<String> =
-        folders.filter_map(|folder| folder.ok()?.file_name().into_string().ok()).collect();
+    let mut targets: Vec<String> = folders.filter_map(|folder| folder.ok()?.file_name().into_string().ok()).collect();
     targets.sort();
     let Some(only) = only else { return Ok(targets) };
     if !targets.iter().any(|target| target == only) {
@@ -116,7 +115,8 @@ fn folder(target: &str, what: &str) -> anyhow::Result<PathBuf> {
 /// What is to be said of a finding.
 fn finding(target: &str, said: &str) -> String {
     let what = said.lines().find(|line| line.contains("panicked at") || line.contains("ERROR: libFuzzer"));
-    let Some(file) = said.lines().find_map(|line| line.split_once("Test unit written to ")).map(|(_, file)| file) else {
+    let Some(file) = said.lines().find_map(|line| line.split_once("Test unit written to ")).map(|(_, file)| file)
+    else {
         return format!("{target} ended without a finding: {}", what.unwrap_or("see its log"));
     };
     format!(

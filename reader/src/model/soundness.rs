@@ -58,9 +58,7 @@ fn sites(manifest: &Manifest) -> bool {
     manifest.sites.values().all(|site| {
         site.operating_point.as_ref().is_none_or(is_point)
             && site.calibration.as_ref().is_none_or(|calibration| match calibration {
-                SiteCalibration::Temperature { temperature: t, .. } => {
-                    *t > 0.0 && is_platt(slope / t, intercept / t)
-                }
+                SiteCalibration::Temperature { temperature: t, .. } => *t > 0.0 && is_platt(slope / t, intercept / t),
                 SiteCalibration::Platt { slope, intercept, .. } => is_platt(*slope, *intercept),
             })
     })
