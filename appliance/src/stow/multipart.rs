@@ -112,6 +112,10 @@ impl Multipart {
 
     fn preamble(&mut self) -> Result<Step, Malformed> {
         if let Some(at) = self.delimiter.find(&self.buffer) {
+            // A piece may be longer than the limit, and is judged as its bytes would be one by one.
+            if self.skipped + at > LONGEST_PREAMBLE {
+                return Err(Malformed::NoBoundary);
+            }
             self.buffer.drain(..at + self.delimiter.needle().len());
             self.state = State::Line;
             return Ok(Step::Moved);
@@ -145,7 +149,8 @@ impl Multipart {
 
     fn head(&mut self) -> Result<Step, Malformed> {
         let end = memchr::memmem::find(&self.buffer, b"\r\n\r\n");
-        if end.unwrap_or(self.buffer.len()) > LONGEST_HEAD {
+        // The last three bytes may be the beginning of the empty line that is looked for.
+        if end.unwrap_or(self.buffer.len().saturating_sub(3)) > LONGEST_HEAD {
             return Err(Malformed::Head);
         }
         let Some(end) = end else { return Ok(Step::NeedsMore) };

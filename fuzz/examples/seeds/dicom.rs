@@ -137,26 +137,30 @@ fn film() -> DefaultDicomObject {
     to_dicom(&Plain { rows: 8, columns: 8, samples: Samples::Sixteen((0..64).collect()) }, &facts).unwrap()
 }
 
-pub(crate) fn header() -> Seeds {
-    let explicit = {
-        let mut bytes = Vec::new();
-        film().write_all(&mut bytes).unwrap();
-        bytes
-    };
-    let dataset = 144 + u32::from_le_bytes([explicit[140], explicit[141], explicit[142], explicit[143]]) as usize;
-    let mut luts = explicit.clone();
-    luts.splice(dataset..dataset, LUTS.iter().copied());
+/// A film with look-up tables.
+pub(crate) fn film_with_tables() -> Vec<u8> {
+    let mut bytes = Vec::new();
+    film().write_all(&mut bytes).unwrap();
+    let dataset = 144 + u32::from_le_bytes([bytes[140], bytes[141], bytes[142], bytes[143]]) as usize;
+    bytes.splice(dataset..dataset, LUTS.iter().copied());
+    bytes
+}
+
+/// In the target's own form: the attribute's and the representation's number, a length, a value.
+pub(crate) fn attributes() -> Seeds {
+    let one =
+        |which: u8, representation: u8, value: &[u8]| [&[which, representation, value.len() as u8], value].concat();
+    let (us, ul, ds, cs, pn) = (0, 2, 4, 6, 8);
     vec![
-        ("explicit", explicit.clone()),
-        ("bare", explicit[dataset..].to_vec()),
-        ("without_preamble", explicit[128..].to_vec()),
-        ("modality_and_voi_lut", luts),
-        ("meta_of_another_representation", b"DICM\x02\0\x10\0ZZ\0\0\xff\xff\xff\x7f".to_vec()),
-        (
-            "sequences_in_sequences",
-            [&explicit[..dataset], &b"\x08\0\x15\x11SQ\0\0\xff\xff\xff\xff\xfe\xff\0\xe0\xff\xff\xff\xff".repeat(200)]
-                .concat(),
-        ),
+        ("window", [one(35, ds, b"32768"), one(36, ds, b"65536"), one(39, cs, b"SIGMOID")].concat()),
+        ("name", [one(0, cs, b"ISO 2022 IR 87"), one(10, pn, b"Yamada^Tarou=\x1b$B;3ED\x1b(B")].concat()),
+        ("high_bit_without_successor", one(31, ul, &[0xff; 4])),
+        ("monochrome1", [one(22, cs, b"MONOCHROME1"), one(33, us, &[0, 0])].concat()),
+        ("age", [one(14, 11, b"004Y"), one(12, 9, b"20200229"), one(3, 9, b"20240301")].concat()),
+        ("spacing", one(27, ds, b"0.2\\0.1")),
+        ("modality_lut", one(44, 0, &[4, 0, 0, 0, 16, 0, 0, 0, 1, 0, 2, 0, 3, 0])),
+        ("voi_lut", one(45, 0, &[4, 0, 0, 0, 8, 0, 0, 0, 1, 0, 2, 0, 3, 0])),
+        ("view_code", one(47, 7, b"272479007")),
     ]
 }
 

@@ -31,7 +31,7 @@ fn main() {
         ("config", devices::config()),
         ("dataset", dicom::dataset()),
         ("est", devices::est()),
-        ("header", dicom::header()),
+        ("header", dicom::attributes()),
         ("hospital", hospital::hospital()),
         ("outbox", devices::outbox()),
         ("pdu", dicom::pdu()),

@@ -79,8 +79,7 @@ fn cbor(message: &impl Serialize) -> Vec<u8> {
 }
 
 pub(crate) fn children() -> Seeds {
-    let (_, film) = dicom::header().into_iter().find(|(name, _)| *name == "modality_and_voi_lut").unwrap();
-    let prepared = prepare(&film, &Limits::default(), |_| {});
+    let prepared = prepare(&dicom::film_with_tables(), &Limits::default(), |_| {});
     let header = Reply::Header(Box::new(prepared.about.unwrap()));
     let hello = Reply::Hello { version: "0.1.0".into(), unconfined: None };
     let done = Reply::Done { pixels: Ok(prepared.pixels.unwrap()), decode_ms: 12.5 };

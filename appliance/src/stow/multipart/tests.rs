@@ -51,6 +51,15 @@ fn what_bodies_tell() {
         (format!("--b\r\n{head}one\r\n--bc\r\n"), Err(Malformed::Delimiter)),
         (format!("--b{}\r\n", " ".repeat(LONGEST_PADDING + 1)), Err(Malformed::Delimiter)),
         ("x".repeat(LONGEST_PREAMBLE + 1), Err(Malformed::NoBoundary)),
+        // At a limit and one over it, where a piece that is longer than the limit tells no more than its bytes do. The new line
+        // that every body is taken to begin with counts.
+        (format!("{}\r\n--b--", "x".repeat(LONGEST_PREAMBLE - 2)), Ok(vec![Event::Last])),
+        (format!("{}\r\n--b--", "x".repeat(LONGEST_PREAMBLE - 1)), Err(Malformed::NoBoundary)),
+        (
+            format!("--b\r\nX: {}\r\n\r\n\r\n--b--", "y".repeat(LONGEST_HEAD - 5)),
+            Ok(vec![Event::Begin(None), Event::End, Event::Last]),
+        ),
+        (format!("--b\r\nX: {}\r\n\r\n\r\n--b--", "y".repeat(LONGEST_HEAD - 4)), Err(Malformed::Head)),
         (format!("--b\r\nX: {}", "y".repeat(LONGEST_HEAD)), Err(Malformed::Head)),
     ] {
         assert_eq!(told("b", &[body.as_bytes()]), expected, "{body:.80?}");
