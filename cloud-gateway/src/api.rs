@@ -2,22 +2,25 @@
 //! it asks `auth` who may, `store` what is, and answers.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
+use ipnet::IpNet;
 use tokio::sync::Semaphore;
 use tower_http::compression::CompressionLayer;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::auth::lockout::Lockout;
+use crate::config::HttpConfig;
 use crate::objects::Objects;
+use crate::replicas::Replicas;
 use crate::store::Store;
 
+pub mod address;
 pub mod audit;
 pub mod cursor;
 pub mod dashboard;
@@ -27,6 +30,7 @@ pub mod extract;
 pub mod guard;
 pub mod headers;
 pub mod images;
+pub mod limit;
 pub mod problem;
 pub mod results;
 pub mod session;
@@ -51,25 +55,25 @@ pub struct Api {
     pub store: Store,
     /// The images.
     pub objects: Objects,
+    /// What is counted for each address.
+    pub replicas: Replicas,
     /// The dashboard's built files.
     pub dashboard_dir: PathBuf,
     /// Whether browsers come by HTTPS, so that the cookie must not leave it.
     pub secure: bool,
-    lockout: Mutex<Lockout>,
+    /// Whose word about others' addresses is believed.
+    pub trusted_proxies: Vec<IpNet>,
     hashers: Semaphore,
 }
 
 impl Api {
     /// Sets it up.
     #[must_use]
-    pub fn new(store: Store, objects: Objects, dashboard_dir: PathBuf, secure: bool) -> Arc<Self> {
-        let (lockout, hashers) = (Mutex::default(), Semaphore::new(HASHERS));
-        Arc::new(Self { store, objects, dashboard_dir, secure, lockout, hashers })
-    }
-
-    fn lockout(&self) -> MutexGuard<'_, Lockout> {
-        // Counters have no invariant that a panic could break.
-        self.lockout.lock().unwrap_or_else(PoisonError::into_inner)
+    pub fn new(store: Store, objects: Objects, replicas: Replicas, http: HttpConfig) -> Arc<Self> {
+        let secure = http.public_url.is_some_and(|url| url.starts_with("https://"));
+        let (dashboard_dir, trusted_proxies) = (http.dashboard_dir, http.trusted_proxies);
+        let hashers = Semaphore::new(HASHERS);
+        Arc::new(Self { store, objects, replicas, dashboard_dir, secure, trusted_proxies, hashers })
     }
 }
 
@@ -85,6 +89,7 @@ pub fn router(api: &Arc<Api>) -> Router {
         .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
         .layer(middleware::from_fn(in_time))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .layer(middleware::from_fn_with_state(api.clone(), limit::limit))
         .layer(CompressionLayer::new().gzip(true))
         .layer(middleware::from_fn_with_state(api.clone(), headers::secure))
         .layer(middleware::from_fn(vitals::metrics::record_http))

@@ -20,8 +20,9 @@ use crate::config::{CaConfig, Config, EstConfig};
 use crate::enrolment::{Registrar, Terms};
 use crate::ingest::desk::Desk;
 use crate::objects::Objects;
+use crate::replicas::Replicas;
 use crate::store::{Store, sqlite_folder};
-use crate::{broker_log, est, identity, ingest, objects, revocation};
+use crate::{broker_log, est, identity, ingest, objects, replicas, revocation};
 
 /// How often the database is asked whether it is there: readiness follows within one probe of Kubernetes' default 10 s.
 const DATABASE_PROBE: Duration = Duration::from_secs(5);
@@ -53,6 +54,8 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     ingest::describe_metrics();
     est::describe_metrics();
     broker_log::describe_metrics();
+    api::limit::describe_metrics();
+    replicas::redis::describe_metrics();
     let health = Health::default();
     let running = start(config, health.clone(), health.router(metrics), stop.clone()).await?;
     tracing::info!(address = %running.address, "serving");
@@ -76,6 +79,7 @@ pub async fn start(
     let key = identity::load(&config.identity.hpke_key)?;
     let tls = ingest::tls::client(&config.mqtt)?;
     let objects = Objects::open(&config.objects.dir)?;
+    let replicas = Replicas::new(&config)?;
     let listener = vitals::listen::bind("[http] listen", config.http.listen).await?;
     let address = listener.local_addr().context("the address that was bound is not known")?;
     let store = open_store(&config).await?;
@@ -95,6 +99,9 @@ pub async fn start(
         // It ends with the ingest, whose lines it reads.
         tokio::spawn(broker_log::keep(lines, store.clone())),
     ];
+    if let Some(keeper) = replicas.keeper(&health, stop.clone()) {
+        rooms.push(tokio::spawn(keeper));
+    }
     let mut est_address = None;
     if config.est.is_some() {
         let part = health.part("revocation list", "not looked at yet");
@@ -102,8 +109,7 @@ pub async fn start(
         est_address = Some(address);
         rooms.extend(more);
     }
-    let secure = config.http.public_url.is_some_and(|url| url.starts_with("https://"));
-    let api = Api::new(store.clone(), objects, config.http.dashboard_dir, secure);
+    let api = Api::new(store.clone(), objects, replicas, config.http);
     let router = signs_of_life.merge(api::router(&api)).into_make_service_with_connect_info::<SocketAddr>();
     let http =
         tokio::spawn(async move { axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await });

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use ipnet::IpNet;
 use serde::Deserialize;
 use vitals::config::{Checked, Mistakes};
 use vitals::logging::LogConfig;
@@ -19,6 +20,8 @@ pub struct Config {
     pub objects: ObjectsConfig,
     /// `[mqtt]`.
     pub mqtt: MqttConfig,
+    /// `[redis]`; only replicas need it.
+    pub redis: Option<RedisConfig>,
     /// `[identity]`.
     pub identity: IdentityConfig,
     /// `[ca]`; only who takes devices in needs it, so that other replicas need not hold the authority's key.
@@ -40,6 +43,12 @@ pub struct HttpConfig {
     pub dashboard_dir: PathBuf,
     /// The address that browsers use, where a proxy stands in front; with `https://` the session cookie is `Secure`.
     pub public_url: Option<String>,
+    /// Requests that one address may send to the API in any 60 s; 0 for as many as it likes.
+    #[serde(default = "default_requests_per_minute")]
+    pub requests_per_minute: u32,
+    /// Blocks of addresses of the proxies in front, whose word in `X-Forwarded-For` is believed. Nobody else's is.
+    #[serde(default)]
+    pub trusted_proxies: Vec<IpNet>,
 }
 
 /// Where results are kept.
@@ -75,6 +84,18 @@ pub struct MqttConfig {
     /// Name of the shared subscription; replicas of one gateway share it.
     #[serde(default = "default_group")]
     pub group: String,
+}
+
+/// What replicas know together.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RedisConfig {
+    /// `redis://[USER@]HOST[:PORT][/NUMBER]`, or `rediss://` for TLS. Without a password.
+    pub url: String,
+    /// A file with the password, where one is asked for.
+    pub password_file: Option<PathBuf>,
+    /// Authorities that the server's certificate is checked against, PEM; the machine's own where absent.
+    pub ca: Option<PathBuf>,
 }
 
 /// Who the gateway is to its devices.
@@ -119,6 +140,9 @@ pub struct EstConfig {
     pub authorities: Option<PathBuf>,
 }
 
+/// A limit remembers the times of as many requests of each address: more than this would be memory for nothing.
+const MOST_REQUESTS_PER_MINUTE: u32 = 10_000;
+
 /// Long enough for a device that stands in a cupboard over the holidays, short enough that a stolen one ends by itself.
 fn default_certificate_days() -> u16 {
     90
@@ -127,6 +151,11 @@ fn default_certificate_days() -> u16 {
 /// An expired list makes a broker refuse everybody: this is how long the gateway may be down before that.
 fn default_crl_days() -> u16 {
     30
+}
+
+/// Five times what the dashboard asks while somebody walks through studies, and too little to read out a work list.
+fn default_requests_per_minute() -> u32 {
+    100
 }
 
 fn default_group() -> String {
@@ -163,7 +192,26 @@ impl Checked for Config {
         let web = |url: &String| url.starts_with("https://") || url.starts_with("http://");
         let public = self.http.public_url.as_ref().is_none_or(web);
         let remedy = "begin it with https:// (or http:// for a demonstration)";
-        mistakes.table("http").require(public, "public_url", remedy);
+        let mut http = mistakes.table("http");
+        http.require(public, "public_url", remedy);
+        let few = self.http.requests_per_minute <= MOST_REQUESTS_PER_MINUTE;
+        http.require(few, "requests_per_minute", "use 1 to 10000, or 0 for no limit");
+        if let Some(redis) = &self.redis {
+            redis.mistakes(mistakes);
+        }
+    }
+}
+
+impl RedisConfig {
+    fn mistakes(&self, mistakes: &mut Mistakes<'_>) {
+        let mut table = mistakes.table("redis");
+        let rest = self.url.strip_prefix("redis://").or_else(|| self.url.strip_prefix("rediss://"));
+        let remedy = "write redis://HOST:PORT, or rediss://HOST:PORT for TLS";
+        table.require(rest.is_some_and(|rest| !rest.is_empty()), "url", remedy);
+        let password = rest.and_then(|rest| rest.split_once('@')).is_some_and(|(account, _)| account.contains(':'));
+        table.require(!password, "url", "put the password into a file of its own and name that in password_file");
+        let tls = self.ca.is_none() || self.url.starts_with("rediss://");
+        table.require(tls, "ca", "begin the url with rediss://, or leave ca away");
     }
 }
 
@@ -199,7 +247,8 @@ hpke_key = "hpke.key"
     fn the_shortest_file_is_enough() {
         let config = config::parse::<Config>(Path::new("gateway.toml"), GOOD).unwrap();
         assert_eq!(config.mqtt.group, "gateway");
-        assert!(config.ca.is_none() && config.est.is_none());
+        assert!(config.ca.is_none() && config.est.is_none() && config.redis.is_none());
+        assert_eq!((config.http.requests_per_minute, config.http.trusted_proxies.len()), (100, 0));
     }
 
     const TAKES_DEVICES_IN: &str = "[ca]\ncertificate = \"ca.pem\"\nkey = \"ca.key\"\n[est]\n\
@@ -230,10 +279,12 @@ hpke_key = "hpke.key"
     fn the_example_is_a_configuration_and_so_is_everything_commented_out_in_it() {
         let example = include_str!("../gateway.example.toml");
         assert!(config::parse::<Config>(Path::new("example"), example).unwrap().ca.is_some());
-        let setting = |line: &str| line.strip_prefix("# ").filter(|rest| rest.contains(" = ")).map(str::to_owned);
+        let is_setting = |rest: &&str| rest.contains(" = ") || rest.starts_with('[');
+        let setting = |line: &str| line.strip_prefix("# ").filter(is_setting).map(str::to_owned);
         let whole: Vec<String> = example.lines().map(|line| setting(line).unwrap_or_else(|| line.to_owned())).collect();
         let config = config::parse::<Config>(Path::new("example"), &whole.join("\n")).unwrap();
         assert_eq!((config.mqtt.group.as_str(), config.log.level.as_str()), ("gateway", "info"));
+        assert!(config.redis.is_some() && config.http.trusted_proxies.len() == 1);
         assert!(config.http.public_url.is_some() && config.est.is_some_and(|est| est.authorities.is_some()));
     }
 
@@ -254,6 +305,12 @@ hpke_key = "hpke.key"
             ("port = 8883", "port = 8883\ngroup = \"a/b\"", "[mqtt] group"),
             ("sqlite:gateway.sqlite", "mysql://x", "[database] url"),
             ("dashboard_dir = \"dist\"", "dashboard_dir = \"dist\"\npublic_url = \"x\"", "[http] public_url"),
+            ("[objects]", "requests_per_minute = 1\n[objects]", "requests_per_minute"),
+            ("[database]", "requests_per_minute = 10001\n[database]", "[http] requests_per_minute"),
+            ("[database]", "trusted_proxies = [\"proxy\"]\n[database]", "trusted_proxies"),
+            ("[mqtt]", "[redis]\nurl = \"localhost:6379\"\n[mqtt]", "[redis] url"),
+            ("[mqtt]", "[redis]\nurl = \"redis://:s3cret@localhost\"\n[mqtt]", "password_file"),
+            ("[mqtt]", "[redis]\nurl = \"redis://localhost\"\nca = \"ca.pem\"\n[mqtt]", "[redis] ca"),
         ] {
             assert!(GOOD.contains(from), "{from}");
             let words = refusal(&GOOD.replace(from, to));

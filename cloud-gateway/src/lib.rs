@@ -17,5 +17,6 @@ pub mod est;
 pub mod identity;
 pub mod ingest;
 pub mod objects;
+pub mod replicas;
 pub mod revocation;
 pub mod store;

@@ -198,6 +198,8 @@ impl Cloud {
             r#"[http]
 listen = "127.0.0.1:{port}"
 dashboard_dir = "{dashboard}"
+# Everybody here comes from one address.
+requests_per_minute = 0
 
 [database]
 url = "{database}"

@@ -25,13 +25,20 @@ pub struct Part {
     name: &'static str,
 }
 
-/// `None`: well; `Some`: a sentence that says what is wrong.
-type Condition = Option<String>;
+/// How a part is, with a sentence that says what is wrong where it is not well.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Condition {
+    Well,
+    /// The service goes on without it, less well.
+    Degraded(String),
+    /// The service can't do its work.
+    Down(String),
+}
 
 /// What `/health/ready` answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Report {
-    /// `ready` or `not ready`.
+    /// `ready`, `degraded` (ready, but less good than it should be) or `not ready`.
     pub status: &'static str,
     /// Each part: `ok`, or what is wrong and what to do.
     pub parts: BTreeMap<&'static str, String>,
@@ -46,22 +53,24 @@ impl Health {
         part
     }
 
-    /// True when every part is well.
+    /// True when no part is down.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        self.lock().values().all(Option::is_none)
+        !self.lock().values().any(|state| matches!(state, Condition::Down(_)))
     }
 
     /// Each part's state in words.
     #[must_use]
     pub fn report(&self) -> Report {
         let parts = self.lock();
-        let ready = parts.values().all(Option::is_none);
-        let words = |state: &Condition| state.clone().unwrap_or_else(|| "ok".to_owned());
-        Report {
-            status: if ready { "ready" } else { "not ready" },
-            parts: parts.iter().map(|(name, state)| (*name, words(state))).collect(),
-        }
+        let down = parts.values().any(|state| matches!(state, Condition::Down(_)));
+        let degraded = parts.values().any(|state| matches!(state, Condition::Degraded(_)));
+        let status = match (down, degraded) {
+            (true, _) => "not ready",
+            (false, true) => "degraded",
+            (false, false) => "ready",
+        };
+        Report { status, parts: parts.iter().map(|(name, state)| (*name, state.words())).collect() }
     }
 
     /// `/health/live`, `/health/ready` and `/metrics`.
@@ -78,33 +87,47 @@ impl Health {
     }
 }
 
+impl Condition {
+    fn words(&self) -> String {
+        match self {
+            Self::Well => "ok".to_owned(),
+            Self::Degraded(reason) | Self::Down(reason) => reason.clone(),
+        }
+    }
+}
+
 impl Part {
     /// The part is well.
     pub fn up(&self) {
-        self.set(None);
+        self.set(Condition::Well);
+    }
+
+    /// The part is not well, and the service goes on without it; `reason` says what is lost and what to do.
+    pub fn degraded(&self, reason: &str) {
+        self.set(Condition::Degraded(reason.to_owned()));
     }
 
     /// The part is not well; `reason` says why and what to do, and nothing about a patient.
     pub fn down(&self, reason: &str) {
-        self.set(Some(reason.to_owned()));
+        self.set(Condition::Down(reason.to_owned()));
     }
 
     fn set(&self, state: Condition) {
         let before = self.health.lock().insert(self.name, state.clone());
         match (before, state) {
             (Some(before), state) if before == state => {}
-            (Some(Some(_)), None) => tracing::info!(part = self.name, "well again"),
-            (Some(_), Some(reason)) => tracing::warn!(part = self.name, reason, "not well"),
+            (None | Some(Condition::Well), Condition::Well) => {}
+            (Some(_), Condition::Well) => tracing::info!(part = self.name, "well again"),
             // Nothing is well before it was started.
-            (None, Some(reason)) => tracing::debug!(part = self.name, reason, "not well yet"),
-            (_, None) => {}
+            (None, state) => tracing::debug!(part = self.name, reason = state.words(), "not well yet"),
+            (Some(_), state) => tracing::warn!(part = self.name, reason = state.words(), "not well"),
         }
     }
 }
 
 async fn ready(State(health): State<Health>) -> Response {
     let report = health.report();
-    let status = if report.status == "ready" { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let status = if report.status == "not ready" { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
     (status, Json(report)).into_response()
 }
 
@@ -132,5 +155,19 @@ mod tests {
         assert!(health.is_ready());
         broker.down("the broker closed the connection");
         assert_eq!(health.report().parts["broker"], "the broker closed the connection");
+    }
+
+    #[test]
+    fn what_is_degraded_is_named_and_keeps_nobody_out() {
+        let health = Health::default();
+        let (database, redis) = (health.part("database", "not opened yet"), health.part("redis", "not asked yet"));
+        redis.degraded("each replica counts by itself");
+        assert_eq!(health.report().status, "not ready", "the database is still down");
+        database.up();
+        assert!(health.is_ready());
+        assert_eq!(health.report().status, "degraded");
+        assert_eq!(health.report().parts["redis"], "each replica counts by itself");
+        redis.up();
+        assert_eq!(health.report().status, "ready");
     }
 }

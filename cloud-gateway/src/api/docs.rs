@@ -3,6 +3,7 @@
 use axum::Router;
 use utoipa::OpenApi;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
+use utoipa::openapi::{ContentBuilder, Ref, ResponseBuilder};
 use utoipa_swagger_ui::SwaggerUi;
 
 use super::guard::COOKIE;
@@ -32,7 +33,23 @@ pub fn preface() -> utoipa::openapi::OpenApi {
     document
 }
 
+/// Says of each route what the limit says of each.
+fn with_limit(mut document: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {
+    for path in document.paths.paths.values_mut() {
+        let methods = [&mut path.get, &mut path.put, &mut path.post, &mut path.delete, &mut path.patch];
+        for operation in methods.into_iter().flatten() {
+            let problem = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
+            let refusal = ResponseBuilder::new()
+                .description("Too many requests from this address; Retry-After says when to try again")
+                .content("application/problem+json", problem);
+            operation.responses.responses.entry("429".to_owned()).or_insert_with(|| refusal.build().into());
+        }
+    }
+    document
+}
+
 /// `/api/v1/openapi.json` and `/api/docs`.
 pub fn router<S: Clone + Send + Sync + 'static>(document: utoipa::openapi::OpenApi) -> Router<S> {
+    let document = with_limit(document);
     SwaggerUi::new(PATH).url("/api/v1/openapi.json", document).into()
 }

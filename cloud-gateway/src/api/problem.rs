@@ -66,6 +66,15 @@ impl Problem {
         Self { retry_after_s: Some((wait_ms + 999) / 1_000), ..problem }
     }
 
+    /// 429: too many requests from one address.
+    #[must_use]
+    pub fn too_many(wait_ms: i64) -> Self {
+        let wait = (wait_ms + 999) / 1_000;
+        let detail = format!("Too many requests from your address; try again in {wait} s.");
+        let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "too-many-requests", "You ask too often", detail);
+        Self { retry_after_s: Some(wait), ..problem }
+    }
+
     /// 429: refused too often at the EST port.
     #[must_use]
     pub fn refused_too_often(wait_ms: i64) -> Self {

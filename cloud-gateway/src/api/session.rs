@@ -1,9 +1,9 @@
 //! Logging in and out.
 
-use std::net::SocketAddr;
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use axum::extract::{ConnectInfo, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::Api;
+use super::address::Origin;
 use super::extract::Body;
 use super::guard::{COOKIE, Person};
 use super::problem::Problem;
@@ -60,12 +61,12 @@ pub struct Session {
 )]
 pub async fn open(
     State(api): State<Arc<Api>>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    Extension(Origin(address)): Extension<Origin>,
     headers: HeaderMap,
     Body(credentials): Body<Credentials>,
 ) -> Result<Response, Problem> {
     let now = when::now();
-    if let Some(wait) = api.lockout().wait(&credentials.username, peer.ip(), now) {
+    if let Some(wait) = api.replicas.sign_in_wait(&credentials.username, address, now).await {
         return Err(Problem::locked_out(wait));
     }
     let user = match credentials.username.chars().count() {
@@ -73,14 +74,14 @@ pub async fn open(
         _ => None,
     };
     if !verified(&api, user.as_ref(), Zeroizing::new(credentials.password)).await? {
-        let locked = api.lockout().failed(&credentials.username, peer.ip(), now);
-        refused(&api, user.as_ref(), peer, now, locked).await?;
+        let locked = api.replicas.sign_in_failed(&credentials.username, address, now).await;
+        refused(&api, user.as_ref(), address, now, locked).await?;
         return Err(Problem::wrong_password());
     }
     let user = user.ok_or_else(Problem::internal)?;
-    api.lockout().succeeded(&user.username, peer.ip());
+    api.replicas.signed_in(&user.username, address).await;
     let token = Token::new(rand::random());
-    opened(&api, &user, &token, peer, now).await?;
+    opened(&api, &user, &token, address, now).await?;
     let secure = api.secure || headers.get("x-forwarded-proto").is_some_and(|scheme| scheme == "https");
     let role = Role::from_name(&user.role).ok_or_else(Problem::internal)?;
     let session = Session { username: user.username, display_name: user.display_name, role, csrf: token.csrf() };
@@ -135,7 +136,7 @@ async fn opened(
     api: &Api,
     user: &UserRow,
     token: &Token,
-    peer: SocketAddr,
+    address: IpAddr,
     now: when::UnixMs,
 ) -> Result<(), StoreError> {
     let mut work = api.store.begin().await?;
@@ -145,7 +146,7 @@ async fn opened(
         actor: user.username.clone(),
         action: Action::SessionOpened,
         subject: user.username.clone(),
-        detail: format!("from {}", peer.ip()),
+        detail: format!("from {address}"),
     };
     audit::append(&mut work, &statement).await?;
     commit(work).await
@@ -155,7 +156,7 @@ async fn opened(
 async fn refused(
     api: &Api,
     user: Option<&UserRow>,
-    peer: SocketAddr,
+    address: IpAddr,
     now: when::UnixMs,
     locked: bool,
 ) -> Result<(), StoreError> {
@@ -165,7 +166,7 @@ async fn refused(
         actor: "anonymous".to_owned(),
         action: Action::SessionRefused,
         subject: user.map_or_else(|| "unknown account".to_owned(), |user| user.username.clone()),
-        detail: format!("from {}{consequence}", peer.ip()),
+        detail: format!("from {address}{consequence}"),
     };
     api.store.audit(&statement).await
 }

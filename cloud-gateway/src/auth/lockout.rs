@@ -1,4 +1,5 @@
-//! Who has failed to log in too often. Pure: time comes in. It is per process: each replica grants its own few tries.
+//! Who has failed to log in too often. Pure: time comes in. It is one process's own count; `replicas` is where several
+//! count together.
 
 use std::collections::HashMap;
 use std::net::IpAddr;

@@ -11,6 +11,7 @@ mod enrolment;
 mod est;
 mod ingest;
 mod papers;
+mod replicas;
 mod samples;
 mod store;
 mod world;

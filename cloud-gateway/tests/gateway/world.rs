@@ -214,10 +214,18 @@ pub async fn add_device(store: &Store, name: &str, sealing_key: &str) {
 fn config(folder: &Path, mqtt: MqttConfig) -> Config {
     let at = |name: &str| -> PathBuf { folder.join(name) };
     Config {
-        http: HttpConfig { listen: "127.0.0.1:0".parse().unwrap(), dashboard_dir: at("dist"), public_url: None },
+        http: HttpConfig {
+            listen: "127.0.0.1:0".parse().unwrap(),
+            dashboard_dir: at("dist"),
+            public_url: None,
+            // All tests come from one address; those of the limit set one.
+            requests_per_minute: 0,
+            trusted_proxies: Vec::new(),
+        },
         database: DatabaseConfig { url: format!("sqlite:{}", at("gateway.sqlite").display()) },
         objects: ObjectsConfig { dir: at("objects") },
         mqtt,
+        redis: None,
         identity: IdentityConfig { hpke_key: at("hpke.key") },
         ca: Some(CaConfig {
             certificate: at("ca.pem"),
@@ -272,7 +280,7 @@ impl Answer {
 }
 
 impl Client {
-    fn new(address: SocketAddr) -> Self {
+    pub fn new(address: SocketAddr) -> Self {
         let config = ureq::Agent::config_builder().http_status_as_error(false).max_redirects(0).build();
         Self { agent: config.new_agent(), base: format!("http://{address}"), csrf: String::new() }
     }
@@ -287,6 +295,10 @@ impl Client {
 
     pub fn get(&self, path: &str) -> Answer {
         answer(self.agent.get(format!("{}{path}", self.base)).call().unwrap())
+    }
+
+    pub fn get_with(&self, path: &str, header: (&str, &str)) -> Answer {
+        answer(self.agent.get(format!("{}{path}", self.base)).header(header.0, header.1).call().unwrap())
     }
 
     pub fn post(&self, path: &str, body: &Value) -> Answer {
