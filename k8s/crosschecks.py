@@ -10,17 +10,18 @@ from urllib.parse import parse_qs, urlsplit
 
 # The tables and keys that `cloud-gateway serve` accepts; it refuses any other. validate.py compares them with its source.
 GATEWAY_KEYS = {
-    "http": {"listen", "dashboard_dir", "public_url"},
+    "http": {"listen", "dashboard_dir", "public_url", "requests_per_minute", "trusted_proxies"},
     "database": {"url"},
     "objects": {"dir"},
     "mqtt": {"host", "port", "ca", "certificate", "key", "group"},
+    "redis": {"url", "password_file", "ca"},
     "identity": {"hpke_key"},
     "ca": {"certificate", "key", "certificate_days", "crl", "crl_days"},
     "est": {"listen", "public_url", "certificate", "key", "authorities"},
     "log": {"format", "level"},
 }
 # `ca` signs new devices' certificates: only the gateway that takes devices in needs it, and no pod may hold that key.
-GATEWAY_TABLES_NEEDED = set(GATEWAY_KEYS) - {"ca", "est"}
+GATEWAY_TABLES_NEEDED = set(GATEWAY_KEYS) - {"ca", "est", "redis"}
 GATEWAY_CONFIG = "/etc/hilum/gateway.toml"
 
 
@@ -277,6 +278,7 @@ def unmounted(work, config):
     if work.kind == "Deployment":
         mqtt = config.get("mqtt", {})
         paths += [mqtt.get(key) for key in ("ca", "certificate", "key")]
+        paths += [config.get("redis", {}).get(key) for key in ("password_file", "ca")]
         paths += [config.get("identity", {}).get("hpke_key"), config.get("objects", {}).get("dir")]
     files = set(mounted_files(work))
     for path in filter(None, paths):
@@ -309,6 +311,9 @@ def unreachable(manifest, work, config):
     peers = [("broker", config["mqtt"]["host"], config["mqtt"]["port"])]
     if url.scheme != "sqlite":
         peers.append(("database", url.hostname, url.port or 5432))
+    if "redis" in config:
+        redis = urlsplit(config["redis"]["url"])
+        peers.append(("Redis", redis.hostname, redis.port or 6379))
     for what, host, port in peers:
         namespace = host.split(".")[1] if host.count(".") else manifest.of("Namespace")[0]["metadata"]["name"]
         if (namespace, port) not in set(outward(manifest, work)):

@@ -157,6 +157,12 @@ class Broken(unittest.TestCase):
         self.manifest.resources.remove(self.policy("allow-database"))
         self.assert_found(crosschecks.gateway_config(self.manifest), "its database at")
 
+    def test_a_redis_that_nothing_leads_to(self):
+        redis = '[redis]\nurl = "rediss://redis.hilum-data.svc:6379"\npassword_file = "/etc/hilum/redis/password"\n[mqtt]'
+        self.configure("[mqtt]", redis)
+        self.assert_found(crosschecks.gateway_config(self.manifest), "its Redis at redis.hilum-data.svc:6379")
+        self.assert_found(crosschecks.gateway_config(self.manifest), "names /etc/hilum/redis/password")
+
     def test_a_port_that_the_pod_does_not_open(self):
         self.configure("0.0.0.0:8080", "0.0.0.0:8443")
         self.assert_found(crosschecks.gateway_config(self.manifest), "listens on 8443")

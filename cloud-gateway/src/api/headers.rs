@@ -36,6 +36,7 @@ pub async fn secure(State(api): State<Arc<Api>>, request: Request, next: Next) -
     headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.insert("cross-origin-opener-policy", HeaderValue::from_static("same-origin"));
+    headers.insert("cross-origin-resource-policy", HeaderValue::from_static("same-origin"));
     headers.insert("permissions-policy", HeaderValue::from_static("camera=(), geolocation=(), microphone=()"));
     if api.secure {
         headers.insert(header::STRICT_TRANSPORT_SECURITY, TRANSPORT);

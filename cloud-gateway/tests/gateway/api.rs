@@ -373,6 +373,10 @@ fn every_answer_tells_the_browser_what_not_to_do() {
         assert!(policy.contains("frame-ancestors 'none'") && policy.contains("img-src 'self' data: blob:"), "{path}");
         assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
         assert_eq!(answer.header("referrer-policy"), "no-referrer", "{path}");
+        assert_eq!(answer.header("cross-origin-opener-policy"), "same-origin", "{path}");
+        assert_eq!(answer.header("cross-origin-resource-policy"), "same-origin", "{path}");
+        assert!(answer.header("permissions-policy").contains("camera=()"), "{path}");
+        assert_eq!(answer.header("strict-transport-security"), "", "{path}: not where browsers come without TLS");
     }
     assert_eq!(client.get("/api/v1/nothing").status, 404);
 }
