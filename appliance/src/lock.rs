@@ -23,6 +23,16 @@ pub enum StateError {
         /// Why.
         source: io::Error,
     },
+    /// Its file system takes nothing.
+    #[error(
+        "state_dir {} lies on a file system that is read-only, which the system makes it where a disk fails; look at `dmesg`, and \
+         mount it writable",
+        folder.display()
+    )]
+    ReadOnly {
+        /// The folder.
+        folder: PathBuf,
+    },
     /// Somebody else is at it.
     #[error("another hilum-appliance uses state_dir {}; stop it, or give this one a folder of its own", folder.display())]
     Taken {
@@ -37,7 +47,10 @@ impl StateLock {
     /// # Errors
     /// [`StateError`].
     pub fn take(folder: &Path) -> Result<Self, StateError> {
-        let unwritable = |source| StateError::Unwritable { folder: folder.to_owned(), source };
+        let unwritable = |source: io::Error| match source.kind() {
+            io::ErrorKind::ReadOnlyFilesystem => StateError::ReadOnly { folder: folder.to_owned() },
+            _ => StateError::Unwritable { folder: folder.to_owned(), source },
+        };
         fs::create_dir_all(folder).map_err(unwritable)?;
         let file = File::create(folder.join("appliance.lock")).map_err(unwritable)?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {

@@ -209,6 +209,15 @@ impl Spool {
         Ok(self.free_bytes()? >= PICTURES.min(self.reserve))
     }
 
+    /// True while the file system takes nothing: the system makes it so where a disk fails.
+    ///
+    /// # Errors
+    /// [`SpoolError::Io`] where the file system does not say.
+    pub fn is_read_only(&self) -> Result<bool, SpoolError> {
+        let told = rustix::fs::statvfs(&self.root).map_err(|errno| self.io("look at the file system")(errno.into()))?;
+        Ok(told.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY))
+    }
+
     fn free_bytes(&self) -> Result<u64, SpoolError> {
         let told = rustix::fs::statvfs(&self.root).map_err(|errno| self.io("measure the free space")(errno.into()))?;
         Ok(told.f_bavail.saturating_mul(told.f_frsize))

@@ -3,7 +3,7 @@
 
 use rusqlite::params;
 
-use crate::{Outbox, OutboxError};
+use crate::{LONGEST_PAUSE_MS, Outbox, OutboxError};
 
 /// Position of a request, in the order of asking.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -79,11 +79,11 @@ impl Outbox {
             .connection
             .prepare_cached(
                 "SELECT id, transaction_uid, scanner, called, asked, asked_ms, attempts FROM commitment
-                 WHERE due_ms <= ?1 ORDER BY due_ms, id LIMIT ?2",
+                 WHERE due_ms <= ?1 OR due_ms > ?3 ORDER BY due_ms, id LIMIT ?2",
             )
             .map_err(&sql)?;
         let found = rows
-            .query_map(params![now_ms, limit], |row| {
+            .query_map(params![now_ms, limit, now_ms.saturating_add(LONGEST_PAUSE_MS)], |row| {
                 Ok(OwedReport {
                     id: CommitmentId(row.get(0)?),
                     commitment: Commitment {

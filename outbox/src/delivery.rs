@@ -13,7 +13,7 @@
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::queue::Priority;
-use crate::{InstanceId, Outbox, OutboxError};
+use crate::{InstanceId, LONGEST_PAUSE_MS, Outbox, OutboxError};
 
 /// A report to be written with its result.
 #[derive(Clone, Debug)]
@@ -210,10 +210,12 @@ impl Outbox {
             .connection
             .prepare_cached(
                 "SELECT id, report, object, sop_instance, state, attempts, asks FROM delivery
-                 WHERE destination = ?1 AND state = ?2 AND due_ms <= ?3 ORDER BY priority, id LIMIT ?4",
+                 WHERE destination = ?1 AND state = ?2 AND due_ms NOT BETWEEN ?3 + 1 AND ?5 ORDER BY priority, id LIMIT ?4",
             )
             .map_err(&sql)?;
-        let found = rows.query_map(params![destination, state.word(), now_ms, limit], delivery).map_err(&sql)?;
+        let farthest = now_ms.saturating_add(LONGEST_PAUSE_MS);
+        let due = params![destination, state.word(), now_ms, limit, farthest];
+        let found = rows.query_map(due, delivery).map_err(&sql)?;
         found.collect::<Result<_, _>>().map_err(&sql)
     }
 

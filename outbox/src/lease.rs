@@ -16,6 +16,9 @@ use wire::topics::Up;
 use crate::queue::message_id;
 use crate::{Outbox, OutboxError, rescue};
 
+/// A lease lasts a day at most. One that ends later than this was given by a clock that has been put back since, and is over.
+const LONGEST_LEASE_MS: i64 = 2 * 24 * 60 * 60 * 1000;
+
 /// One in this many leased messages is the first in line, whatever its priority.
 ///
 /// Four leaves three quarters of the line to what is urgent, and empties a backlog at a quarter of the line's speed at worst.
@@ -49,7 +52,9 @@ impl Outbox {
     pub fn lease(&mut self, limit: u32, now_ms: i64, lease_ms: i64) -> Result<Vec<Leased>, OutboxError> {
         let sql = OutboxError::statement("lease messages");
         let transaction = self.unit().map_err(&sql)?;
-        transaction.prepare_cached(EXPIRE).and_then(|mut update| update.execute([now_ms])).map_err(&sql)?;
+        for (statement, bound) in [(EXPIRE, now_ms), (EXPIRE_AHEAD, now_ms.saturating_add(LONGEST_LEASE_MS))] {
+            transaction.prepare_cached(statement).and_then(|mut update| update.execute([bound])).map_err(&sql)?;
+        }
         let turn: i64 = transaction.query_row(TURN, [], |row| row.get(0)).map_err(&sql)?;
         let by_age = age_places(turn, limit);
         let ends = now_ms.saturating_add(lease_ms);
@@ -146,8 +151,11 @@ fn leased(row: &Row<'_>) -> rusqlite::Result<Leased> {
     })
 }
 
-const EXPIRE: &str =
-    "UPDATE message SET state = 'pending', lease_ends_ms = NULL WHERE state = 'leased' AND lease_ends_ms <= ?1";
+// Two statements, because SQLite walks every lease for an OR of the two.
+const EXPIRE: &str = "UPDATE message INDEXED BY message_leased SET state = 'pending', lease_ends_ms = NULL
+    WHERE state = 'leased' AND lease_ends_ms <= ?1";
+const EXPIRE_AHEAD: &str = "UPDATE message INDEXED BY message_leased SET state = 'pending', lease_ends_ms = NULL
+    WHERE state = 'leased' AND lease_ends_ms > ?1";
 const TURN: &str = "SELECT leased FROM turn";
 const ADVANCE: &str = "UPDATE turn SET leased = leased + ?1 WHERE id = 0";
 // `INDEXED BY`, because the planner takes the index that counts by state for shorter and would sort the whole backlog; `CROSS

@@ -82,6 +82,10 @@ pub const BUSY_WAIT: Duration = Duration::from_secs(10);
 /// dozen, and moved them several times a second.
 const LOG_PAGES: i64 = 4096;
 
+/// No pause between two attempts of a delivery or a report is longer than 20 minutes. What is due later than this was put off by a
+/// clock that has been put back since, and is due.
+const LONGEST_PAUSE_MS: i64 = 60 * 60 * 1000;
+
 /// An open device database.
 pub struct Outbox {
     connection: Connection,

@@ -14,6 +14,10 @@ use crate::world::World;
 /// Between two measurements: fine enough for a scrape every 15 s.
 const PERIOD: Duration = Duration::from_secs(2);
 
+/// What a technician reads where the file system takes nothing any more.
+const READ_ONLY: &str = "the disk that holds state_dir has become read-only, which the system does where a disk fails: scanners are \
+                         refused, nothing acknowledged is lost; look at `dmesg` and make it writable again";
+
 /// Who measures.
 pub struct Gauge {
     /// The database.
@@ -42,6 +46,7 @@ impl Gauge {
                 Err(error) => self.journal_health.down(&vitals::exit::chain(&error)),
             }
             match self.spool.has_room() {
+                Ok(_) if self.spool.is_read_only().unwrap_or(false) => self.disk_health.down(READ_ONLY),
                 Ok(true) => self.disk_health.up(),
                 Ok(false) => self
                     .disk_health
