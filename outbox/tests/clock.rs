@@ -1,5 +1,7 @@
 //! A clock that jumps by years, forward and back: nothing that waits is left waiting for the years in between.
 
+#![allow(clippy::unwrap_used, reason = "a test states its expectations")]
+
 use outbox::{
     Commitment, DeliveryEvent, DeliveryState, InstanceId, NewDelivery, NewInstance, NewMessage, NewReport, Outbox,
     Priority,
