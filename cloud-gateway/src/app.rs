@@ -18,11 +18,12 @@ use crate::api::{self, Api};
 use crate::authority::Authority;
 use crate::config::{CaConfig, Config, EstConfig};
 use crate::enrolment::{Registrar, Terms};
+use crate::identity::LiveKeys;
 use crate::ingest::desk::Desk;
 use crate::objects::Objects;
 use crate::replicas::Replicas;
 use crate::store::{Store, sqlite_folder};
-use crate::{broker_log, est, identity, ingest, objects, replicas, revocation};
+use crate::{broker_log, est, ingest, objects, replicas, revocation};
 
 /// How often the database is asked whether it is there: readiness follows within one probe of Kubernetes' default 10 s.
 const DATABASE_PROBE: Duration = Duration::from_secs(5);
@@ -76,7 +77,7 @@ pub async fn start(
     signs_of_life: Router,
     stop: CancellationToken,
 ) -> anyhow::Result<Running> {
-    let key = identity::load(&config.identity.hpke_key)?;
+    let keys = Arc::new(LiveKeys::open(&config.identity.hpke_key)?);
     let tls = ingest::tls::client(&config.mqtt)?;
     let objects = Objects::open(&config.objects.dir)?;
     let replicas = Replicas::new(&config)?;
@@ -91,7 +92,7 @@ pub async fn start(
         );
     }
     let (database, broker) = (health.part("database", "not asked yet"), health.part("broker", "not connected yet"));
-    let desk = Arc::new(Desk::new(store.clone(), objects.clone(), key));
+    let desk = Arc::new(Desk::new(store.clone(), objects.clone(), keys));
     let (log, lines) = mpsc::channel(broker_log::WAITING);
     let mut rooms = vec![
         tokio::spawn(watch_database(store.clone(), database, stop.clone())),
@@ -155,7 +156,7 @@ pub fn registrar(config: &Config, store: Store) -> anyhow::Result<Registrar> {
     };
     let terms = Terms {
         authorities: read("[mqtt] ca", &config.mqtt.ca)?,
-        gateway: identity::load(&config.identity.hpke_key)?.public(),
+        gateway: Arc::new(LiveKeys::open(&config.identity.hpke_key)?),
         renewal: config.est.as_ref().map(renewal).transpose()?,
     };
     Ok(Registrar { store, authority: Authority::load(ca)?, terms })

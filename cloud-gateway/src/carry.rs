@@ -16,11 +16,12 @@ use wire::carry::{
     RECEIPTS_FILE,
 };
 use wire::ids::DeviceId;
-use wire::seal::{PrivateKey, PublicKey};
+use wire::seal::PublicKey;
 use wire::topics::{Topic, Up};
 
 use crate::domain::audit::{Action, Statement};
 use crate::domain::when::UnixMs;
+use crate::identity::SealingKeys;
 use crate::ingest::desk::{Desk, DeskError, Taken};
 use crate::ingest::judge::Arrived;
 use crate::store::{Store, StoreError};
@@ -47,7 +48,7 @@ pub struct Imported {
 pub async fn import(
     store: &Store,
     desk: &Arc<Desk>,
-    ours: &PrivateKey,
+    ours: &SealingKeys,
     folder: &Path,
     now: UnixMs,
 ) -> Result<Imported, CarryError> {
@@ -80,7 +81,7 @@ struct Checked {
     digest: String,
 }
 
-async fn check(store: &Store, ours: &PrivateKey, folder: &Path) -> Result<Checked, CarryError> {
+async fn check(store: &Store, ours: &SealingKeys, folder: &Path) -> Result<Checked, CarryError> {
     let file = folder.join(MANIFEST_FILE);
     let bytes = read(&file, MAX_COVER_BYTES).map_err(|error| match error {
         CarryError::Missing { .. } => CarryError::NotCarried { folder: folder.to_owned() },
@@ -91,9 +92,12 @@ async fn check(store: &Store, ours: &PrivateKey, folder: &Path) -> Result<Checke
     if cover.schema != carry::SCHEMA {
         return Err(CarryError::Newer { device, schema: cover.schema });
     }
-    if *cover.key_id() != ours.public().key_id() {
-        return Err(CarryError::OtherGateway { device });
-    }
+    let Some(ours) = ours.find(cover.key_id()) else {
+        return Err(match ours.is_retired(cover.key_id()) {
+            true => CarryError::OldKey { device },
+            false => CarryError::OtherGateway { device },
+        });
+    };
     let standing = store.standing(&device).await.map_err(CarryError::Store)?;
     let Some(standing) = standing else { return Err(CarryError::UnknownDevice { device }) };
     if standing.revoked_at.is_some() {
@@ -202,6 +206,15 @@ pub enum CarryError {
         /// Whose it is.
         device: DeviceId,
     },
+    /// Sealed to a key whose time is over.
+    #[error(
+        "{device} sealed this to a key that this gateway has retired; nothing is lost: bring the device to a network once, or enrol it \
+         again, and export again"
+    )]
+    OldKey {
+        /// Whose it is.
+        device: DeviceId,
+    },
     /// Nobody enrolled it here.
     #[error("the device {device} is not enrolled at this gateway; see `cloud-gateway device list`")]
     UnknownDevice {
@@ -256,6 +269,7 @@ impl CarryError {
             Self::NotCarried { .. } => "not_carried",
             Self::Newer { .. } => "newer",
             Self::OtherGateway { .. } => "other_gateway",
+            Self::OldKey { .. } => "old_key",
             Self::UnknownDevice { .. } => "unknown_device",
             Self::Revoked { .. } => "revoked",
             Self::Altered { .. } => "altered",
@@ -270,6 +284,7 @@ impl CarryError {
         match self {
             Self::Newer { device, .. }
             | Self::OtherGateway { device }
+            | Self::OldKey { device }
             | Self::UnknownDevice { device }
             | Self::Revoked { device }
             | Self::Altered { device, .. } => device.to_string(),

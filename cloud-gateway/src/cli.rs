@@ -8,6 +8,7 @@ use clap::Subcommand;
 use vitals::config::load;
 use zeroize::Zeroizing;
 
+use crate::app;
 use crate::auth::password;
 use crate::auth::roles::Role;
 use crate::config::Config;
@@ -15,17 +16,18 @@ use crate::domain::audit::{Action, Statement};
 use crate::domain::when;
 use crate::store::users::{self, UserRow};
 use crate::store::{audit, commit};
-use crate::{app, identity};
 
 pub mod broker_log;
 pub mod certificate;
 pub mod device;
 pub mod enrol;
+pub mod identity;
 pub mod import;
 
 use certificate::CertificateCommand;
 use device::DeviceCommand;
 use enrol::EnrolCommand;
+use identity::IdentityCommand;
 
 /// What can be asked for.
 #[derive(Subcommand)]
@@ -92,17 +94,6 @@ pub enum UserCommand {
     },
 }
 
-/// The sealing key.
-#[derive(Subcommand)]
-pub enum IdentityCommand {
-    /// Make a new key, readable by its owner only
-    Init {
-        /// The new file
-        #[arg(long)]
-        out: PathBuf,
-    },
-}
-
 /// The audit trail.
 #[derive(Subcommand)]
 pub enum AuditCommand {
@@ -123,11 +114,7 @@ pub async fn run(command: Command) -> anyhow::Result<()> {
         Command::User(UserCommand::Add { config, username, role, display_name }) => {
             add_user(&load(&config.file)?, username, role, display_name).await
         }
-        Command::Identity(IdentityCommand::Init { out }) => {
-            let key = identity::init(&out)?.public().key_id().0;
-            println!("made {}, key {key}; keep a copy where only you can read it", out.display());
-            Ok(())
-        }
+        Command::Identity(command) => identity::run(command).await,
         Command::Enrol(command) => enrol::run(command).await,
         Command::Device(command) => device::run(command).await,
         Command::Certificate(command) => certificate::run(command).await,

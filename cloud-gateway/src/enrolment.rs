@@ -1,14 +1,16 @@
 //! Takes a device in: checks its request, signs its certificate, writes it down. It never makes a device's keys, and
 //! knows neither HTTP nor files: requests come by EST ([`crate::est`]) or in an operator's hands.
 
+use std::sync::Arc;
+
 use sha2::{Digest, Sha256};
 use wire::enrolment::{Enrolment, Papers, Renewal, SCHEMA};
 use wire::ids::DeviceId;
-use wire::seal::PublicKey;
 
 use crate::authority::{Authority, Signed};
 use crate::domain::audit::{Action, Statement};
 use crate::domain::when::{self, UnixMs};
+use crate::identity::LiveKeys;
 use crate::store::certificates::{self, CertificateRow};
 use crate::store::devices::{NewDevice, Standing};
 use crate::store::{Connection, Store, audit, claims, commit, devices};
@@ -43,8 +45,8 @@ pub enum Credential {
 pub struct Terms {
     /// Authorities of the broker, PEM.
     pub authorities: String,
-    /// The gateway's public sealing key.
-    pub gateway: PublicKey,
+    /// The gateway's sealing keys; a device is told the newest.
+    pub gateway: Arc<LiveKeys>,
     /// Where the next certificate comes from.
     pub renewal: Option<Renewal>,
 }
@@ -158,7 +160,14 @@ impl Registrar {
 
     fn papers_of(&self, device: DeviceId, site: String) -> Papers {
         let Terms { authorities, gateway, renewal } = self.terms.clone();
-        Papers { schema: SCHEMA, device, site, authorities, gateway_sealing_key: gateway.to_hex(), renewal }
+        Papers {
+            schema: SCHEMA,
+            device,
+            site,
+            authorities,
+            gateway_sealing_key: gateway.current().public().to_hex(),
+            renewal,
+        }
     }
 
     /// Signs, and writes down all that it means.

@@ -19,6 +19,7 @@ pub mod messages;
 pub mod refusals;
 pub mod results;
 pub mod revocations;
+pub mod sealing_keys;
 pub mod sessions;
 pub mod shadow;
 pub mod users;

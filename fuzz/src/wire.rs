@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 
 use flate2::Compression;
 use flate2::write::DeflateEncoder;
+use gateway::identity::SealingKeys;
 use gateway::ingest::judge::{self, Arrived, Body};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -113,7 +114,8 @@ fn message(kind: Up, cbor: &[u8]) {
         payload: sealed.and_then(|sealed| sealed.to_bytes()).expect("keys of our own"),
     };
     let addressed = judge::address(arrived).expect("labels of our own");
-    match judge::open(&addressed, &ours.0, Some(&theirs.1)) {
+    let ours = SealingKeys::parse(&ours.0.to_hex()).expect("a key of our own");
+    match judge::open(&addressed, &ours, Some(&theirs.1)).map(|opened| opened.body) {
         Ok(Body::Image(image)) => {
             let (rows, columns) = (usize::from(image.preview.rows), usize::from(image.preview.columns));
             assert!(rows <= 1024 && columns <= 1024 && image.preview.samples.len() == 2 * rows * columns);

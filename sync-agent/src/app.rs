@@ -184,8 +184,13 @@ fn export(config: &Config, to: &Path) -> anyhow::Result<()> {
 }
 
 fn import_receipts(config: &Config, folder: &Path) -> anyhow::Result<()> {
-    let (identity, mut outbox) = (IdentityFolder(config.device.identity_dir.clone()).load()?, open_outbox(config)?);
+    let kept = IdentityFolder(config.device.identity_dir.clone());
+    let (identity, mut outbox) = (kept.load()?, open_outbox(config)?);
     let done = carry::import_receipts(&mut outbox, &identity, folder)?;
+    if let Some(key) = &done.gateway_key {
+        kept.take_up(&identity.gateway, key)?;
+        println!("the gateway has a new key; what is exported from now on is sealed to it");
+    }
     println!("{} messages are in the cloud, {} had their receipt before", done.stored, done.known);
     if done.rejected > 0 {
         println!("{} messages were rejected and are kept; the status page says why", done.rejected);
@@ -254,13 +259,18 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     drained
 }
 
-/// Notices another certificate in the identity folder, whoever put it there: a renewal, or a technician.
+/// Notices another certificate or another key of the gateway in the identity folder, whoever put it there: a renewal, a receipt, or a
+/// technician.
 async fn pick_up(folder: IdentityFolder, config: Config, told: watch::Sender<Arc<Identity>>, stop: CancellationToken) {
     let mut tick = tokio::time::interval(PICK_UP);
     while stop.run_until_cancelled(tick.tick()).await.is_some() {
         // What is not whole just now is not ours to judge: the one that is known serves on.
         let Ok(found) = folder.load() else { continue };
-        if found.enrolment != told.borrow().enrolment {
+        let is_same = {
+            let known = told.borrow();
+            found.enrolment == known.enrolment && found.gateway == known.gateway
+        };
+        if !is_same {
             tell_end(&config, &found);
             told.send_replace(Arc::new(found));
         }
@@ -292,7 +302,7 @@ async fn drain(
                 let ended = tokio::select! {
                     ended = &mut ended => ended?,
                     _ = identities.changed() => {
-                        tracing::info!("there is another certificate; connecting again with it");
+                        tracing::info!("there is another certificate or key of the gateway; connecting again with it");
                         leave.cancel();
                         ended.await?
                     }
@@ -322,7 +332,8 @@ async fn pump(
     let window = config.drain.window;
     let tls = credentials::client(identity)?;
     let session = session::open(&config.broker, &identity.enrolment.device, tls, window).await?;
-    Ok(Pump { queue, identity, window, clock: now_ms, part }.run(session, leave).await)
+    let folder = IdentityFolder(config.device.identity_dir.clone());
+    Ok(Pump { queue, identity, folder: &folder, window, clock: now_ms, part }.run(session, leave).await)
 }
 
 /// Milliseconds since the Unix epoch; 0 for a clock before it.

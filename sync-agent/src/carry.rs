@@ -46,6 +46,8 @@ pub struct Settled {
     pub rejected: u64,
     /// Receipts of messages that had one already.
     pub known: u64,
+    /// The gateway's newest key, 64 hexadecimal characters, where they told of one.
+    pub gateway_key: Option<String>,
 }
 
 /// Writes every message without a receipt into a new folder within `to`: whole and durable when this returns, or not there.
@@ -109,6 +111,7 @@ pub fn import_receipts(outbox: &mut Outbox, identity: &Identity, folder: &Path) 
     for batch in &carried.batches {
         let receipts = sealing::open_receipts(identity, batch);
         let receipts = receipts.map_err(|source| CarryError::Receipts { file: file.clone(), source: Some(source) })?;
+        settled.gateway_key = receipts.gateway_key.or(settled.gateway_key);
         for receipt in receipts.receipts {
             match outbox.settle(receipt.id, &receipt.status)? {
                 Settlement::Deleted => settled.stored += 1,

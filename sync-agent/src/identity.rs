@@ -4,6 +4,7 @@
 //! identity_dir/enrolment.json           wire::enrolment::Enrolment: which certificate, and so which keys, are in force
 //! identity_dir/tls-XXXXXXXX.key         ECDSA P-256, for the broker and EST, PKCS#8 PEM; named after its public half
 //! identity_dir/sealing-XXXXXXXX.key     X25519, 64 hexadecimal characters; likewise
+//! identity_dir/gateway-key.json         the gateway's newest key, where it told of one since that answer ([`gateway_key`])
 //! identity_dir/next/                    the same two for a certificate that was asked for and has not come yet
 //! ```
 //!
@@ -19,6 +20,7 @@ use wire::seal::{self, PrivateKey, PublicKey, SealError};
 
 pub mod certificate;
 pub mod file;
+pub mod gateway_key;
 
 use certificate::Certificate;
 use file::{make_private_folder, read, write_private};
@@ -35,8 +37,10 @@ pub struct Identity {
     pub sealing: PrivateKey,
     /// Its public half.
     pub sealing_public: PublicKey,
-    /// Key that payloads are sealed to.
+    /// Key that payloads are sealed to, and that receipts come under.
     pub gateway: PublicKey,
+    /// The gateway's key before that one; nothing is believed under it any more.
+    pub gateway_before: Option<PublicKey>,
 }
 
 /// The files of an identity.
@@ -65,10 +69,19 @@ impl IdentityFolder {
         let file = self.0.join(sealing_name(&certificate.sealing_key));
         let sealing =
             PrivateKey::from_hex(&read(&file)?).map_err(|source| IdentityError::Key { file: file.clone(), source })?;
-        let gateway = PublicKey::from_hex(&enrolment.gateway_sealing_key)
+        let enrolled = PublicKey::from_hex(&enrolment.gateway_sealing_key)
             .map_err(|source| IdentityError::Key { file: self.enrolment(), source })?;
+        let (gateway, gateway_before) = self.gateway_keys(enrolled);
         let tls_key = read(&self.0.join(tls_name(&certificate.public_key)))?;
-        Ok(Identity { sealing_public: sealing.public(), sealing, gateway, tls_key, enrolment, certificate })
+        Ok(Identity {
+            sealing_public: sealing.public(),
+            sealing,
+            gateway,
+            gateway_before,
+            tls_key,
+            enrolment,
+            certificate,
+        })
     }
 
     /// The TLS key of the next certificate: the one that waits for it, else a new one. Durable when this returns.

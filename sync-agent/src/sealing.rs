@@ -44,9 +44,13 @@ pub fn seal(
 /// [`ReceiptError`].
 pub fn open_receipts(identity: &Identity, payload: &[u8]) -> Result<ReceiptV1, ReceiptError> {
     let binding = seal::receipt_binding(&identity.enrolment.device);
-    let opened = Sealed::from_bytes(payload)
-        .and_then(|sealed| seal::open(&sealed, &binding, &identity.sealing, &identity.gateway));
-    codec::decode(&opened.map_err(ReceiptError::Seal)?).map_err(ReceiptError::Decode)
+    let sealed = Sealed::from_bytes(payload).map_err(ReceiptError::Seal)?;
+    let open = |key| seal::open(&sealed, &binding, &identity.sealing, key);
+    let opened = open(&identity.gateway).map_err(|error| match &identity.gateway_before {
+        Some(before) if open(before).is_ok() => ReceiptError::Before,
+        _ => ReceiptError::Seal(error),
+    });
+    codec::decode(&opened?).map_err(ReceiptError::Decode)
 }
 
 /// Receipts that are not the gateway's for this device.
@@ -55,6 +59,9 @@ pub enum ReceiptError {
     /// The seal does not open.
     #[error("the receipts are not this gateway's for this device, or were altered")]
     Seal(#[source] SealError),
+    /// Under the key that the gateway had before: whoever has that by now is not known, so nothing is believed under it.
+    #[error("the receipts came under the gateway's key of before; they come again under the new one")]
+    Before,
     /// They do not parse.
     #[error("the receipts do not parse")]
     Decode(#[source] CodecError),

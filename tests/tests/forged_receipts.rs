@@ -36,7 +36,7 @@ fn a_receipt_that_the_gateway_did_not_seal_deletes_nothing() {
     let device: DeviceId = house.hospital.plan.device.parse().unwrap();
     let ids = entries.iter().map(|entry| Uuid::try_parse(entry.result.as_deref().unwrap()).unwrap());
     let receipts = ids.map(|id| Receipt { id: MessageId(id), status: ReceiptStatus::Stored }).collect();
-    let plain = wire::codec::encode(&ReceiptV1 { receipts }).unwrap();
+    let plain = wire::codec::encode(&ReceiptV1 { receipts, gateway_key: None }).unwrap();
     let forgeries = [plain.clone(), sealed_by_a_stranger(&plain, &device, &house), b"{}".to_vec()];
     for forgery in &forgeries {
         publish(&house, &Topic::Down(device.clone(), Down::Receipt).to_string(), forgery);

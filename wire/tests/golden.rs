@@ -92,6 +92,7 @@ fn receipts() -> ReceiptV1 {
             Receipt { id: message(1), status: ReceiptStatus::Stored },
             Receipt { id: message(2), status: ReceiptStatus::Rejected { reason: "does not open".into() } },
         ],
+        gateway_key: None,
     }
 }
 
@@ -145,6 +146,10 @@ fn a_packed_image_is_frozen() {
 #[test]
 fn receipts_are_frozen() {
     frozen("receipts", &receipts());
+    let announcing = ReceiptV1 { gateway_key: Some("0a".repeat(32)), ..receipts() };
+    frozen("receipts-announcing", &announcing);
+    let announcement = ReceiptV1 { receipts: Vec::new(), ..announcing };
+    frozen("announcement", &announcement);
 }
 
 #[test]

@@ -7,19 +7,20 @@ use anyhow::bail;
 
 use crate::config::Config;
 use crate::domain::when;
+use crate::identity::LiveKeys;
 use crate::ingest::desk::Desk;
 use crate::objects::Objects;
-use crate::{app, carry, identity};
+use crate::{app, carry};
 
 /// Does it. The service may run meanwhile: the database knows what was stored before.
 ///
 /// # Errors
 /// A chain of causes whose first sentence is for whoever typed the command.
 pub async fn run(config: &Config, folder: &Path) -> anyhow::Result<()> {
-    let key = identity::load(&config.identity.hpke_key)?;
+    let keys = Arc::new(LiveKeys::open(&config.identity.hpke_key)?);
     let (objects, store) = (Objects::open(&config.objects.dir)?, app::open_store(config).await?);
-    let desk = Arc::new(Desk::new(store.clone(), objects, key.clone()));
-    let imported = carry::import(&store, &desk, &key, folder, when::now()).await;
+    let desk = Arc::new(Desk::new(store.clone(), objects, keys.clone()));
+    let imported = carry::import(&store, &desk, &keys.current(), folder, when::now()).await;
     store.close().await;
     let imported = imported?;
     println!("{}: {} messages stored, {} were here before", imported.device, imported.stored, imported.replays);

@@ -41,6 +41,10 @@ pub enum Action {
     CarryRefused,
     /// An account was made.
     UserAdded,
+    /// The gateway has a new key that devices seal to.
+    KeyRotated,
+    /// A key that devices sealed to was destroyed.
+    KeyRetired,
 }
 
 impl Action {
@@ -64,6 +68,8 @@ impl Action {
             Self::CarryImported => "carry.imported",
             Self::CarryRefused => "carry.refused",
             Self::UserAdded => "user.added",
+            Self::KeyRotated => "key.rotated",
+            Self::KeyRetired => "key.retired",
         }
     }
 }

@@ -1,22 +1,23 @@
 //! Where messages become rows: opened together, committed together, receipted only then. It never talks to the broker.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use fail_points::Point;
 use metrics::{counter, histogram};
 use wire::ids::DeviceId;
-use wire::seal::{PrivateKey, PublicKey};
-use wire::topics::Up;
+use wire::seal::{KeyId, PublicKey};
+use wire::topics::{Down, Topic, Up};
 use wire::v1::result::{OutcomeV1, ResultV1};
 use wire::v1::{ImageV1, image::VoiV1};
 
-use super::judge::{self, Addressed, Arrived, Body, Refused};
+use super::judge::{self, Addressed, Arrived, Body, Opened, Refusal, Refused};
 use super::receipt::Receipts;
 use crate::domain::audit::{Action, Statement};
 use crate::domain::image::Voi;
 use crate::domain::result;
 use crate::domain::when::UnixMs;
+use crate::identity::{LiveKeys, SealingKeys};
 use crate::objects::{Objects, ObjectsError, Part};
 use crate::store::images::ImageRow;
 use crate::store::refusals::RefusedRow;
@@ -27,7 +28,7 @@ use crate::store::{Connection, Store, StoreError, commit, devices, images, messa
 pub struct Desk {
     store: Store,
     objects: Objects,
-    key: PrivateKey,
+    keys: Arc<LiveKeys>,
 }
 
 /// What became of some messages.
@@ -64,13 +65,14 @@ struct Senders {
 struct Accepted {
     addressed: Addressed,
     body: Body,
+    sealed_to: KeyId,
 }
 
 impl Desk {
     /// Sets it up.
     #[must_use]
-    pub fn new(store: Store, objects: Objects, key: PrivateKey) -> Self {
-        Self { store, objects, key }
+    pub fn new(store: Store, objects: Objects, keys: Arc<LiveKeys>) -> Self {
+        Self { store, objects, keys }
     }
 
     /// Takes messages in. When this returns they are committed, and their receipts may leave.
@@ -80,10 +82,12 @@ impl Desk {
     pub async fn take_in(self: &Arc<Self>, arrived: Vec<Arrived>, now: UnixMs) -> Result<Taken, DeskError> {
         let addressed: Vec<_> = arrived.into_iter().map(judge::address).collect();
         let senders = Arc::new(self.senders(&addressed).await?);
+        // One ring for the whole batch, whoever changes it meanwhile.
+        let keys = self.keys.current();
         // Opening seals and syncing files would hold up every other task of this thread.
-        let (desk, known) = (self.clone(), senders.clone());
+        let (desk, known, ours) = (self.clone(), senders.clone(), keys.clone());
         let (mut accepted, mut refused) = tokio::task::spawn_blocking(move || {
-            let (accepted, refused) = desk.open(addressed, &known);
+            let (accepted, refused) = Self::open(addressed, &ours, &known);
             fail_points::reach(Point::IngestOpened);
             accepted.iter().try_for_each(|accepted| desk.keep_image(accepted))?;
             fail_points::reach(Point::IngestKept);
@@ -95,10 +99,26 @@ impl Desk {
         accepted.sort_by(|a, b| a.key().cmp(&b.key()));
         refused.sort_by(|a, b| a.fingerprint.cmp(&b.fingerprint));
         let (receipts, fresh) = self.commit(&accepted, &refused, now).await.map_err(DeskError::Store)?;
-        let receipts =
-            receipts.into_messages(&self.key, &senders.keys, &mut rand::rng()).map_err(DeskError::Receipt)?;
+        let mut receipts =
+            receipts.into_messages(&keys, &senders.keys, &mut rand::rng()).map_err(DeskError::Receipt)?;
+        receipts.extend(self.announcements(&refused).await.map_err(DeskError::Store)?);
         let replays = (accepted.len() - fresh) as u64;
         Ok(Taken { receipts, stored: fresh as u64, replays, refused: refused.len() as u64 })
+    }
+
+    /// What devices that seal to a key whose time is over are told: the next one, as that key itself said before it went.
+    async fn announcements(&self, refused: &[Refused]) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+        let late = refused.iter().filter(|refusal| matches!(refusal.reason, Refusal::OldKey));
+        let late: BTreeSet<(&str, &DeviceId)> = late
+            .filter_map(|refusal| Some((refusal.sealed_to.as_ref()?.0.as_str(), refusal.device.as_ref()?)))
+            .collect();
+        let mut told = Vec::with_capacity(late.len());
+        for (key, device) in late {
+            if let Some(sealed) = self.store.announcement(key, device).await? {
+                told.push((Topic::Down(device.clone(), Down::Receipt).to_string(), sealed));
+            }
+        }
+        Ok(told)
     }
 
     async fn senders(&self, addressed: &[Result<Addressed, Refused>]) -> Result<Senders, DeskError> {
@@ -117,7 +137,11 @@ impl Desk {
         Ok(senders)
     }
 
-    fn open(&self, addressed: Vec<Result<Addressed, Refused>>, senders: &Senders) -> (Vec<Accepted>, Vec<Refused>) {
+    fn open(
+        addressed: Vec<Result<Addressed, Refused>>,
+        ours: &SealingKeys,
+        senders: &Senders,
+    ) -> (Vec<Accepted>, Vec<Refused>) {
         let (mut accepted, mut refused) = (Vec::new(), Vec::new());
         for addressed in addressed {
             let opened = addressed.and_then(|addressed| {
@@ -125,8 +149,8 @@ impl Desk {
                 if senders.revoked.contains(device) {
                     return Err(judge::refuse_revoked(&addressed));
                 }
-                let body = judge::open(&addressed, &self.key, senders.keys.get(device))?;
-                Ok(Accepted { addressed, body })
+                let Opened { body, sealed_to } = judge::open(&addressed, ours, senders.keys.get(device))?;
+                Ok(Accepted { addressed, body, sealed_to })
             });
             match opened {
                 Ok(message) => accepted.push(message),
@@ -168,16 +192,19 @@ impl Desk {
             }
             let envelope = &message.addressed.envelope;
             receipts.stored(&envelope.device, envelope.id);
+            receipts.knows(&envelope.device, &message.sealed_to);
         }
-        let mut heard: Vec<&DeviceId> = accepted.iter().map(|message| &message.addressed.envelope.device).collect();
+        let mut heard: Vec<_> =
+            accepted.iter().map(|message| (&message.addressed.envelope.device, &message.sealed_to)).collect();
         heard.dedup();
-        for device in heard {
-            devices::seen(&mut work, device, now).await?;
+        for (device, key) in heard {
+            devices::seen(&mut work, device, now, key).await?;
         }
         for refusal in refused {
             record(&mut work, refusal, now).await?;
             if let (Some(device), Some(id), true) = (&refusal.device, refusal.message, refusal.reason.is_final()) {
                 receipts.rejected(device, id, refusal.reason.to_string());
+                refusal.sealed_to.iter().for_each(|key| receipts.knows(device, key));
             }
         }
         fail_points::reach(Point::IngestBeforeCommit);

@@ -4,12 +4,13 @@ use sha2::{Digest, Sha256};
 use wire::codec::CodecError;
 use wire::envelope::{Envelope, EnvelopeError};
 use wire::ids::{DeviceId, MessageId};
-use wire::seal::{PrivateKey, PublicKey, SealError, Sealed};
+use wire::seal::{KeyId, PublicKey, SealError, Sealed};
 use wire::topics::{Topic, Up};
 use wire::v1::{ImageV1, ResultV1, ShadowV1, TelemetryV1};
 use wire::{codec, seal};
 
 use crate::domain::{image, result, shadow};
+use crate::identity::SealingKeys;
 
 /// A message as the broker delivered it.
 #[derive(Clone, Debug)]
@@ -43,6 +44,15 @@ pub enum Body {
     Shadow(Box<ShadowV1>),
 }
 
+/// A message that was opened.
+#[derive(Clone, Debug)]
+pub struct Opened {
+    /// What it says.
+    pub body: Body,
+    /// Which of our keys it was sealed to.
+    pub sealed_to: KeyId,
+}
+
 /// A message that will not be stored.
 #[derive(Debug)]
 pub struct Refused {
@@ -50,6 +60,8 @@ pub struct Refused {
     pub device: Option<DeviceId>,
     /// The id that it claims.
     pub message: Option<MessageId>,
+    /// The key that it says it was sealed to.
+    pub sealed_to: Option<Box<KeyId>>,
     /// The same for every copy of this message that is refused for the same reason, however often it is sealed anew.
     pub fingerprint: String,
     /// Why.
@@ -65,7 +77,7 @@ pub fn address(arrived: Arrived) -> Result<Addressed, Refused> {
     let message = envelope.as_ref().ok().map(|envelope| envelope.id);
     let refuse = |device, reason: Refusal| {
         let fingerprint = fingerprint(&arrived.topic, message, &reason);
-        Err(Refused { device, message, fingerprint, reason })
+        Err(Refused { device, message, sealed_to: None, fingerprint, reason })
     };
     let Ok(Topic::Up(device, kind)) = arrived.topic.parse() else { return refuse(None, Refusal::Topic) };
     let envelope = match envelope {
@@ -81,11 +93,11 @@ pub fn address(arrived: Arrived) -> Result<Addressed, Refused> {
     Ok(Addressed { envelope, payload: arrived.payload })
 }
 
-/// Opens an addressed message that `device_key` should have sealed to `ours`.
+/// Opens an addressed message that `device_key` should have sealed to one of `ours`.
 ///
 /// # Errors
 /// [`Refused`]; `None` for `device_key` means that the device is not enrolled.
-pub fn open(addressed: &Addressed, ours: &PrivateKey, device_key: Option<&PublicKey>) -> Result<Body, Refused> {
+pub fn open(addressed: &Addressed, ours: &SealingKeys, device_key: Option<&PublicKey>) -> Result<Opened, Refused> {
     unseal(addressed, ours, device_key).map_err(|reason| refused(addressed, reason))
 }
 
@@ -99,18 +111,20 @@ fn refused(addressed: &Addressed, reason: Refusal) -> Refused {
     Refused {
         device: Some(addressed.envelope.device.clone()),
         message: Some(addressed.envelope.id),
+        sealed_to: Sealed::from_bytes(&addressed.payload).ok().map(|sealed| Box::new(sealed.key_id)),
         fingerprint: fingerprint(&addressed.topic(), Some(addressed.envelope.id), &reason),
         reason,
     }
 }
 
-fn unseal(addressed: &Addressed, ours: &PrivateKey, device_key: Option<&PublicKey>) -> Result<Body, Refusal> {
+fn unseal(addressed: &Addressed, ours: &SealingKeys, device_key: Option<&PublicKey>) -> Result<Opened, Refusal> {
     let device_key = device_key.ok_or(Refusal::UnknownDevice)?;
     let sealed = Sealed::from_bytes(&addressed.payload).map_err(|_| Refusal::NotSealed)?;
-    if sealed.key_id != ours.public().key_id() {
-        return Err(Refusal::OtherKey);
-    }
-    let bytes = seal::open(&sealed, &addressed.envelope.binding(), ours, device_key).map_err(Refusal::Seal)?;
+    let key = ours.find(&sealed.key_id).ok_or_else(|| match ours.is_retired(&sealed.key_id) {
+        true => Refusal::OldKey,
+        false => Refusal::OtherKey,
+    })?;
+    let bytes = seal::open(&sealed, &addressed.envelope.binding(), key, device_key).map_err(Refusal::Seal)?;
     let mut body = match addressed.envelope.kind {
         Up::Result => Body::Result(Box::new(codec::decode(&bytes)?)),
         Up::Image => Body::Image(Box::new(codec::decode(&bytes)?)),
@@ -127,7 +141,7 @@ fn unseal(addressed: &Addressed, ours: &PrivateKey, device_key: Option<&PublicKe
         Body::Shadow(window) => shadow::check(window),
     }
     .map_err(Refusal::Implausible)?;
-    Ok(body)
+    Ok(Opened { body, sealed_to: sealed.key_id })
 }
 
 impl Addressed {
@@ -175,6 +189,11 @@ pub enum Refusal {
     /// Sealed to somebody else, or to a key this gateway no longer has.
     #[error("it was sealed to another gateway's key; enrol the device again, or restore [identity] hpke_key")]
     OtherKey,
+    /// Sealed to a key of ours whose time is over.
+    #[error(
+        "it was sealed to a key that this gateway has retired; the device is told the newest one and sends again by itself"
+    )]
+    OldKey,
     /// The seal does not open.
     #[error(transparent)]
     Seal(SealError),
@@ -199,6 +218,7 @@ impl Refusal {
             Self::Revoked => "revoked",
             Self::NotSealed => "not_sealed",
             Self::OtherKey => "other_key",
+            Self::OldKey => "old_key",
             Self::Seal(_) => "seal",
             Self::Decode(_) => "undecodable",
             Self::Implausible(_) => "implausible",
@@ -223,6 +243,7 @@ mod tests {
     use rand_chacha::rand_core::SeedableRng;
     use serde::Serialize;
     use time::macros::datetime;
+    use wire::seal::PrivateKey;
 
     struct World {
         rng: ChaCha20Rng,
@@ -257,7 +278,8 @@ mod tests {
         }
 
         fn judge(&self, arrived: Arrived) -> Result<Body, Refused> {
-            open(&address(arrived)?, &self.gateway.0, Some(&self.device.1))
+            let ours = SealingKeys::of(std::slice::from_ref(&self.gateway.0));
+            open(&address(arrived)?, &ours, Some(&self.device.1)).map(|opened| opened.body)
         }
     }
 
@@ -319,10 +341,25 @@ mod tests {
     }
 
     #[test]
+    fn what_was_sealed_to_an_older_key_opens_until_that_is_retired_and_is_never_given_up() {
+        let mut world = world();
+        let message = world.message(Up::Result, &reading());
+        let (old, newer) = (world.gateway.0.clone(), seal::generate(&mut world.rng).0);
+        let mut ours = SealingKeys::of(&[old.clone(), newer]);
+        let judged = |ours: &SealingKeys| open(&address(message.clone()).unwrap(), ours, Some(&world.device.1));
+        assert_eq!(judged(&ours).unwrap().sealed_to, old.public().key_id());
+        assert!(ours.retire(&old.public().key_id()));
+        let refused = judged(&ours).unwrap_err();
+        assert_eq!((refused.reason.code(), refused.reason.is_final()), ("old_key", false));
+        assert_eq!(refused.sealed_to.as_deref(), Some(&old.public().key_id()));
+    }
+
+    #[test]
     fn a_device_that_nobody_enrolled_is_asked_to_wait() {
         let mut world = world();
         let addressed = address(world.message(Up::Result, &reading())).unwrap();
-        let refused = open(&addressed, &world.gateway.0, None).unwrap_err();
+        let ours = SealingKeys::of(std::slice::from_ref(&world.gateway.0));
+        let refused = open(&addressed, &ours, None).unwrap_err();
         assert_eq!(refused.reason.code(), "unknown_device");
         assert!(!refused.reason.is_final());
     }

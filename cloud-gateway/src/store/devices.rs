@@ -2,6 +2,7 @@
 
 use sqlx::FromRow;
 use wire::ids::DeviceId;
+use wire::seal::KeyId;
 use wire::v1::TelemetryV1;
 
 use super::{Connection, Store, StoreError, failed};
@@ -147,14 +148,15 @@ pub async fn standing(connection: &mut Connection, device: &DeviceId) -> Result<
 /// One text for inside and outside of a transaction.
 const STANDING: &str = "SELECT site, sealing_key, enrolled_at, revoked_at, revoked_reason FROM devices WHERE id = $1";
 
-/// Notes that a device was heard of.
+/// Notes that a device was heard of, and which of our keys it sealed to.
 ///
 /// # Errors
 /// [`StoreError::Query`].
-pub async fn seen(connection: &mut Connection, device: &DeviceId, at: UnixMs) -> Result<(), StoreError> {
-    sqlx::query("UPDATE devices SET last_seen_at = $2 WHERE id = $1")
+pub async fn seen(connection: &mut Connection, device: &DeviceId, at: UnixMs, key: &KeyId) -> Result<(), StoreError> {
+    sqlx::query("UPDATE devices SET last_seen_at = $2, gateway_key = $3 WHERE id = $1")
         .bind(device.as_str().to_owned())
         .bind(at)
+        .bind(key.0.clone())
         .execute(connection)
         .await
         .map(drop)

@@ -92,10 +92,10 @@ impl Island {
 }
 
 fn import(world: &World, folder: &Path) -> Result<Imported, CarryError> {
-    let key = identity::load(&world.config.identity.hpke_key).unwrap();
+    let keys = Arc::new(identity::LiveKeys::open(&world.config.identity.hpke_key).unwrap());
     let objects = Objects::open(&world.config.objects.dir).unwrap();
-    let desk = Arc::new(Desk::new(world.store.clone(), objects, key.clone()));
-    world.runtime.block_on(desk_side::import(&world.store, &desk, &key, folder, when::now()))
+    let desk = Arc::new(Desk::new(world.store.clone(), objects, keys.clone()));
+    world.runtime.block_on(desk_side::import(&world.store, &desk, &keys.current(), folder, when::now()))
 }
 
 fn count(world: &World) -> i64 {

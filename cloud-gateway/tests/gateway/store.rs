@@ -11,6 +11,7 @@ use gateway::store::{Store, audit, commit, devices, images, messages, refusals, 
 use sqlx::Executor;
 use uuid::Uuid;
 use wire::ids::{DeviceId, MessageId};
+use wire::seal::KeyId;
 use wire::topics::Up;
 use wire::v1::TelemetryV1;
 
@@ -292,7 +293,7 @@ promise!(telemetry_that_was_overtaken_changes_nothing, store, {
         let state = TelemetryV1 { at_ms, queue_depth, ..TelemetryV1::default() };
         let mut work = store.begin().await.unwrap();
         devices::telemetry(&mut work, &device(), &state).await.unwrap();
-        devices::seen(&mut work, &device(), at_ms).await.unwrap();
+        devices::seen(&mut work, &device(), at_ms, &KeyId("00".into())).await.unwrap();
         commit(work).await.unwrap();
     }
     let device = store.devices().await.unwrap().remove(0);

@@ -47,6 +47,7 @@ pub(crate) fn wire() -> Seeds {
     let rejected = ReceiptStatus::Rejected { reason: "it says what cannot be".into() };
     let receipts = ReceiptV1 {
         receipts: vec![Receipt { id: id(), status: ReceiptStatus::Stored }, Receipt { id: id(), status: rejected }],
+        gateway_key: None,
     };
     let payload = ByteBuf::from(sealed.to_bytes().unwrap());
     let carried = Carried { kind: "result".into(), properties, payload: payload.clone() };

@@ -53,7 +53,15 @@ fn bench() -> Bench {
         renewal: None,
     };
     let tls_key = String::new();
-    let identity = Identity { enrolment, certificate, tls_key, sealing, sealing_public, gateway: gateway.1.clone() };
+    let identity = Identity {
+        enrolment,
+        certificate,
+        tls_key,
+        sealing,
+        sealing_public,
+        gateway: gateway.1.clone(),
+        gateway_before: None,
+    };
     Bench { place, outbox, identity, gateway, rng }
 }
 
@@ -105,7 +113,7 @@ impl Bench {
     /// What the gateway writes into a folder.
     fn receive(&mut self, folder: &Path, device: &str, receipts: Vec<Receipt>) {
         let device: DeviceId = device.parse().unwrap();
-        let plain = codec::encode(&ReceiptV1 { receipts }).unwrap();
+        let plain = codec::encode(&ReceiptV1 { receipts, gateway_key: None }).unwrap();
         let sender = (&self.gateway.0, &self.gateway.1);
         let binding = seal::receipt_binding(&device);
         let sealed = seal::seal(&plain, &binding, &self.identity.sealing_public, sender, &mut self.rng).unwrap();
@@ -184,10 +192,10 @@ fn receipts_that_come_back_settle_once_and_nobody_elses_do() {
     let rejected = Receipt { id: id(3), status: ReceiptStatus::Rejected { reason: "no".into() } };
     bench.receive(&folder, "ward-1", vec![stored(1), stored(2), rejected]);
     let first = import_receipts(&mut bench.outbox, &bench.identity, &folder).unwrap();
-    assert_eq!(first, Settled { stored: 2, rejected: 1, known: 0 });
+    assert_eq!(first, Settled { stored: 2, rejected: 1, known: 0, gateway_key: None });
     assert_eq!(bench.outbox.depth().unwrap().waiting, 0);
     let again = import_receipts(&mut bench.outbox, &bench.identity, &folder).unwrap();
-    assert_eq!(again, Settled { stored: 0, rejected: 1, known: 2 });
+    assert_eq!(again, Settled { stored: 0, rejected: 1, known: 2, gateway_key: None });
 
     bench.post(4..=4);
     bench.receive(&folder, "ward-2", vec![stored(4)]);

@@ -20,9 +20,9 @@ use wire::v1::ReceiptStatus;
 use super::inflight::Inflight;
 use super::queue::{Queue, QueueError};
 use super::telemetry;
-use crate::identity::Identity;
+use crate::identity::{Identity, IdentityFolder};
 use crate::mqtt::session::{Session, SessionError, Signal};
-use crate::sealing;
+use crate::sealing::{self, ReceiptError};
 
 /// How long the outbox keeps a message out of other hands: the connection's end gives all of them back long before, so
 /// this is only for a clock that jumps and a process that forgets.
@@ -40,6 +40,8 @@ pub struct Pump<'a> {
     pub queue: &'a Queue,
     /// Who we are.
     pub identity: &'a Identity,
+    /// Where that is kept.
+    pub folder: &'a IdentityFolder,
     /// Most messages without a receipt.
     pub window: u32,
     /// Milliseconds since the Unix epoch.
@@ -177,6 +179,10 @@ impl Pump<'_> {
     async fn settle(&self, payload: &[u8], line: &mut Line) -> Result<(), PumpError> {
         let batch = match sealing::open_receipts(self.identity, payload) {
             Ok(batch) => batch,
+            Err(ReceiptError::Before) => {
+                tracing::info!("receipts came under the gateway's key of before; their messages are sent again");
+                return Ok(());
+            }
             Err(error) => {
                 metrics::counter!("sync_receipts_refused_total").increment(1);
                 tracing::error!(error = vitals::exit::chain(&error), "a receipt was not the gateway's; ignored");
@@ -184,6 +190,9 @@ impl Pump<'_> {
             }
         };
         fail_points::reach(Point::ReceiptOpened);
+        if let Some(key) = &batch.gateway_key {
+            self.take_up(key.clone()).await;
+        }
         let settled = self.queue.settle(batch.receipts).await?;
         fail_points::reach(Point::ReceiptApplied);
         for (receipt, settlement) in settled {
@@ -200,6 +209,22 @@ impl Pump<'_> {
         }
         line.seen = None;
         Ok(())
+    }
+}
+
+impl Pump<'_> {
+    /// Keeps the gateway's newest key, as the key before it says. Whoever looks into the identity folder next connects again with
+    /// it, and seals to it whatever has no receipt by then.
+    async fn take_up(&self, key: String) {
+        let (folder, now) = (self.folder.clone(), self.identity.gateway.clone());
+        match tokio::task::spawn_blocking(move || folder.take_up(&now, &key)).await {
+            Ok(Ok(true)) => tracing::info!("the gateway has a new key; messages are sealed to it from here on"),
+            Ok(Ok(false)) | Err(_) => {}
+            // The receipts beside it count all the same, and the gateway tells again.
+            Ok(Err(error)) => {
+                tracing::error!(error = vitals::exit::chain(&error), "the gateway's new key could not be kept");
+            }
+        }
     }
 }
 

@@ -152,3 +152,32 @@ fn a_missing_answer_names_the_command_that_brings_it() {
     let words = folder.load().err().unwrap().to_string();
     assert!(words.contains("hilum-sync-agent enrol"), "{words}");
 }
+
+#[test]
+fn a_key_is_taken_up_on_the_word_of_the_one_before_it_and_on_no_older_ones() {
+    let (_place, folder) = fresh();
+    let first = answer(&folder, None);
+    folder.put_in_force(&first).unwrap();
+    let [second, third] = [(); 2].map(|()| seal::generate(&mut rand::rng()).1);
+    let enrolled = PublicKey::from_hex(&first.gateway_sealing_key).unwrap();
+    assert!(folder.take_up(&enrolled, "no key").is_err());
+    assert!(
+        folder.take_up(&enrolled, &second.to_hex()).unwrap() && !folder.take_up(&enrolled, &third.to_hex()).unwrap()
+    );
+    let believes = |newest: &PublicKey, before: Option<&PublicKey>| {
+        let identity = folder.load().unwrap();
+        identity.gateway == *newest && identity.gateway_before.as_ref() == before
+    };
+    assert!(believes(&second, Some(&enrolled)));
+    assert!(folder.take_up(&second, &third.to_hex()).unwrap() && !folder.take_up(&third, &third.to_hex()).unwrap());
+    assert!(believes(&third, Some(&second)));
+    // A renewal at a replica that does not know better changes nothing; one that does speaks for itself.
+    let sealing = folder.load().unwrap().sealing_public;
+    let of = |key: &PublicKey| Enrolment { gateway_sealing_key: key.to_hex(), ..answer(&folder, Some(&sealing)) };
+    folder.put_in_force(&of(&enrolled)).unwrap();
+    assert!(believes(&third, Some(&second)));
+    folder.put_in_force(&of(&third)).unwrap();
+    assert!(believes(&third, None));
+    std::fs::write(folder.0.join("gateway-key.json"), "half").unwrap();
+    assert!(believes(&third, None));
+}

@@ -9,6 +9,10 @@ use crate::ids::MessageId;
 pub struct ReceiptV1 {
     /// One for each message, in the order of their commit.
     pub receipts: Vec<Receipt>,
+    /// The gateway's newest X25519 key, 64 hexadecimal characters, where the device has been sealing to an older one: it seals to
+    /// this one from now on. The seal on the batch is what vouches for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gateway_key: Option<String>,
 }
 
 /// One message's receipt. A replay gets the same one.
