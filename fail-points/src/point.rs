@@ -49,10 +49,14 @@ macro_rules! points {
 points! {
     /// The database is open, nothing was compared yet.
     StartOpened, Appliance, "start.opened";
-    /// A file that nobody was told of is removed, others may be left.
+    /// Half a file is removed, others may be left.
     StartRemoved, Appliance, "start.removed";
+    /// A whole file without a row has one now, others may be left.
+    StartAdopted, Appliance, "start.adopted";
     /// Spool and journal agree, nothing is received yet.
     StartAgreed, Appliance, "start.agreed";
+    /// A file is in the folder, and has its beginning at most.
+    SpoolBegun, Appliance, "spool.begun";
     /// All bytes of a file are handed to the system.
     SpoolWritten, Appliance, "spool.written";
     /// The file is synced, its entry in the folder is not.

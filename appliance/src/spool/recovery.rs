@@ -51,7 +51,10 @@ pub fn recover(spool: &Spool, journal: &mut Outbox, aside: Option<&Path>) -> Res
             continue;
         }
         match (adoption::adopt(spool, journal, &file)?, aside) {
-            (Adopted::Journalled, _) => recovered.adopted += 1,
+            (Adopted::Journalled, _) => {
+                fail_points::reach(Point::StartAdopted);
+                recovered.adopted += 1;
+            }
             (Adopted::NotWhole, Some(aside)) => {
                 spool.put_aside(&file, aside)?;
                 recovered.aside += 1;
@@ -124,7 +127,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let spool = crate::spool::tests::spool(&folder.path().join("spool"));
         let mut journal = Outbox::open(&folder.path().join("outbox.sqlite"), &[9; 32].into()).unwrap();
-        // Killed while bytes came in.
+        // Killed before the first byte, and while bytes came in.
+        fs::write(spool.path("none.dcm"), b"").unwrap();
         fs::write(spool.path("half.dcm"), b"half").unwrap();
         // Killed between the sync and the journal.
         let unknown = receive(&spool, 1);
@@ -139,7 +143,7 @@ mod tests {
         spool.remove(&lost.name).unwrap();
 
         let found = recover(&spool, &mut journal, None).unwrap();
-        assert_eq!(found, Recovered { adopted: 1, removed: 2, aside: 0, unread: 3, missing: 1 });
+        assert_eq!(found, Recovered { adopted: 1, removed: 3, aside: 0, unread: 3, missing: 1 });
         assert!(spool.path(&kept.name).is_file());
         let again = recover(&spool, &mut journal, None).unwrap();
         assert_eq!(again, Recovered { unread: 3, missing: 1, ..Recovered::default() });

@@ -66,6 +66,7 @@ impl Writer {
             finished: false,
         };
         writer.put(&meta.encode())?;
+        fail_points::reach(Point::SpoolBegun);
         Ok(writer)
     }
 

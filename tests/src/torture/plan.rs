@@ -144,12 +144,11 @@ fn lives(program: Program, measure: &Measure) -> Vec<Life> {
     let (mut lives, mut planned, mut round) = (Vec::new(), Duration::ZERO, 0);
     // A fail point is mostly met in a fifth of its time: eight times the time is lives enough.
     while round == 0 || planned < measure.time * 8 {
-        let (first, then) = LEAVES_A_FILE;
-        let mut points: Vec<Point> = Point::of(program).filter(|point| *point != then).collect();
+        let mut points: Vec<Point> = Point::of(program).filter(|point| before(*point).is_none()).collect();
         while !points.is_empty() {
             let point = points.swap_remove(dice.below(points.len() as u32) as usize);
             lives.push(ordered(point, round, &mut dice));
-            if point == first {
+            if let Some((_, then)) = LEAVES_A_FILE.into_iter().find(|(first, _)| *first == point) {
                 lives.push(ordered(then, round, &mut dice));
             }
             if round > 0 || dice.one_in(4) {
@@ -167,7 +166,12 @@ fn lives(program: Program, measure: &Measure) -> Vec<Life> {
 fn ordered(point: Point, round: u32, dice: &mut Dice) -> Life {
     let at_start = matches!(
         point,
-        Point::StartOpened | Point::StartRemoved | Point::StartAgreed | Point::AgentStarted | Point::GatewayMigrated
+        Point::StartOpened
+            | Point::StartRemoved
+            | Point::StartAdopted
+            | Point::StartAgreed
+            | Point::AgentStarted
+            | Point::GatewayMigrated
     );
     // Later rounds go in deeper: how often a point is passed before.
     let times = if at_start { 1 } else { 1 + dice.below(if round == 0 { 3 } else { 12 }) };
@@ -185,15 +189,20 @@ fn time_to(point: Point) -> Duration {
     })
 }
 
-/// Who dies at this point leaves what the next life needs to get to that one: a whole file that no row names.
-const LEAVES_A_FILE: (Point, Point) = (Point::SpoolListed, Point::StartRemoved);
+/// Who dies at the first point leaves what the next life needs to get to the second: half a file, or a whole one that no row names.
+const LEAVES_A_FILE: [(Point, Point); 2] =
+    [(Point::SpoolBegun, Point::StartRemoved), (Point::SpoolListed, Point::StartAdopted)];
+
+/// Where the life before must have ended for this point to be met.
+fn before(point: Point) -> Option<Point> {
+    LEAVES_A_FILE.into_iter().find(|(_, then)| *then == point).map(|(first, _)| first)
+}
 
 /// The same point once more, for a run whose time is up and that has not seen it; or what must come before, where `last` was
 /// another.
 #[must_use]
 pub(super) fn once_more(point: Point, last: Option<Point>) -> Life {
-    let (first, then) = LEAVES_A_FILE;
-    let point = if point == then && last != Some(first) { first } else { point };
+    let point = before(point).filter(|first| last != Some(*first)).unwrap_or(point);
     // Long enough for a backoff of the broker's connection to pass.
     let lasts = time_to(point) * 2;
     Life { order: Some((point, 1)), lasts, stopped: None, pause: Duration::from_millis(100) }
