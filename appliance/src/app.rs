@@ -80,7 +80,7 @@ pub async fn serve(config: Config, origin: Origin, program: PathBuf) -> anyhow::
     let stow = stow::Service::open(config.stow.as_ref(), config.dicom.tls.as_ref()).await?;
     let http = listen::bind("[http] listen", config.http.listen).await?;
     let world = World::real();
-    let state = State::open(&config.device.state_dir, &at_rest, world)?;
+    let state = State::open(&config.device.state_dir, config.disk, &at_rest, world)?;
     let (spans, exporter) = Spans::open(&config.telemetry, &config.device.id, world);
     let shared = Shared::new(&config, world, spans);
     let status = status(&config, &state, dicom.port(), &shared);

@@ -19,6 +19,7 @@ use crate::ledger::LookupConfig;
 use crate::model::layout::{self, Asked, Layout};
 use crate::output::config::{DestinationConfig, OutputConfig, RouteConfig};
 use crate::spans::TelemetryConfig;
+use crate::spool::watermarks::DiskConfig;
 use crate::stow::StowConfig;
 
 /// The whole file.
@@ -38,6 +39,9 @@ pub struct Config {
     pub model: ModelConfig,
     /// `[http]`.
     pub http: HttpConfig,
+    /// `[disk]`.
+    #[serde(default)]
+    pub disk: DiskConfig,
     /// `[lookup]`.
     #[serde(default)]
     pub lookup: LookupConfig,
@@ -219,6 +223,7 @@ impl Checked for Config {
         }
         self.model.mistakes(&mut mistakes.table("model"));
         self.output().mistakes(self.dicom.tls.is_some(), mistakes);
+        self.disk.mistakes(&mut mistakes.table("disk"));
         self.lookup.mistakes(&mut mistakes.table("lookup"));
         self.log.mistakes(&mut mistakes.table("log"));
         self.telemetry.mistakes(&mut mistakes.table("telemetry"));
@@ -336,6 +341,10 @@ listen = "127.0.0.1:9464"
             ("[http]", &stow("", ""), "[[stow.client]] name"),
             ("[http]", &stow("", "certificate = \"pacs\""), "[[stow.client]] certificate"),
             ("[http]", &stow("", "token_file = \"t\"").replace("8104", "11112"), "[stow] listen"),
+            ("[http]", "[disk]\nrefuse_below_mib = 63\nno_pictures_below_mib = 16\n[http]", "[disk] refuse_below_mib"),
+            ("[http]", "[disk]\nrefuse_below_mib = 1048577\n[http]", "[disk] refuse_below_mib"),
+            ("[http]", "[disk]\nno_pictures_below_mib = 15\n[http]", "[disk] no_pictures_below_mib"),
+            ("[http]", "[disk]\nno_pictures_below_mib = 513\n[http]", "[disk] no_pictures_below_mib"),
             ("[http]", "[telemetry]\notlp_endpoint = \"collector:4318\"\n[http]", "[telemetry] otlp_endpoint"),
         ] {
             assert!(GOOD.contains(from), "{from}");

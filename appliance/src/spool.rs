@@ -11,6 +11,7 @@ mod folder;
 mod kept;
 pub mod part10;
 pub mod recovery;
+pub mod watermarks;
 mod writer;
 
 use std::fs::{self, File};
@@ -27,19 +28,13 @@ use crate::at_rest::stream::StreamError;
 use crate::at_rest::{AtRest, AtRestError};
 use folder::Folder;
 use kept::Kept;
-
-/// Free bytes below which nothing more is accepted: the database and its log must still be able to grow so that what was
-/// accepted can be concluded. A result with its picture takes about 1 MB, and a spool holds some hundred unread images.
-const RESERVE: u64 = 512 << 20;
-
-/// Free bytes below which results go without their pictures, so that findings, a few kilobytes each, always have room.
-const PICTURES: u64 = 128 << 20;
+use watermarks::DiskConfig;
 
 /// The folder of received files. Clones share what they know of it.
 #[derive(Clone, Debug)]
 pub struct Spool {
     root: PathBuf,
-    reserve: u64,
+    disk: DiskConfig,
     at_rest: AtRest,
     folder: Arc<Folder>,
     kept: Kept,
@@ -93,7 +88,7 @@ impl Spool {
         root.parent().map_or(Ok(()), |parent| File::open(parent)?.sync_all()).map_err(failed)?;
         Ok(Self {
             root: root.to_owned(),
-            reserve: RESERVE,
+            disk: DiskConfig::default(),
             at_rest: at_rest.clone(),
             folder: Arc::new(folder),
             kept: Kept::with_budget(kept::budget(kept::machine())),
@@ -106,10 +101,10 @@ impl Spool {
         Self { kept: Kept::with_budget(bytes), ..self }
     }
 
-    /// With another reserve than the default of 512 MiB: bytes that must be free for more to be accepted.
+    /// With other watermarks than the default ones.
     #[must_use]
-    pub fn reserving(self, bytes: u64) -> Self {
-        Self { reserve: bytes, ..self }
+    pub fn on(self, disk: DiskConfig) -> Self {
+        Self { disk, ..self }
     }
 
     /// Begins a file named after `name`, with its file meta group.
@@ -198,7 +193,7 @@ impl Spool {
     /// # Errors
     /// [`SpoolError::Io`] where the file system does not say.
     pub fn has_room(&self) -> Result<bool, SpoolError> {
-        Ok(self.free_bytes()? >= self.reserve)
+        Ok(self.disk.accepts(self.free_bytes()?))
     }
 
     /// True while results have room for their pictures.
@@ -206,7 +201,7 @@ impl Spool {
     /// # Errors
     /// [`SpoolError::Io`] where the file system does not say.
     pub fn has_room_for_pictures(&self) -> Result<bool, SpoolError> {
-        Ok(self.free_bytes()? >= PICTURES.min(self.reserve))
+        Ok(self.disk.has_room_for_pictures(self.free_bytes()?))
     }
 
     /// True while the file system takes nothing: the system makes it so where a disk fails.

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::time::Duration;
 
-use support::{Scp, film};
+use support::{FULL, Scp, film};
 
 /// Runs one of dcmtk's programs; a machine without it is told what to install.
 fn dcmtk(program: &str, arguments: &[&str]) -> Output {
@@ -224,7 +224,7 @@ fn a_crowd_that_says_nothing_keeps_nobody_out() {
 
 #[test]
 fn a_full_disk_is_told_to_the_scanner_and_nothing_is_kept() {
-    let scp = Scp::with(|_, room| room.spool = room.spool.clone().reserving(u64::MAX));
+    let scp = Scp::with(|_, room| room.spool = room.spool.clone().on(FULL));
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("film.dcm");
     film(&file, 1);

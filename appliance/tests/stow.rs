@@ -16,7 +16,7 @@ use appliance::spool::part10;
 use appliance::stow::{ClientConfig, Limits, StowConfig};
 use serde_json::{Value, json};
 use support::papers::Papers;
-use support::{Scp, eventually, film};
+use support::{FULL, Scp, eventually, film};
 use tempfile::TempDir;
 use ureq::tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig};
 use ureq::{Agent, SendBody};
@@ -352,7 +352,7 @@ Expect: 100-continue
 
 #[test]
 fn a_full_disk_is_told_with_when_to_come_again_and_nothing_is_kept() {
-    let full = Scp::with(|_, intake| intake.spool = intake.spool.clone().reserving(u64::MAX));
+    let full = Scp::with(|_, intake| intake.spool = intake.spool.clone().on(FULL));
     let device = Device::over(full, |_| {});
     let told = device.post(&[&device.film(1)]);
     assert!(told.status == 503 && told.retry, "{}", told.body);

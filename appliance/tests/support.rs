@@ -26,6 +26,7 @@ use appliance::journal::Journal;
 use appliance::refusals::Refusals;
 use appliance::spans::Spans;
 use appliance::spool::Spool;
+use appliance::spool::watermarks::DiskConfig;
 use appliance::stow::{self, StowConfig};
 use appliance::world::World;
 use outbox::Outbox;
@@ -35,6 +36,9 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
+
+/// No disk has so much free.
+pub(crate) const FULL: DiskConfig = DiskConfig { refuse_below_mib: u32::MAX, no_pictures_below_mib: 16 };
 
 pub(crate) struct Scp {
     runtime: Runtime,

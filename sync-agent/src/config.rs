@@ -65,6 +65,15 @@ pub struct BrokerConfig {
     pub host: String,
     /// 8883 by convention.
     pub port: u16,
+    /// Seconds of silence after which the broker is asked whether it is there, 5 to 300. A line that is dead and does not say so
+    /// is noticed within twice that.
+    #[serde(default = "keep_alive_s")]
+    pub keep_alive_s: u16,
+}
+
+/// A half-open line is noticed within a minute, and firewalls forget a silent one after five at the earliest.
+const fn keep_alive_s() -> u16 {
+    20
 }
 
 /// How fast the outbox is drained.
@@ -97,6 +106,8 @@ impl Checked for Config {
         let named = !self.broker.host.is_empty();
         broker.require(named, "host", "give the name in the broker's certificate, such as broker.example.org");
         broker.require(self.broker.port > 0, "port", "give the broker's TLS port, 8883 by convention");
+        let heard = (5..=300).contains(&self.broker.keep_alive_s);
+        broker.require(heard, "keep_alive_s", "use 5 to 300 seconds; 20 suits most lines");
         let window = (1..=256).contains(&self.drain.window);
         mistakes.table("drain").require(window, "window", "use 1 to 256 messages; 32 suits most lines");
     }
@@ -135,6 +146,8 @@ listen = "127.0.0.1:8082"
             ("state_dir", "state", "state"),
             ("port = 8883", "port = 0.5", "port"),
             ("host = \"localhost\"", "host = \"\"", "[broker] host"),
+            ("port = 8883", "port = 8883\nkeep_alive_s = 4", "[broker] keep_alive_s"),
+            ("port = 8883", "port = 8883\nkeep_alive_s = 301", "[broker] keep_alive_s"),
             ("[http]", "[drain]\nwindow = 0\n[http]", "[drain] window"),
             ("[http]", "[drain]\nwindow = 257\n[http]", "[drain] window"),
         ] {

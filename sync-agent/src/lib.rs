@@ -7,6 +7,7 @@
 
 pub mod app;
 pub mod carry;
+pub mod clock;
 pub mod config;
 pub mod drain;
 pub mod enrolment;

@@ -11,6 +11,12 @@ use rcgen::{
 
 use crate::place;
 
+/// Another name of the servers on this machine, which no table of names has unless a test writes it there.
+pub const NAME: &str = "broker.hilum.test";
+
+/// Days that a paper lasts: browsers believe no longer one of a server's.
+const LIFE_DAYS: i64 = 397;
+
 /// An authority whose papers lie in one folder: `ca.pem`, `ca.key`, and `NAME.pem`, `NAME.key` for whom it signed.
 #[derive(Clone, Debug)]
 pub struct Authority {
@@ -104,6 +110,8 @@ impl Authority {
         params.extended_key_usages = usages.to_vec();
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.use_authority_key_identifier_extension = true;
+        let now = time::OffsetDateTime::now_utc();
+        (params.not_before, params.not_after) = (now - time::Duration::days(1), now + time::Duration::days(LIFE_DAYS));
         let signed = params.signed_by(&key, issuer).with_context(|| format!("the {name} cannot be signed for"))?;
         place::write(&self.certificate(name), signed.pem())?;
         place::write(&self.key(name), key.serialize_pem())
@@ -112,7 +120,7 @@ impl Authority {
 
 /// A server on this machine.
 fn answering_here(common_name: &str) -> anyhow::Result<CertificateParams> {
-    let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
+    let names = ["localhost", "127.0.0.1", NAME].map(str::to_owned);
     let params = CertificateParams::new(names);
     let mut params = params.with_context(|| format!("the names of {common_name} are refused"))?;
     params.distinguished_name = named(common_name).distinguished_name;

@@ -55,6 +55,19 @@ impl Disk {
         }
     }
 
+    /// Lets nothing be written, or again; nobody may have a file open for writing meanwhile.
+    ///
+    /// # Errors
+    /// Where the system refuses.
+    pub fn set_read_only(&self, read_only: bool) -> anyhow::Result<()> {
+        let how = if read_only { "remount,ro" } else { "remount,rw" };
+        let done = Command::new("mount").args(["-o", how]).arg(&self.at).status().context("mount cannot be started")?;
+        if !done.success() {
+            bail!("the disk at {} cannot be made {how}", self.at.display());
+        }
+        Ok(())
+    }
+
     /// Gives the room back.
     ///
     /// # Errors

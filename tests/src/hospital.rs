@@ -32,8 +32,14 @@ pub struct HospitalPlan {
     pub appliance_port: u16,
     /// Health and metrics of the sync-agent.
     pub agent_port: u16,
-    /// The broker's port on `localhost`.
+    /// The broker's name.
+    pub broker_host: String,
+    /// The broker's port there.
     pub broker_port: u16,
+    /// Seconds of silence after which the sync-agent asks whether the broker is there.
+    pub keep_alive_s: u16,
+    /// A command that starts the sync-agent in surroundings of its own ([`crate::surroundings`]); empty for this machine's.
+    pub agent_within: Vec<String>,
     /// The model bundle.
     pub bundle: PathBuf,
     /// Public keys of the bundle's publisher and of whoever else is trusted.
@@ -66,7 +72,10 @@ impl HospitalPlan {
             dicom_port: ports::free()?,
             appliance_port: ports::free()?,
             agent_port: ports::free()?,
+            broker_host: "localhost".to_owned(),
             broker_port,
+            keep_alive_s: 20,
+            agent_within: Vec::new(),
             bundle: place::bundle(),
             trusted_keys: vec![place::publisher()],
             onnxruntime: place::onnxruntime(),
@@ -168,8 +177,10 @@ impl Hospital {
     /// The sync-agent's service as `program` runs it, and its log.
     #[must_use]
     pub fn agent_command(&self, program: &Path) -> (Command, PathBuf) {
-        let mut command = process::command(program);
-        command.args(["run", "--config"]).arg(self.agent_config());
+        let within = self.plan.agent_within.iter().map(PathBuf::from);
+        let mut words = within.chain([program.to_owned()]);
+        let mut command = process::command(&words.next().unwrap_or_default());
+        command.args(words).args(["run", "--config"]).arg(self.agent_config());
         (command, self.at("hilum-sync-agent.log"))
     }
 
@@ -347,8 +358,9 @@ database_key = "{key}"
 identity_dir = "{identity}"
 
 [broker]
-host = "localhost"
+host = "{host}"
 port = {broker}
+keep_alive_s = {keep_alive}
 
 [http]
 listen = "127.0.0.1:{http}"
@@ -360,7 +372,9 @@ level = "info"
             state = self.at("state").display(),
             key = self.at(journal::KEY).display(),
             identity = self.identity().display(),
+            host = self.plan.broker_host,
             broker = self.plan.broker_port,
+            keep_alive = self.plan.keep_alive_s,
             http = self.plan.agent_port,
         )
     }

@@ -74,10 +74,18 @@ impl House {
     /// # Errors
     /// As [`Self::prepare`].
     pub fn for_test(kind: &str) -> anyhow::Result<Self> {
+        Self::for_test_with(kind, |_| ())
+    }
+
+    /// The same with another device.
+    ///
+    /// # Errors
+    /// As [`Self::prepare`].
+    pub fn for_test_with(kind: &str, bend: impl FnOnce(&mut HospitalPlan)) -> anyhow::Result<Self> {
         let database = Some(postgres::fresh_database()?);
         let plan =
             HousePlan { folder: place::fresh(kind)?, database, dashboard_port: None, device: "lab-1".to_owned() };
-        Self::prepare(&plan, |_| ())
+        Self::prepare(&plan, bend)
     }
 
     /// Waits until the journal holds `images`, each with its receipt, and nothing is left in the outbox.

@@ -15,6 +15,7 @@ use crate::lock::StateLock;
 use crate::quarantine::Quarantine;
 use crate::rescue;
 use crate::rotation;
+use crate::spool::watermarks::DiskConfig;
 use crate::spool::{Spool, recovery};
 use crate::world::World;
 
@@ -36,7 +37,7 @@ impl State {
     ///
     /// # Errors
     /// One sentence that says what could not be opened and what to do.
-    pub(super) fn open(state_dir: &Path, at_rest: &AtRest, world: World) -> anyhow::Result<Self> {
+    pub(super) fn open(state_dir: &Path, disk: DiskConfig, at_rest: &AtRest, world: World) -> anyhow::Result<Self> {
         let lock = StateLock::take(state_dir)?;
         finish_rotation(state_dir, at_rest)?;
         // Before it is claimed: a key that just became the folder's own proves nothing of an older database.
@@ -46,7 +47,7 @@ impl State {
         let (mut outbox, rescue) =
             open_database(&state_dir.join("outbox.sqlite"), at_rest, is_its_key, &damaged, world)?;
         fail_points::reach(Point::StartOpened);
-        let spool = Spool::open(&state_dir.join("spool"), at_rest)?;
+        let spool = Spool::open(&state_dir.join("spool"), at_rest)?.on(disk);
         let quarantine = Quarantine::open(&state_dir.join("quarantine"))?;
         let aside = rescue.as_ref().map(|rescue| rescue.folder.join("images"));
         let found = recovery::recover(&spool, &mut outbox, aside.as_deref())

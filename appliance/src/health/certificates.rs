@@ -82,7 +82,10 @@ impl Certificate {
         let renewed =
             if self.is_renewed { "; another one lies in its file: restart the service to use it" } else { "" };
         if left_s <= 0 {
-            return (Lasting::Ended, format!("ended {until}; others refuse it, so renew it{renewed}"));
+            let now = moment(now_ms);
+            let words =
+                format!("ended {until} by the clock here, which says {now}; others refuse it, so renew it{renewed}");
+            return (Lasting::Ended, words);
         }
         let days = counted(left_s.unsigned_abs() / DAY_S.unsigned_abs(), "day", "days");
         let soon = left_s < self.soon_days * DAY_S;

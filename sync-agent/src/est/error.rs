@@ -5,9 +5,9 @@ use std::io;
 use std::time::Duration;
 
 use rustls::CertificateError;
-use time::OffsetDateTime;
 use wire::ids::DeviceId;
 
+use crate::clock::{self, Disagreement};
 use crate::enrolment::EnrolmentError;
 use crate::identity::IdentityError;
 
@@ -56,6 +56,14 @@ pub enum EstError {
         remedy: &'static str,
         /// TLS's words.
         words: String,
+    },
+    /// Its certificate is not valid by our clock.
+    #[error("{host} did not prove to be the gateway: {disagreement}")]
+    NotValid {
+        /// Where.
+        host: String,
+        /// What to do.
+        disagreement: Disagreement,
     },
     /// It does not take our certificate, or does not speak TLS 1.3.
     #[error("{host} does not accept this device's certificate ({words}); {remedy}")]
@@ -116,7 +124,7 @@ impl EstError {
 
     /// The clock is wrong.
     pub(super) fn clock(now_ms: i64, from_ms: i64) -> Self {
-        Self::Clock { shown: minute(now_ms), begins: minute(from_ms) }
+        Self::Clock { shown: clock::minute(now_ms), begins: clock::minute(from_ms) }
     }
 
     /// What a broken line means.
@@ -151,14 +159,11 @@ impl EstError {
     fn of_tls(host: &str, error: &rustls::Error) -> Self {
         use CertificateError as Bad;
         let (host, words) = (host.to_owned(), error.to_string());
+        if let Some(disagreement) = Disagreement::of(error) {
+            return Self::NotValid { host, disagreement };
+        }
         let remedy = match error {
             rustls::Error::InvalidCertificate(bad) => match bad {
-                Bad::Expired | Bad::ExpiredContext { .. } => {
-                    "its certificate has expired; check this device's clock, then tell the operator"
-                }
-                Bad::NotValidYet | Bad::NotValidYetContext { .. } => {
-                    "its certificate is not valid yet: this device's clock is behind; set it"
-                }
                 Bad::NotValidForName | Bad::NotValidForNameContext { .. } => {
                     "its certificate is for another name; use the address exactly as the operator gave it"
                 }
@@ -181,10 +186,4 @@ impl EstError {
 fn later(retry_after: Option<Duration>) -> String {
     retry_after
         .map_or_else(String::new, |wait| format!("; it wants to be asked again in {} min", wait.as_secs().div_ceil(60)))
-}
-
-fn minute(at_ms: i64) -> String {
-    let layout = time::macros::format_description!("[year]-[month]-[day] [hour]:[minute] UTC");
-    let at = OffsetDateTime::from_unix_timestamp(at_ms.div_euclid(1_000)).ok();
-    at.and_then(|at| at.format(&layout).ok()).unwrap_or_else(|| "no usable date".to_owned())
 }

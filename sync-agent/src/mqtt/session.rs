@@ -12,14 +12,12 @@ use vitals::broker::{self, Side};
 use wire::ids::DeviceId;
 use wire::topics::{Down, Topic};
 
+use crate::clock::Disagreement;
 use crate::config::BrokerConfig;
 
 /// Largest MQTT packet: the 4 MiB of a payload (which only an incompressible one would fill) and a megabyte for its
 /// labels, its seal and CBOR. The gateway allows the same.
 const MAX_PACKET: u32 = 5 * 1024 * 1024;
-
-/// PINGREQ after this silence, so that a half-open line is noticed within a minute.
-const KEEP_ALIVE_S: u16 = 20;
 
 /// Events waiting for the pump: it answers each in milliseconds, so more would only hide that it hangs.
 const EVENTS: usize = 64;
@@ -57,7 +55,7 @@ pub async fn open(
     let mut options = MqttOptions::new(device.as_str(), (broker.host.as_str(), broker.port));
     options
         .set_transport(Transport::tls_with_config(TlsConfiguration::Rustls(tls)))
-        .set_keep_alive(KEEP_ALIVE_S)
+        .set_keep_alive(broker.keep_alive_s)
         // The outbox is our session: what has no receipt is sent again whatever the broker remembers.
         .set_clean_start(true)
         .set_max_packet_size(Some(MAX_PACKET));
@@ -78,12 +76,7 @@ async fn listen(mut events: EventLoop, broker: BrokerConfig, signals: mpsc::Send
         let signal = match events.poll().await {
             Ok(event) => read(event),
             Err(rumqttc::ConnectionError::RequestsDone) => Some(Signal::Ended(None)),
-            Err(error) => Some(Signal::Ended(Some(SessionError::Connection {
-                host: broker.host.clone(),
-                port: broker.port,
-                remedy: broker::remedy(&error, Side::Device),
-                source: Box::new(error),
-            }))),
+            Err(error) => Some(Signal::Ended(Some(SessionError::of_line(&broker, error)))),
         };
         let Some(signal) = signal else { continue };
         let over = matches!(signal, Signal::Ended(_));
@@ -110,6 +103,19 @@ fn read(event: Event) -> Option<Signal> {
     }
 }
 
+impl SessionError {
+    fn of_line(broker: &BrokerConfig, error: rumqttc::ConnectionError) -> Self {
+        let (host, port) = (broker.host.clone(), broker.port);
+        match Disagreement::below(&error) {
+            Some(disagreement) => Self::Clock { host, port, disagreement },
+            None => {
+                let remedy = broker::remedy(&error, Side::Device);
+                Self::Connection { host, port, remedy, source: Box::new(error) }
+            }
+        }
+    }
+}
+
 /// What ends a connection.
 #[derive(Debug, thiserror::Error)]
 pub enum SessionError {
@@ -127,6 +133,16 @@ pub enum SessionError {
         remedy: &'static str,
         /// The library's words.
         source: Box<rumqttc::ConnectionError>,
+    },
+    /// Its certificate is not valid by this device's clock.
+    #[error("the broker {host}:{port} is not connected; {disagreement}")]
+    Clock {
+        /// As configured.
+        host: String,
+        /// As configured.
+        port: u16,
+        /// What to do.
+        disagreement: Disagreement,
     },
     /// The broker hung up.
     #[error("the broker closed the connection ({reason}); ask the operator for its log")]

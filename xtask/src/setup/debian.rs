@@ -60,6 +60,9 @@ const NEEDS: &[Need] = &[
     need("fonts-dejavu-core", Sign::File("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf"), For::Test),
     need("systemd", Sign::Program("systemd-analyze"), For::Test),
     need("python3-venv", Sign::Module("ensurepip"), For::Test),
+    // Another clock for one program, and packets that are lost.
+    need("faketime", Sign::Program("faketime"), For::Test),
+    need("nftables", Sign::Program("nft"), For::Test),
     need("git", Sign::Program("git"), For::Test),
 ];
 
