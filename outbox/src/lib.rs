@@ -44,6 +44,8 @@ mod key;
 mod lease;
 mod ledger;
 mod levels;
+#[cfg(test)]
+mod power_cut;
 mod queue;
 pub mod rescue;
 mod retention;

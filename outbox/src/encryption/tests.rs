@@ -1,17 +1,13 @@
 //! A power cut after each step, as another process that ends without a word.
 
-use std::process::Command;
-
 use uuid::Uuid;
 use wire::ids::MessageId;
 use wire::topics::Up;
 
 use super::*;
-use crate::{NewMessage, Outbox, Priority};
+use crate::{NewMessage, Outbox, Priority, power_cut};
 
 const STEPS: [Step; 4] = [Step::Alone, Step::Copied, Step::Synced, Step::Renamed];
-/// What the process that dies is told: the step after which it ends, and the file.
-const VICTIM: &str = "HILUM_ENCRYPTION_VICTIM";
 const MESSAGES: u8 = 40;
 
 fn key(byte: u8) -> DatabaseKey {
@@ -53,27 +49,11 @@ fn attempts(path: &Path, under: &DatabaseKey) -> Vec<u32> {
     leased.iter().map(|message| message.attempts).collect()
 }
 
-/// Encrypts in a process that ends, as by a power cut, after `step`.
-fn die(path: &Path, step: usize) {
-    let me = std::env::current_exe().unwrap();
-    let mut victim = Command::new(me);
-    victim.args(["--ignored", "--exact", "encryption::tests::the_process_that_dies"]);
-    let ended = victim.env(VICTIM, format!("{step} {}", path.display())).output().unwrap();
-    assert_eq!(std::os::unix::process::ExitStatusExt::signal(&ended.status), Some(6), "{ended:?}");
-}
-
 #[test]
 #[ignore = "the other tests start it"]
 fn the_process_that_dies() {
-    let Ok(order) = std::env::var(VICTIM) else { return };
-    let (step, path) = order.split_once(' ').unwrap();
-    let step = STEPS[step.parse::<usize>().unwrap()];
-    let end = |done| {
-        if done == step {
-            std::process::abort();
-        }
-    };
-    rewrite(Path::new(path), (None, &key(2)), Duration::ZERO, &mut |_| Ok(()), &mut { end }).unwrap();
+    let Some((path, mut end)) = power_cut::order(&STEPS) else { return };
+    rewrite(&path, (None, &key(2)), Duration::ZERO, &mut |_| Ok(()), &mut end).unwrap();
 }
 
 #[test]
@@ -82,7 +62,7 @@ fn a_plain_database_is_encrypted_whatever_the_power_does() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("outbox.sqlite");
         plain(&path);
-        die(&path, index);
+        power_cut::die("encryption::tests::the_process_that_dies", &path, index);
         // A device that was halfway asks for it at its next start.
         assert_eq!(encrypt(&path, &key(2)).unwrap(), step != Step::Renamed, "{step:?}");
         assert!(!encrypt(&path, &key(2)).unwrap());

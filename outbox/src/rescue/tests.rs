@@ -1,7 +1,6 @@
 //! Damage done to the file on purpose, page by page and at random, and a power cut after each step of the rescue.
 
 use std::os::unix::fs::FileExt;
-use std::process::Command;
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -11,14 +10,12 @@ use wire::topics::Up;
 use wire::v1::ReceiptStatus;
 
 use super::*;
-use crate::{InstanceId, NewDelivery, NewEntry, NewInstance, NewMessage, NewReport, Priority, Pseudonyms};
+use crate::{InstanceId, NewDelivery, NewEntry, NewInstance, NewMessage, NewReport, Priority, Pseudonyms, power_cut};
 
 const PAGE: u64 = 4096;
 /// The first third is in the cloud, the second waits for it, the last is to be read.
 const IMAGES: u32 = 150;
 const STEPS: [Step; 4] = [Step::Condemned, Step::Moved, Step::Salvaged, Step::Placed];
-/// What the process that dies is told: the step after which it ends, and the file.
-const VICTIM: &str = "HILUM_RESCUE_VICTIM";
 
 fn key(byte: u8) -> DatabaseKey {
     [byte; 32].into()
@@ -263,27 +260,12 @@ fn who_has_the_old_file_open_notices_and_takes_nothing_of_the_new_one_with_it() 
     assert!(Outbox::open(&path, &key(9)).unwrap().knows_file("2000000.dcm").unwrap());
 }
 
-/// Rescues in a process that ends, as by a power cut, after `step`.
-fn die(path: &Path, step: usize) {
-    let mut victim = Command::new(std::env::current_exe().unwrap());
-    victim.args(["--ignored", "--exact", "rescue::tests::the_process_that_dies"]);
-    let ended = victim.env(VICTIM, format!("{step} {}", path.display())).output().unwrap();
-    assert_eq!(std::os::unix::process::ExitStatusExt::signal(&ended.status), Some(6), "{ended:?}");
-}
-
 #[test]
 #[ignore = "the other tests start it"]
 fn the_process_that_dies() {
-    let Ok(order) = std::env::var(VICTIM) else { return };
-    let (step, path) = order.split_once(' ').unwrap();
-    let (step, path) = (STEPS[step.parse::<usize>().unwrap()], Path::new(path));
-    let end = |done| {
-        if done == step {
-            std::process::abort();
-        }
-    };
-    condemn(path, &inspect(path, &key(9), true).unwrap().unwrap()).unwrap();
-    go_on_step_by_step(path, &key(9), (&path.with_file_name("damaged"), "first"), &mut { end }).unwrap();
+    let Some((path, mut end)) = power_cut::order(&STEPS) else { return };
+    condemn(&path, &inspect(&path, &key(9), true).unwrap().unwrap()).unwrap();
+    go_on_step_by_step(&path, &key(9), (&path.with_file_name("damaged"), "first"), &mut end).unwrap();
 }
 
 #[test]
@@ -295,7 +277,7 @@ fn the_power_may_go_after_each_step_and_the_next_start_goes_on() {
         let middle = pages(&path) / 2;
         (middle..middle + 4).for_each(|page| damage(&path, page));
         let damaged = fs::read(&path).unwrap();
-        die(&path, index);
+        power_cut::die("rescue::tests::the_process_that_dies", &path, index);
         assert!(matches!(Outbox::open(&path, &key(9)), Err(OutboxError::Condemned { .. })), "{step:?}");
         let (mut outbox, rescue) = start(&path).unwrap();
         let rescue = rescue.unwrap();
