@@ -3,4 +3,5 @@
 pub mod lockout;
 pub mod password;
 pub mod roles;
+pub mod sites;
 pub mod token;

@@ -22,6 +22,7 @@ pub mod revocations;
 pub mod sealing_keys;
 pub mod sessions;
 pub mod shadow;
+pub mod sites;
 pub mod users;
 pub mod verdicts;
 

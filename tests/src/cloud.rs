@@ -132,7 +132,13 @@ impl Cloud {
     pub fn add_user(&self, username: &str, role: &str) -> anyhow::Result<()> {
         let gateway = place::program("cloud-gateway")?;
         let mut command = Command::new(gateway);
-        command.args(["user", "add", "--config"]).arg(self.config()).args(["--username", username, "--role", role]);
+        command.args(["user", "add", "--config"]).arg(self.config()).args([
+            "--username",
+            username,
+            "--role",
+            role,
+            "--all-sites",
+        ]);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().context("cloud-gateway cannot be started")?;
         let mut input = child.stdin.take().context("cloud-gateway user add has no standard input")?;

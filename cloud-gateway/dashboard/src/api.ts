@@ -1,11 +1,17 @@
 // The gateway's HTTP API, typed in this one place. Every page goes through these functions; nothing else calls fetch.
 import type { Voi } from './grayscale';
 
+/** What an account may be allowed to do. */
+export type Act = 'keep_session' | 'read_results' | 'give_verdict' | 'read_audit' | 'read_devices';
+
 /** Who is signed in; `csrf` goes with every request that changes something. */
 export interface Session {
   username: string;
   display_name: string;
   role: string;
+  may: Act[];
+  /** The sites that the account sees; null where it is every site. */
+  sites: string[] | null;
   csrf: string;
 }
 

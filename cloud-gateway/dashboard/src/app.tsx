@@ -3,16 +3,19 @@ import { useSignalEffect } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import type { JSX } from 'preact';
 import { AuditPage } from './pages/audit';
+import type { Session } from './api';
 import { DevicesPage } from './pages/devices';
 import { MissingPage } from './pages/missing';
 import { SignInPage } from './pages/sign_in';
 import { StudyPage } from './pages/study';
 import { WorkListPage } from './pages/work_list';
+import { mayOpen, pageFor, roleWords } from './rights';
 import { route } from './router';
 import type { Route } from './routes';
 import { state } from './session';
 import { Header } from './shell/header';
 import { HelpOverlay } from './shell/help';
+import { Notice } from './shell/notice';
 import { SafetyBanner } from './shell/safety_banner';
 
 const TITLES: Record<Route['page'], string> = {
@@ -25,10 +28,10 @@ const TITLES: Record<Route['page'], string> = {
 
 export function App(): JSX.Element {
   useSignalEffect(() => {
-    const signedIn = state.value.is === 'in';
-    document.title = `${signedIn ? TITLES[route.value.page] : 'Sign in'} · Hilum`;
+    const to = state.value.is === 'in' ? pageFor(state.value.session, route.value) : null;
+    document.title = `${to === null ? 'Sign in' : TITLES[to.page]} · Hilum`;
     // A film is read in the dark: bright surroundings hide faint shades.
-    document.documentElement.dataset.scheme = signedIn && route.value.page === 'study' ? 'dark' : 'system';
+    document.documentElement.dataset.scheme = to?.page === 'study' ? 'dark' : 'system';
   });
   const { page } = route.value;
   const first = useRef(true);
@@ -52,7 +55,18 @@ export function App(): JSX.Element {
 function Page(): JSX.Element {
   if (state.value.is === 'unknown') return <p class="quiet pad">Looking for your session…</p>;
   if (state.value.is === 'out') return <SignInPage why={state.value.why} />;
-  const to = route.value;
+  const { session } = state.value;
+  const to = pageFor(session, route.value);
+  if (!mayOpen(session, to.page)) return <NotForThisRole title={TITLES[to.page]} role={session.role} />;
+  return (
+    <>
+      {session.sites?.length === 0 && <NoSite />}
+      <Open to={to} />
+    </>
+  );
+}
+
+function Open({ to }: { to: Route }): JSX.Element {
   switch (to.page) {
     case 'list':
       return <WorkListPage />;
@@ -65,4 +79,21 @@ function Page(): JSX.Element {
     case 'missing':
       return <MissingPage />;
   }
+}
+
+function NotForThisRole({ title, role }: { title: string; role: Session['role'] }): JSX.Element {
+  return (
+    <div class="page">
+      <h1>{title}</h1>
+      <Notice kind="info">You are signed in as {roleWords(role)}, a role that does not see this page. An administrator can give you another role.</Notice>
+    </div>
+  );
+}
+
+function NoSite(): JSX.Element {
+  return (
+    <Notice kind="info">
+      <strong>Your account sees no site yet,</strong> so every list here is empty. An administrator can let it see one.
+    </Notice>
+  );
 }

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
+use axum::{Extension, Json};
 use serde::Serialize;
 
+use super::guard::Person;
 use super::problem::Problem;
 use super::shadow::{self, Window};
 use super::{Api, view};
@@ -32,7 +33,7 @@ pub struct Device {
     shadow: Option<Window>,
 }
 
-/// All devices.
+/// The devices.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct Devices {
     /// By name.
@@ -42,10 +43,10 @@ pub struct Devices {
 /// List the devices.
 #[utoipa::path(
     get, path = "/api/v1/devices", tag = "devices",
-    responses((status = 200, description = "All of them", body = Devices))
+    responses((status = 200, description = "All at the sites that you may see", body = Devices))
 )]
-pub async fn list(State(api): State<Arc<Api>>) -> Result<Json<Devices>, Problem> {
-    let rows = api.store.devices().await?;
+pub async fn list(State(api): State<Arc<Api>>, Extension(person): Extension<Person>) -> Result<Json<Devices>, Problem> {
+    let rows = api.store.devices(&person.sites).await?;
     Ok(Json(Devices { items: rows.into_iter().map(device).collect::<Result<_, _>>()? }))
 }
 

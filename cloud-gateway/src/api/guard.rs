@@ -11,8 +11,10 @@ use axum::response::{IntoResponse, Response};
 use super::problem::Problem;
 use super::{Api, MAX_BODY_BYTES};
 use crate::auth::roles::{Act, Role};
+use crate::auth::sites::Sites;
 use crate::auth::token::{IDLE_MS, RENEW_MS, Token};
 use crate::domain::when;
+use crate::store::sessions::SessionRow;
 
 /// The session cookie's name.
 pub const COOKIE: &str = "hilum_session";
@@ -56,6 +58,8 @@ pub struct Person {
     pub display_name: String,
     /// What they may.
     pub role: Role,
+    /// Where.
+    pub sites: Sites,
     /// Their session.
     pub token: Token,
 }
@@ -106,7 +110,8 @@ async fn admit(api: &Api, act: Act, method: &Method, headers: &HeaderMap) -> Res
     if now - session.last_used_at > RENEW_MS {
         api.store.touch_session(&token.hash(), now).await?;
     }
-    Ok(Person { username: session.username, display_name: session.display_name, role, token })
+    let SessionRow { username, display_name, sites, .. } = session;
+    Ok(Person { username, display_name, role, sites, token })
 }
 
 /// Our cookie among those that the browser sent (RFC 6265, section 4.2).

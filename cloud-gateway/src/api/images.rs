@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
@@ -9,6 +10,7 @@ use uuid::Uuid;
 
 use super::Api;
 use super::extract::Path;
+use super::guard::Person;
 use super::problem::Problem;
 use crate::objects::Part;
 
@@ -20,8 +22,12 @@ use crate::objects::Part;
         (status = 404, description = "No such result, or no picture yet", body = Problem, content_type = "application/problem+json"),
     )
 )]
-pub async fn image(State(api): State<Arc<Api>>, Path(id): Path<Uuid>) -> Result<Response, Problem> {
-    bytes(&api, id, Part::Preview).await
+pub async fn image(
+    State(api): State<Arc<Api>>,
+    Extension(person): Extension<Person>,
+    Path(id): Path<Uuid>,
+) -> Result<Response, Problem> {
+    bytes(&api, &person, id, Part::Preview).await
 }
 
 /// Entries of the picture's VOI LUT.
@@ -32,8 +38,12 @@ pub async fn image(State(api): State<Arc<Api>>, Path(id): Path<Uuid>) -> Result<
         (status = 404, description = "No picture, or its VOI is not a LUT", body = Problem, content_type = "application/problem+json"),
     )
 )]
-pub async fn voi_lut(State(api): State<Arc<Api>>, Path(id): Path<Uuid>) -> Result<Response, Problem> {
-    bytes(&api, id, Part::VoiLut).await
+pub async fn voi_lut(
+    State(api): State<Arc<Api>>,
+    Extension(person): Extension<Person>,
+    Path(id): Path<Uuid>,
+) -> Result<Response, Problem> {
+    bytes(&api, &person, id, Part::VoiLut).await
 }
 
 /// The model's evidence.
@@ -44,12 +54,16 @@ pub async fn voi_lut(State(api): State<Arc<Api>>, Path(id): Path<Uuid>) -> Resul
         (status = 404, description = "No picture, or the model did not read it", body = Problem, content_type = "application/problem+json"),
     )
 )]
-pub async fn saliency(State(api): State<Arc<Api>>, Path(id): Path<Uuid>) -> Result<Response, Problem> {
-    bytes(&api, id, Part::Saliency).await
+pub async fn saliency(
+    State(api): State<Arc<Api>>,
+    Extension(person): Extension<Person>,
+    Path(id): Path<Uuid>,
+) -> Result<Response, Problem> {
+    bytes(&api, &person, id, Part::Saliency).await
 }
 
-async fn bytes(api: &Arc<Api>, id: Uuid, part: Part) -> Result<Response, Problem> {
-    let row = api.store.image(id).await?.ok_or_else(|| none(part))?;
+async fn bytes(api: &Arc<Api>, person: &Person, id: Uuid, part: Part) -> Result<Response, Problem> {
+    let row = api.store.image(&person.sites, id).await?.ok_or_else(|| none(part))?;
     let objects = api.objects.clone();
     let read = tokio::task::spawn_blocking(move || objects.get(&row.object, part));
     let bytes = read.await.map_err(|_| Problem::internal())??.ok_or_else(|| none(part))?;

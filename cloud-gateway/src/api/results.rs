@@ -64,7 +64,11 @@ pub struct Page {
         (status = 400, description = "A parameter makes no sense", body = Problem, content_type = "application/problem+json"),
     )
 )]
-pub async fn list(State(api): State<Arc<Api>>, Query(wanted): Query<Wanted>) -> Result<Json<Page>, Problem> {
+pub async fn list(
+    State(api): State<Arc<Api>>,
+    Extension(person): Extension<Person>,
+    Query(wanted): Query<Wanted>,
+) -> Result<Json<Page>, Problem> {
     let limit = cursor::limit(wanted.limit)?;
     let after = wanted.cursor.as_deref().map(cursor::result).transpose()?;
     if wanted.device.as_ref().is_some_and(|device| device.contains('\0')) {
@@ -73,13 +77,13 @@ pub async fn list(State(api): State<Arc<Api>>, Query(wanted): Query<Wanted>) -> 
     let finding = wanted.finding.map(|finding| finding.as_str().to_owned());
     let filter = Filter { finding, reviewed: wanted.reviewed, device: wanted.device };
     // One more than asked for tells whether there is a next page.
-    let mut rows = api.store.results(&filter, after.as_ref(), limit + 1).await?;
+    let mut rows = api.store.results(&person.sites, &filter, after.as_ref(), limit + 1).await?;
     let whole = usize::try_from(limit).unwrap_or(usize::MAX);
     let more = rows.len() > whole;
     rows.truncate(whole);
     let next_cursor = rows.last().filter(|_| more).map(|row| cursor::after_result(&after_row(row)));
     let items = rows.iter().map(view::summary).collect::<Result<_, _>>()?;
-    Ok(Json(Page { items, next_cursor, total: api.store.count_results(&filter).await? }))
+    Ok(Json(Page { items, next_cursor, total: api.store.count_results(&person.sites, &filter).await? }))
 }
 
 /// Show one result; this is written to the audit trail, and not shown if it can't be.
@@ -95,9 +99,9 @@ pub async fn one(
     Extension(person): Extension<Person>,
     Path(id): Path<Uuid>,
 ) -> Result<Json<ResultDetail>, Problem> {
-    let row = api.store.result(id).await?.ok_or_else(no_result)?;
-    let image = api.store.image(id).await?;
-    let verdicts = api.store.verdicts(id).await?;
+    let row = api.store.result(&person.sites, id).await?.ok_or_else(no_result)?;
+    let image = api.store.image(&person.sites, id).await?;
+    let verdicts = api.store.verdicts(&person.sites, id).await?;
     let shown = view::detail(&row, image.as_ref(), &verdicts)?;
     let statement = Statement {
         at: when::now(),
@@ -113,7 +117,7 @@ pub async fn one(
 /// 404 for a result.
 #[must_use]
 pub fn no_result() -> Problem {
-    Problem::not_found("There is no result of this name; it may have been mistyped.")
+    Problem::not_found("There is no result of this name at the sites that you may see; it may have been mistyped.")
 }
 
 fn after_row(row: &ResultRow) -> After {

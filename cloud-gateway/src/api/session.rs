@@ -1,5 +1,6 @@
 //! Logging in and out.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -16,7 +17,7 @@ use super::extract::Body;
 use super::guard::{COOKIE, Person};
 use super::problem::Problem;
 use crate::auth::password;
-use crate::auth::roles::Role;
+use crate::auth::roles::{Act, Role};
 use crate::auth::token::{IDLE_MS, Token};
 use crate::domain::audit::{Action, Statement};
 use crate::domain::when;
@@ -44,10 +45,22 @@ pub struct Session {
     username: String,
     /// What others see.
     display_name: String,
-    /// What they may.
+    /// What they are here for.
     role: Role,
+    /// What that allows.
+    may: Vec<Act>,
+    /// The sites that they see; null where it is every site.
+    sites: Option<BTreeSet<String>>,
     /// To be sent as `X-Hilum-Csrf` with everything that changes something.
     csrf: String,
+}
+
+impl Session {
+    fn of(person: Person) -> Self {
+        let Person { username, display_name, role, sites, token } = person;
+        let may = Act::ALL.into_iter().filter(|act| role.may(*act)).collect();
+        Self { username, display_name, role, may, sites: sites.names().cloned(), csrf: token.csrf() }
+    }
 }
 
 /// Log in.
@@ -55,7 +68,7 @@ pub struct Session {
     post, path = "/api/v1/session", tag = "session", request_body = Credentials,
     responses(
         (status = 200, description = "Logged in; the cookie is set", body = Session),
-        (status = 401, description = "Wrong name or password", body = Problem, content_type = "application/problem+json"),
+        (status = 401, description = "Wrong name or password, or switched off", body = Problem, content_type = "application/problem+json"),
         (status = 429, description = "Too many failures", body = Problem, content_type = "application/problem+json"),
     )
 )]
@@ -73,6 +86,8 @@ pub async fn open(
         1..=MAX_USERNAME if !credentials.username.contains('\0') => api.store.user(&credentials.username).await?,
         _ => None,
     };
+    // Who is switched off is told what a stranger is told.
+    let user = user.filter(|user| user.disabled_at.is_none());
     if !verified(&api, user.as_ref(), Zeroizing::new(credentials.password)).await? {
         let locked = api.replicas.sign_in_failed(&credentials.username, address, now).await;
         refused(&api, user.as_ref(), address, now, locked).await?;
@@ -84,8 +99,9 @@ pub async fn open(
     opened(&api, &user, &token, address, now).await?;
     let secure = api.secure || headers.get("x-forwarded-proto").is_some_and(|scheme| scheme == "https");
     let role = Role::from_name(&user.role).ok_or_else(Problem::internal)?;
-    let session = Session { username: user.username, display_name: user.display_name, role, csrf: token.csrf() };
-    Ok(([(header::SET_COOKIE, set_cookie(token.as_cookie(), secure))], Json(session)).into_response())
+    let sites = api.store.sites(&user.username).await?;
+    let person = Person { username: user.username, display_name: user.display_name, role, sites, token: token.clone() };
+    Ok(([(header::SET_COOKIE, set_cookie(token.as_cookie(), secure))], Json(Session::of(person))).into_response())
 }
 
 /// Who am I?
@@ -97,8 +113,7 @@ pub async fn open(
     )
 )]
 pub async fn current(Extension(person): Extension<Person>) -> Json<Session> {
-    let csrf = person.token.csrf();
-    Json(Session { username: person.username, display_name: person.display_name, role: person.role, csrf })
+    Json(Session::of(person))
 }
 
 /// Log out.

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::{Path, State};
+use axum::{Extension, Json};
 use serde::Serialize;
 use wire::v1::ShadowV1;
 use wire::v1::shadow::ShadowModelV1;
 
+use super::guard::Person;
 use super::problem::Problem;
 use super::{Api, view};
 use crate::store::StoreError;
@@ -75,10 +76,20 @@ pub struct Windows {
 #[utoipa::path(
     get, path = "/api/v1/devices/{id}/shadow", tag = "devices",
     params(("id" = String, Path, description = "The device's name")),
-    responses((status = 200, description = "Its windows of paired readings; none where it never had a candidate", body = Windows))
+    responses(
+        (status = 200, description = "Its windows of paired readings; none where it never had a candidate", body = Windows),
+        (status = 404, description = "No such device", body = Problem, content_type = "application/problem+json"),
+    )
 )]
-pub async fn list(State(api): State<Arc<Api>>, Path(device): Path<String>) -> Result<Json<Windows>, Problem> {
-    let rows = api.store.shadow_windows(&device, MOST_WINDOWS).await?;
+pub async fn list(
+    State(api): State<Arc<Api>>,
+    Extension(person): Extension<Person>,
+    Path(device): Path<String>,
+) -> Result<Json<Windows>, Problem> {
+    if device.contains('\0') || !api.store.has_device(&person.sites, &device).await? {
+        return Err(Problem::not_found("There is no device of this name at the sites that you may see."));
+    }
+    let rows = api.store.shadow_windows(&person.sites, &device, MOST_WINDOWS).await?;
     Ok(Json(Windows { items: rows.iter().map(window).collect::<Result<_, _>>()? }))
 }
 

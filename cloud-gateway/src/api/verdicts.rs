@@ -65,7 +65,7 @@ pub async fn give(
         given_at: now,
     };
     let mut work = api.store.begin().await?;
-    match verdicts::give(&mut work, &row, expected).await? {
+    match verdicts::give(&mut work, &person.sites, &row, expected).await? {
         Given::Stored => {}
         Given::NoResult => return Err(no_result()),
         Given::Overtaken => return Err(Problem::overtaken()),

@@ -7,6 +7,7 @@ use wire::ids::DeviceId;
 
 use super::ConfigFile;
 use crate::app;
+use crate::auth::sites::Sites;
 use crate::authority::Authority;
 use crate::config::Config;
 use crate::domain::when::{self, UnixMs};
@@ -53,7 +54,7 @@ pub async fn run(command: DeviceCommand) -> anyhow::Result<()> {
 
 async fn list(config: &Config) -> anyhow::Result<()> {
     let store = app::open_store(config).await?;
-    for device in store.devices().await? {
+    for device in store.devices(&Sites::All).await? {
         let id: DeviceId = device.id.parse().context("the database holds a device without a name")?;
         let revoked = store.standing(&id).await?.and_then(|standing| standing.revoked_reason);
         let state = revoked.map_or_else(|| "enrolled".to_owned(), |reason| format!("revoked ({reason})"));

@@ -45,6 +45,18 @@ pub enum Action {
     KeyRotated,
     /// A key that devices sealed to was destroyed.
     KeyRetired,
+    /// An account was given another role.
+    UserRoleSet,
+    /// An account was let see a site, or every site.
+    UserSiteGranted,
+    /// An account was let see a site, or every site, no more.
+    UserSiteRevoked,
+    /// An account was given another password.
+    UserPasswordSet,
+    /// An account was switched off.
+    UserDisabled,
+    /// An account was switched on again.
+    UserEnabled,
 }
 
 impl Action {
@@ -70,6 +82,12 @@ impl Action {
             Self::UserAdded => "user.added",
             Self::KeyRotated => "key.rotated",
             Self::KeyRetired => "key.retired",
+            Self::UserRoleSet => "user.role_set",
+            Self::UserSiteGranted => "user.site_granted",
+            Self::UserSiteRevoked => "user.site_revoked",
+            Self::UserPasswordSet => "user.password_set",
+            Self::UserDisabled => "user.disabled",
+            Self::UserEnabled => "user.enabled",
         }
     }
 }

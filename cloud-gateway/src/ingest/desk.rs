@@ -249,7 +249,6 @@ impl Accepted {
             id: result::id(device, message),
             device: device.to_string(),
             message: message.to_string(),
-            site: reading.site.clone(),
             received_at: reading.received_at_ms,
             stored_at: now,
             finding: result::finding(reading),

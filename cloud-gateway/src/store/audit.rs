@@ -1,8 +1,10 @@
 //! The audit trail's rows. Appends and reads; there is no function that changes or removes one.
 
-use sqlx::FromRow;
+use sqlx::{AssertSqlSafe, FromRow};
 
+use super::sites::{bound, within};
 use super::{Connection, Store, StoreError, failed};
+use crate::auth::sites::Sites;
 use crate::domain::audit::{Broken, Entry, Statement, verify};
 
 /// One stored entry.
@@ -58,6 +60,27 @@ pub async fn append(connection: &mut Connection, statement: &Statement) -> Resul
         .map_err(failed("close the audit trail"))
 }
 
+/// Leaves out what names a result or a device of another site: a device by its enrolment, or by the token that is to let it
+/// in. Entries that name neither, such as those about accounts, are everybody's who may read the trail.
+fn of_no_other_site(sites: &Sites, first: usize) -> String {
+    if *sites == Sites::All {
+        return String::new();
+    }
+    let of = |column: &str| within(sites, column, first);
+    format!(
+        "AND NOT EXISTS (SELECT 1 FROM results WHERE results.id = audit.subject AND NOT ({}))
+         AND NOT EXISTS (SELECT 1 FROM devices WHERE devices.id = audit.subject AND NOT ({}))
+         AND NOT EXISTS (SELECT 1 FROM devices WHERE audit.actor LIKE 'device:%'
+             AND devices.id = substr(audit.actor, 8) AND NOT ({}))
+         AND NOT EXISTS (SELECT 1 FROM claims WHERE claims.device = audit.subject AND NOT ({})
+             AND NOT EXISTS (SELECT 1 FROM devices WHERE devices.id = claims.device))",
+        of("results.site"),
+        of("devices.site"),
+        of("devices.site"),
+        of("claims.site")
+    )
+}
+
 impl Store {
     /// Appends one statement in a transaction of its own.
     ///
@@ -69,20 +92,26 @@ impl Store {
         super::commit(work).await
     }
 
-    /// Newest first, those before `before`.
+    /// Newest first, those before `before`; without those about another site's result or device.
     ///
     /// # Errors
     /// [`StoreError::Query`].
-    pub async fn audit_page(&self, before: Option<i64>, limit: i64) -> Result<Vec<AuditRow>, StoreError> {
-        sqlx::query_as(
+    pub async fn audit_page(
+        &self,
+        sites: &Sites,
+        before: Option<i64>,
+        limit: i64,
+    ) -> Result<Vec<AuditRow>, StoreError> {
+        let text = format!(
             "SELECT sequence, at, actor, action, subject, detail, hash FROM audit
-             WHERE sequence < $1 ORDER BY sequence DESC LIMIT $2",
-        )
-        .bind(before.unwrap_or(i64::MAX))
-        .bind(limit)
-        .fetch_all(&self.pool)
-        .await
-        .map_err(failed("read the audit trail"))
+             WHERE sequence < $1 {} ORDER BY sequence DESC LIMIT $2",
+            of_no_other_site(sites, 3)
+        );
+        let mut query = sqlx::query_as(AssertSqlSafe(text)).bind(before.unwrap_or(i64::MAX)).bind(limit);
+        for site in bound(sites) {
+            query = query.bind(site);
+        }
+        query.fetch_all(&self.pool).await.map_err(failed("read the audit trail"))
     }
 
     /// Follows the whole chain; the inner result is what it found, the number how many entries hold.

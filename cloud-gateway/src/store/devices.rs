@@ -1,11 +1,13 @@
 //! The devices that were enrolled and when each was last heard of.
 
-use sqlx::FromRow;
+use sqlx::{AssertSqlSafe, FromRow};
 use wire::ids::DeviceId;
 use wire::seal::KeyId;
 use wire::v1::TelemetryV1;
 
+use super::sites::{bound, within};
 use super::{Connection, Store, StoreError, failed};
+use crate::auth::sites::Sites;
 use crate::domain::when::UnixMs;
 
 /// What enrolment leaves behind.
@@ -202,12 +204,26 @@ impl Store {
             .map_err(failed("look up a device"))
     }
 
-    /// Every device, by name.
+    /// Whether a device of this name stands at one of the sites.
     ///
     /// # Errors
     /// [`StoreError::Query`].
-    pub async fn devices(&self) -> Result<Vec<DeviceRow>, StoreError> {
-        sqlx::query_as(
+    pub async fn has_device(&self, sites: &Sites, device: &str) -> Result<bool, StoreError> {
+        let text = format!("SELECT id FROM devices WHERE id = $1 AND {}", within(sites, "devices.site", 2));
+        let mut query = sqlx::query_as::<_, (String,)>(AssertSqlSafe(text)).bind(device.to_owned());
+        for site in bound(sites) {
+            query = query.bind(site);
+        }
+        let found = query.fetch_optional(&self.pool).await.map_err(failed("look up a device"))?;
+        Ok(found.is_some())
+    }
+
+    /// Every device at these sites, by name.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn devices(&self, sites: &Sites) -> Result<Vec<DeviceRow>, StoreError> {
+        let text = format!(
             "SELECT id, site, enrolled_at, last_seen_at, queue_depth,
                  (SELECT COUNT(*) FROM results WHERE results.device = devices.id
                   AND NOT EXISTS (SELECT 1 FROM results AS newer WHERE newer.supersedes = results.id)) AS results,
@@ -215,10 +231,13 @@ impl Store {
              FROM devices LEFT JOIN shadow_windows ON shadow_windows.device = devices.id AND shadow_windows.message =
                  (SELECT message FROM shadow_windows WHERE shadow_windows.device = devices.id
                   ORDER BY to_ms DESC, message DESC LIMIT 1)
-             ORDER BY id",
-        )
-        .fetch_all(&self.pool)
-        .await
-        .map_err(failed("list the devices"))
+             WHERE {} ORDER BY id",
+            within(sites, "devices.site", 1)
+        );
+        let mut query = sqlx::query_as(AssertSqlSafe(text));
+        for site in bound(sites) {
+            query = query.bind(site);
+        }
+        query.fetch_all(&self.pool).await.map_err(failed("list the devices"))
     }
 }

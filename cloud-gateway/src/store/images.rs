@@ -1,9 +1,11 @@
 //! What is known of each result's picture; its samples are in the object store.
 
-use sqlx::FromRow;
+use sqlx::{AssertSqlSafe, FromRow};
 use uuid::Uuid;
 
+use super::sites::{bound, within};
 use super::{Connection, Store, StoreError, failed};
+use crate::auth::sites::Sites;
 
 /// One picture.
 #[derive(Clone, Debug, PartialEq, FromRow)]
@@ -63,15 +65,19 @@ pub async fn insert(connection: &mut Connection, image: &ImageRow) -> Result<(),
 }
 
 impl Store {
-    /// The picture of a result, if it has come.
+    /// The picture of a result, if both have come.
     ///
     /// # Errors
     /// [`StoreError::Query`].
-    pub async fn image(&self, result: Uuid) -> Result<Option<ImageRow>, StoreError> {
-        sqlx::query_as("SELECT * FROM images WHERE result = $1")
-            .bind(result.to_string())
-            .fetch_optional(&self.pool)
-            .await
-            .map_err(failed("read an image"))
+    pub async fn image(&self, sites: &Sites, result: Uuid) -> Result<Option<ImageRow>, StoreError> {
+        let text = format!(
+            "SELECT images.* FROM images JOIN results ON results.id = images.result WHERE images.result = $1 AND {}",
+            within(sites, "results.site", 2)
+        );
+        let mut query = sqlx::query_as(AssertSqlSafe(text)).bind(result.to_string());
+        for site in bound(sites) {
+            query = query.bind(site);
+        }
+        query.fetch_optional(&self.pool).await.map_err(failed("read an image"))
     }
 }

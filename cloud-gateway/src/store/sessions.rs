@@ -3,10 +3,11 @@
 use sqlx::FromRow;
 
 use super::{Connection, Store, StoreError, failed};
+use crate::auth::sites::Sites;
 use crate::domain::when::UnixMs;
 
 /// An open session with its account.
-#[derive(Clone, Debug, FromRow)]
+#[derive(Clone, Debug)]
 pub struct SessionRow {
     /// Whose it is.
     pub username: String,
@@ -16,6 +17,17 @@ pub struct SessionRow {
     pub role: String,
     /// When it was last used.
     pub last_used_at: i64,
+    /// What the account was granted.
+    pub sites: Sites,
+}
+
+#[derive(FromRow)]
+struct SessionAtSite {
+    username: String,
+    display_name: String,
+    role: String,
+    last_used_at: i64,
+    site: Option<String>,
 }
 
 /// Opens a session and forgets those that ended before `idle_since`.
@@ -57,22 +69,44 @@ pub async fn close(connection: &mut Connection, token_hash: &str) -> Result<(), 
         .map_err(failed("close a session"))
 }
 
+/// Closes all of an account's sessions; how many there were.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn close_all(connection: &mut Connection, username: &str) -> Result<u64, StoreError> {
+    let done = sqlx::query("DELETE FROM sessions WHERE username = $1")
+        .bind(username.to_owned())
+        .execute(connection)
+        .await
+        .map_err(failed("close an account's sessions"))?;
+    Ok(done.rows_affected())
+}
+
 impl Store {
-    /// The session of this token, if it was used since `idle_since`.
+    /// The session of this token, if it was used since `idle_since` and its account is not switched off.
     ///
     /// # Errors
     /// [`StoreError::Query`].
     pub async fn session(&self, token_hash: &str, idle_since: UnixMs) -> Result<Option<SessionRow>, StoreError> {
-        sqlx::query_as(
-            "SELECT users.username, users.display_name, users.role, sessions.last_used_at
+        let mut rows: Vec<SessionAtSite> = sqlx::query_as(
+            "SELECT users.username, users.display_name, users.role, sessions.last_used_at, user_sites.site
              FROM sessions JOIN users ON users.username = sessions.username
-             WHERE sessions.token_hash = $1 AND sessions.last_used_at >= $2",
+             LEFT JOIN user_sites ON user_sites.username = users.username
+             WHERE sessions.token_hash = $1 AND sessions.last_used_at >= $2 AND users.disabled_at IS NULL",
         )
         .bind(token_hash.to_owned())
         .bind(idle_since)
-        .fetch_optional(&self.pool)
+        .fetch_all(&self.pool)
         .await
-        .map_err(failed("look up a session"))
+        .map_err(failed("look up a session"))?;
+        let sites = Sites::granted(rows.iter_mut().filter_map(|row| row.site.take()));
+        Ok(rows.pop().map(|SessionAtSite { username, display_name, role, last_used_at, .. }| SessionRow {
+            username,
+            display_name,
+            role,
+            last_used_at,
+            sites,
+        }))
     }
 
     /// Notes that a session is in use.

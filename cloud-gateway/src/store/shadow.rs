@@ -1,10 +1,12 @@
 //! Windows of shadow readings: how a candidate model compares with the one in use, device by device.
 
-use sqlx::FromRow;
+use sqlx::{AssertSqlSafe, FromRow};
 use wire::ids::{DeviceId, MessageId};
 use wire::v1::ShadowV1;
 
+use super::sites::{bound, within};
 use super::{Connection, Store, StoreError, failed};
+use crate::auth::sites::Sites;
 use crate::domain::when::UnixMs;
 
 /// One stored window.
@@ -63,14 +65,16 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Query`].
-    pub async fn shadow_windows(&self, device: &str, limit: u32) -> Result<Vec<ShadowRow>, StoreError> {
-        sqlx::query_as(
-            "SELECT stored_at, payload FROM shadow_windows WHERE device = $1 ORDER BY to_ms DESC, message DESC LIMIT $2",
-        )
-        .bind(device.to_owned())
-        .bind(i64::from(limit))
-        .fetch_all(&self.pool)
-        .await
-        .map_err(failed("list shadow windows"))
+    pub async fn shadow_windows(&self, sites: &Sites, device: &str, limit: u32) -> Result<Vec<ShadowRow>, StoreError> {
+        let text = format!(
+            "SELECT stored_at, payload FROM shadow_windows JOIN devices ON devices.id = shadow_windows.device
+             WHERE device = $1 AND {} ORDER BY to_ms DESC, message DESC LIMIT $2",
+            within(sites, "devices.site", 3)
+        );
+        let mut query = sqlx::query_as(AssertSqlSafe(text)).bind(device.to_owned()).bind(i64::from(limit));
+        for site in bound(sites) {
+            query = query.bind(site);
+        }
+        query.fetch_all(&self.pool).await.map_err(failed("list shadow windows"))
     }
 }

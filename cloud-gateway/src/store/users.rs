@@ -3,6 +3,8 @@
 use sqlx::FromRow;
 
 use super::{Connection, Store, StoreError, failed};
+use crate::auth::roles::Role;
+use crate::domain::when::UnixMs;
 
 /// One account.
 #[derive(Clone, FromRow)]
@@ -17,6 +19,18 @@ pub struct UserRow {
     pub password_hash: String,
     /// When it was made.
     pub created_at: i64,
+    /// Since when nobody can sign in with it.
+    pub disabled_at: Option<i64>,
+}
+
+/// What can be changed of an account.
+pub enum Change {
+    /// Another role.
+    Role(Role),
+    /// Another password's hash.
+    Password(String),
+    /// Switched off since then, or on again.
+    Disabled(Option<UnixMs>),
 }
 
 /// Makes an account; false where the name is taken.
@@ -39,16 +53,51 @@ pub async fn add(connection: &mut Connection, user: &UserRow) -> Result<bool, St
     Ok(added.rows_affected() == 1)
 }
 
+/// Changes an account; false where there is none of this name.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn change(connection: &mut Connection, username: &str, change: Change) -> Result<bool, StoreError> {
+    let query = match change {
+        Change::Role(role) => {
+            sqlx::query("UPDATE users SET role = $2 WHERE username = $1").bind(username.to_owned()).bind(role.as_str())
+        }
+        Change::Password(hash) => {
+            sqlx::query("UPDATE users SET password_hash = $2 WHERE username = $1").bind(username.to_owned()).bind(hash)
+        }
+        Change::Disabled(since) => {
+            sqlx::query("UPDATE users SET disabled_at = $2 WHERE username = $1").bind(username.to_owned()).bind(since)
+        }
+    };
+    let done = query.execute(connection).await.map_err(failed("change an account"))?;
+    Ok(done.rows_affected() == 1)
+}
+
 impl Store {
+    /// Every account, by name.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn users(&self) -> Result<Vec<UserRow>, StoreError> {
+        sqlx::query_as(
+            "SELECT username, display_name, role, password_hash, created_at, disabled_at FROM users ORDER BY username",
+        )
+        .fetch_all(&self.pool)
+        .await
+        .map_err(failed("list the accounts"))
+    }
+
     /// The account of this name.
     ///
     /// # Errors
     /// [`StoreError::Query`].
     pub async fn user(&self, username: &str) -> Result<Option<UserRow>, StoreError> {
-        sqlx::query_as("SELECT username, display_name, role, password_hash, created_at FROM users WHERE username = $1")
-            .bind(username.to_owned())
-            .fetch_optional(&self.pool)
-            .await
-            .map_err(failed("look up an account"))
+        sqlx::query_as(
+            "SELECT username, display_name, role, password_hash, created_at, disabled_at FROM users WHERE username = $1",
+        )
+        .bind(username.to_owned())
+        .fetch_optional(&self.pool)
+        .await
+        .map_err(failed("look up an account"))
     }
 }

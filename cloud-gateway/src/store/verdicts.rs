@@ -1,9 +1,11 @@
 //! Verdicts: appended, never changed. The latest is copied onto its result for the work list.
 
-use sqlx::FromRow;
+use sqlx::{AssertSqlSafe, FromRow};
 use uuid::Uuid;
 
+use super::sites::{bound, within};
 use super::{Connection, Store, StoreError, failed};
+use crate::auth::sites::Sites;
 use crate::domain::result::NOT_URGENT;
 
 /// One verdict.
@@ -34,33 +36,19 @@ pub enum Given {
     Overtaken,
 }
 
-/// Appends a verdict, if `expected` (where given) is still the number of verdicts there are.
+/// Appends a verdict on a result of these sites, if `expected` (where given) is still the number of verdicts there are.
 ///
 /// # Errors
 /// [`StoreError::Query`].
 pub async fn give(
     connection: &mut Connection,
+    sites: &Sites,
     verdict: &VerdictRow,
     expected: Option<i64>,
 ) -> Result<Given, StoreError> {
-    let updated = sqlx::query(
-        "UPDATE results SET verdict = $2, verdicts = verdicts + 1, urgency = $3
-         WHERE id = $1 AND ($4 IS NULL OR verdicts = $4)",
-    )
-    .bind(verdict.result.clone())
-    .bind(verdict.verdict.clone())
-    .bind(NOT_URGENT)
-    .bind(expected)
-    .execute(&mut *connection)
-    .await
-    .map_err(failed("note a verdict on its result"))?;
-    if updated.rows_affected() == 0 {
-        let known: Option<(String,)> = sqlx::query_as("SELECT id FROM results WHERE id = $1")
-            .bind(verdict.result.clone())
-            .fetch_optional(connection)
-            .await
-            .map_err(failed("look up a result"))?;
-        return Ok(if known.is_some() { Given::Overtaken } else { Given::NoResult });
+    if !noted(connection, sites, verdict, expected).await? {
+        let known = is_seen(connection, sites, &verdict.result).await?;
+        return Ok(if known { Given::Overtaken } else { Given::NoResult });
     }
     sqlx::query("INSERT INTO verdicts (id, result, reviewer, verdict, note, given_at) VALUES ($1, $2, $3, $4, $5, $6)")
         .bind(verdict.id.clone())
@@ -75,19 +63,55 @@ pub async fn give(
     Ok(Given::Stored)
 }
 
+/// Copies the verdict onto its result; false where that is not there, or not as expected.
+async fn noted(
+    connection: &mut Connection,
+    sites: &Sites,
+    verdict: &VerdictRow,
+    expected: Option<i64>,
+) -> Result<bool, StoreError> {
+    let text = format!(
+        "UPDATE results SET verdict = $2, verdicts = verdicts + 1, urgency = $3
+         WHERE id = $1 AND ($4 IS NULL OR verdicts = $4) AND {}",
+        within(sites, "results.site", 5)
+    );
+    let mut query = sqlx::query(AssertSqlSafe(text))
+        .bind(verdict.result.clone())
+        .bind(verdict.verdict.clone())
+        .bind(NOT_URGENT)
+        .bind(expected);
+    for site in bound(sites) {
+        query = query.bind(site);
+    }
+    let updated = query.execute(connection).await.map_err(failed("note a verdict on its result"))?;
+    Ok(updated.rows_affected() == 1)
+}
+
+async fn is_seen(connection: &mut Connection, sites: &Sites, result: &str) -> Result<bool, StoreError> {
+    let text = format!("SELECT id FROM results WHERE id = $1 AND {}", within(sites, "results.site", 2));
+    let mut query = sqlx::query_as::<_, (String,)>(AssertSqlSafe(text)).bind(result.to_owned());
+    for site in bound(sites) {
+        query = query.bind(site);
+    }
+    Ok(query.fetch_optional(connection).await.map_err(failed("look up a result"))?.is_some())
+}
+
 impl Store {
     /// A result's verdicts, newest first.
     ///
     /// # Errors
     /// [`StoreError::Query`].
-    pub async fn verdicts(&self, result: Uuid) -> Result<Vec<VerdictRow>, StoreError> {
-        sqlx::query_as(
-            "SELECT id, result, reviewer, verdict, note, given_at FROM verdicts
-             WHERE result = $1 ORDER BY given_at DESC, id DESC",
-        )
-        .bind(result.to_string())
-        .fetch_all(&self.pool)
-        .await
-        .map_err(failed("read verdicts"))
+    pub async fn verdicts(&self, sites: &Sites, result: Uuid) -> Result<Vec<VerdictRow>, StoreError> {
+        let text = format!(
+            "SELECT verdicts.id, verdicts.result, verdicts.reviewer, verdicts.verdict, verdicts.note, verdicts.given_at
+             FROM verdicts JOIN results ON results.id = verdicts.result
+             WHERE verdicts.result = $1 AND {} ORDER BY verdicts.given_at DESC, verdicts.id DESC",
+            within(sites, "results.site", 2)
+        );
+        let mut query = sqlx::query_as(AssertSqlSafe(text)).bind(result.to_string());
+        for site in bound(sites) {
+            query = query.bind(site);
+        }
+        query.fetch_all(&self.pool).await.map_err(failed("read verdicts"))
     }
 }

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use gateway::auth::sites::Sites;
 use gateway::carry::{self as desk_side, CarryError, Imported};
 use gateway::domain::when;
 use gateway::identity;
@@ -99,11 +100,11 @@ fn import(world: &World, folder: &Path) -> Result<Imported, CarryError> {
 }
 
 fn count(world: &World) -> i64 {
-    world.runtime.block_on(world.store.count_results(&Filter::default())).unwrap()
+    world.runtime.block_on(world.store.count_results(&Sites::All, &Filter::default())).unwrap()
 }
 
 fn audit(world: &World) -> Vec<(String, String, String)> {
-    let rows = world.runtime.block_on(world.store.audit_page(None, 100)).unwrap();
+    let rows = world.runtime.block_on(world.store.audit_page(&Sites::All, None, 100)).unwrap();
     rows.into_iter().map(|row| (row.action, row.subject, row.detail)).collect()
 }
 

@@ -1,5 +1,6 @@
 //! Taking devices in, through the command itself.
 
+use gateway::auth::sites::Sites;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -105,7 +106,7 @@ fn a_device_gets_a_certificate_for_its_name_and_nothing_more() {
 
     let standing = world.runtime.block_on(world.store.standing(&answer.device)).unwrap();
     assert_eq!(standing.unwrap().sealing_key, sealing_key);
-    let trail = world.runtime.block_on(world.store.audit_page(None, 10)).unwrap();
+    let trail = world.runtime.block_on(world.store.audit_page(&Sites::All, None, 10)).unwrap();
     assert_eq!((trail[0].action.as_str(), trail[0].subject.as_str()), ("device.enrolled", "demo-1"));
 }
 
@@ -117,7 +118,7 @@ fn enrolling_again_replaces_the_keys_and_says_so() {
     let answer = enrol(&world, &second).unwrap();
     let standing = world.runtime.block_on(world.store.standing(&answer.device)).unwrap();
     assert_eq!(standing.unwrap().sealing_key, sealing_key);
-    let trail = world.runtime.block_on(world.store.audit_page(None, 10)).unwrap();
+    let trail = world.runtime.block_on(world.store.audit_page(&Sites::All, None, 10)).unwrap();
     assert!(trail[0].detail.contains("again, replacing its keys"), "{}", trail[0].detail);
 }
 
@@ -156,7 +157,7 @@ fn a_request_that_is_not_its_own_is_refused_and_leaves_nothing() {
         let refusal = enrol(&world, &bad).unwrap_err();
         assert!(refusal.contains(sign), "{sign}: {refusal}");
     }
-    assert!(world.runtime.block_on(world.store.devices()).unwrap().is_empty());
+    assert!(world.runtime.block_on(world.store.devices(&Sites::All)).unwrap().is_empty());
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Enrolment over the network as a second implementation meets it: curl speaks, openssl makes the requests and reads the
 //! answers, and neither has a line of ours.
 
+use gateway::auth::sites::Sites;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
@@ -137,7 +138,7 @@ fn revoke(world: &World, device: &str) {
 
 /// Newest first: action, subject, detail.
 fn trail(world: &World) -> Vec<(String, String, String)> {
-    let rows = world.runtime.block_on(world.store.audit_page(None, 50)).unwrap();
+    let rows = world.runtime.block_on(world.store.audit_page(&Sites::All, None, 50)).unwrap();
     rows.into_iter().map(|row| (row.action, row.subject, row.detail)).collect()
 }
 
@@ -279,7 +280,7 @@ fn what_is_no_request_is_refused_before_anything_is_written() {
     assert_eq!((as_text.status, problem(&as_text).as_str()), (415, "media-type"));
     assert_eq!(post(&large, PKCS10).status, 413);
     assert_eq!(stranger.curl(enroll, &[]).status, 405);
-    assert!(world.runtime.block_on(world.store.devices()).unwrap().is_empty());
+    assert!(world.runtime.block_on(world.store.devices(&Sites::All)).unwrap().is_empty());
     stranger.keep(&stranger.enrol("/CN=demo-1", "key.pem", &user));
 }
 

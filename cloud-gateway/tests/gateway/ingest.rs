@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
+use gateway::auth::sites::Sites;
 use gateway::domain::result;
 use gateway::store::results::Filter;
 use rcgen::ExtendedKeyUsagePurpose;
@@ -71,7 +72,7 @@ impl Chain {
     }
 
     fn count(&self) -> i64 {
-        self.world.runtime.block_on(self.world.store.count_results(&Filter::default())).unwrap()
+        self.world.runtime.block_on(self.world.store.count_results(&Sites::All, &Filter::default())).unwrap()
     }
 
     fn run<T>(&self, future: impl Future<Output = T>) -> T {
@@ -83,7 +84,7 @@ impl Chain {
     }
 
     fn rejections(&self) -> Vec<(String, String)> {
-        let rows = self.run(self.world.store.audit_page(None, 100)).unwrap();
+        let rows = self.run(self.world.store.audit_page(&Sites::All, None, 100)).unwrap();
         rows.into_iter().filter(|row| row.action == "message.rejected").map(|row| (row.actor, row.detail)).collect()
     }
 }
@@ -99,7 +100,7 @@ fn a_sealed_result_becomes_one_row_and_one_receipt_and_a_replay_gets_the_same() 
         assert_eq!(chain.count(), 1, "attempt {attempt}");
     }
     let name = result::id(&"demo-1".parse().unwrap(), id(1));
-    let row = chain.run(chain.world.store.result(name)).unwrap().unwrap();
+    let row = chain.run(chain.world.store.result(&Sites::All, name)).unwrap().unwrap();
     assert_eq!(row.decoded().unwrap(), samples::read(0.9, 0));
     let metrics = chain.world.stranger().get("/metrics").text();
     for line in [
@@ -127,13 +128,13 @@ fn a_result_in_the_place_of_another_hides_it_whichever_comes_first_and_no_device
     chain.run(other.send(Up::Result, id(6), &read(2)));
     assert_eq!(chain.run(other.receipt()), stored(6));
     let name = |device: &str, number| result::id(&device.parse().unwrap(), id(number)).to_string();
-    let shown = chain.run(chain.world.store.results(&Filter::default(), None, 10)).unwrap();
+    let shown = chain.run(chain.world.store.results(&Sites::All, &Filter::default(), None, 10)).unwrap();
     let shown: HashSet<String> = shown.into_iter().map(|row| row.id).collect();
     let expected = [("demo-1", 2), ("demo-1", 4), ("demo-1", 5), ("demo-2", 6)];
     assert_eq!(shown, expected.into_iter().map(|(device, number)| name(device, number)).collect());
     assert_eq!(chain.count(), 4);
     let hidden = result::id(&"demo-1".parse().unwrap(), id(1));
-    assert!(chain.run(chain.world.store.result(hidden)).unwrap().is_some(), "it is kept");
+    assert!(chain.run(chain.world.store.result(&Sites::All, hidden)).unwrap().is_some(), "it is kept");
     let client = chain.world.client("ada", gateway::auth::roles::Role::Reviewer);
     let page = |number| client.get(&format!("/api/v1/results/{}", name("demo-1", number))).json();
     let (before, after) = (page(1), page(2));
@@ -168,7 +169,7 @@ fn a_device_cannot_give_a_picture_to_another_devices_result() {
     chain.run(other.send(Up::Image, id(2), &samples::image(id(1))));
     assert_eq!(chain.run(other.receipt()), stored(2));
     let name = result::id(&"demo-1".parse().unwrap(), id(1));
-    assert_eq!(chain.run(chain.world.store.image(name)).unwrap(), None);
+    assert_eq!(chain.run(chain.world.store.image(&Sites::All, name)).unwrap(), None);
 }
 
 #[test]
@@ -270,7 +271,7 @@ fn one_message_that_the_database_will_not_have_holds_up_nobody_elses() {
     let chain = Chain::start();
     let mut device = chain.device("demo-1");
     chain.sql(
-        "CREATE TRIGGER poison BEFORE INSERT ON results WHEN new.site = 'poison'
+        "CREATE TRIGGER poison BEFORE INSERT ON results WHEN new.payload LIKE '%poison%'
          BEGIN SELECT RAISE(ABORT, 'no'); END",
     );
     let poison = ResultV1 { site: "poison".into(), ..samples::read(0.9, 0) };
@@ -353,7 +354,7 @@ fn telemetry_is_kept_on_the_device() {
     let state = TelemetryV1 { at_ms: 1, queue_depth: 7, ..TelemetryV1::default() };
     chain.run(device.send(Up::Telemetry, id(1), &state));
     assert_eq!(chain.run(device.receipt()), stored(1));
-    let row = chain.run(chain.world.store.devices()).unwrap().remove(0);
+    let row = chain.run(chain.world.store.devices(&Sites::All)).unwrap().remove(0);
     assert_eq!(row.queue_depth, Some(7));
     assert!(row.last_seen_at.is_some());
 }
@@ -370,7 +371,7 @@ fn a_shadow_window_is_stored_once_and_one_that_does_not_add_up_is_refused_for_go
     chain.run(device.send(Up::Shadow, id(2), &lie));
     let refused = chain.run(device.receipt());
     assert!(matches!(&refused.status, ReceiptStatus::Rejected { reason } if reason.contains("pairs")), "{refused:?}");
-    let windows = chain.run(chain.world.store.shadow_windows("demo-1", 10)).unwrap();
+    let windows = chain.run(chain.world.store.shadow_windows(&Sites::All, "demo-1", 10)).unwrap();
     assert_eq!(windows.len(), 1);
     assert_eq!(windows[0].decoded().unwrap(), samples::shadow(10));
 }

@@ -13,5 +13,6 @@ mod ingest;
 mod papers;
 mod replicas;
 mod samples;
+mod sites;
 mod store;
 mod world;

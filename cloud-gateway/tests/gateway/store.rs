@@ -1,5 +1,6 @@
 //! What the gateway promises of its database, held by SQLite and by PostgreSQL alike.
 
+use gateway::auth::sites::Sites;
 use gateway::domain::audit::{Action, Broken, Statement};
 use gateway::domain::result::{self, NOT_URGENT};
 use gateway::store::images::ImageRow;
@@ -43,6 +44,7 @@ macro_rules! promise {
         }
     };
 }
+pub(crate) use promise;
 
 fn device() -> DeviceId {
     "demo-1".parse().unwrap()
@@ -59,7 +61,6 @@ fn row(number: u128, probability: f64, later: i64) -> NewResult {
         id: result::id(&device(), message(number)),
         device: device().to_string(),
         message: message(number).to_string(),
-        site: reading.site.clone(),
         received_at: reading.received_at_ms,
         stored_at: reading.received_at_ms + 1,
         finding: result::finding(&reading),
@@ -85,6 +86,7 @@ async fn add_user(store: &Store, username: &str) -> bool {
         role: "reviewer".into(),
         password_hash: "x".into(),
         created_at: 1,
+        disabled_at: None,
     };
     let mut work = store.begin().await.unwrap();
     let added = users::add(&mut work, &user).await.unwrap();
@@ -108,7 +110,7 @@ promise!(what_is_not_committed_never_was, store, {
     assert!(messages::enter(&mut work, &device(), message(7), Up::Result, 1).await.unwrap());
     results::insert(&mut work, &row(7, 0.9, 0)).await.unwrap();
     drop(work);
-    assert_eq!(store.count_results(&Filter::default()).await.unwrap(), 0);
+    assert_eq!(store.count_results(&Sites::All, &Filter::default()).await.unwrap(), 0);
     let mut work = store.begin().await.unwrap();
     assert!(messages::enter(&mut work, &device(), message(7), Up::Result, 1).await.unwrap());
 });
@@ -130,7 +132,7 @@ promise!(the_work_list_is_urgent_first_then_newest_and_pages_meet_exactly, store
     let mut found = Vec::new();
     let mut after: Option<After> = None;
     loop {
-        let page = store.results(&all, after.as_ref(), 2).await.unwrap();
+        let page = store.results(&Sites::All, &all, after.as_ref(), 2).await.unwrap();
         let Some(last) = page.last() else { break };
         after = Some(After { urgency: last.urgency, received_at: last.received_at, id: last.id.clone() });
         found.extend(page.into_iter().map(|row| (row.urgency, row.received_at, row.id)));
@@ -145,8 +147,8 @@ promise!(the_work_list_is_urgent_first_then_newest_and_pages_meet_exactly, store
         (Filter { device: Some("demo-1".into()), ..Filter::default() }, 6),
         (Filter { device: Some("demo-2".into()), ..Filter::default() }, 0),
     ] {
-        assert_eq!(store.count_results(&filter).await.unwrap(), count, "{filter:?}");
-        assert_eq!(store.results(&filter, None, 100).await.unwrap().len() as i64, count, "{filter:?}");
+        assert_eq!(store.count_results(&Sites::All, &filter).await.unwrap(), count, "{filter:?}");
+        assert_eq!(store.results(&Sites::All, &filter, None, 100).await.unwrap().len() as i64, count, "{filter:?}");
     }
 });
 
@@ -156,27 +158,31 @@ promise!(a_result_in_the_place_of_another_hides_it_and_keeps_it, store, {
     let later = NewResult { supersedes: Some(earlier.id), ..row(2, 0.1, 1) };
     insert(&store, &later).await;
     insert(&store, &earlier).await;
-    let shown = store.results(&Filter::default(), None, 10).await.unwrap();
+    let shown = store.results(&Sites::All, &Filter::default(), None, 10).await.unwrap();
     assert_eq!(shown.iter().map(|row| row.id.clone()).collect::<Vec<_>>(), [later.id.to_string()]);
-    assert_eq!(store.count_results(&Filter::default()).await.unwrap(), 1);
-    assert_eq!(store.devices().await.unwrap()[0].results, 1, "a device's results are those that the work list shows");
-    let (hidden, shown) = (store.result(earlier.id).await.unwrap().unwrap(), &shown[0]);
+    assert_eq!(store.count_results(&Sites::All, &Filter::default()).await.unwrap(), 1);
+    assert_eq!(
+        store.devices(&Sites::All).await.unwrap()[0].results,
+        1,
+        "a device's results are those that the work list shows"
+    );
+    let (hidden, shown) = (store.result(&Sites::All, earlier.id).await.unwrap().unwrap(), &shown[0]);
     assert_eq!((hidden.replaces, hidden.replaced_by), (None, Some(later.id.to_string())));
     assert_eq!((&shown.replaces, &shown.replaced_by), (&Some(earlier.id.to_string()), &None));
     // One that never came is not named: there would be nothing behind the link.
     let alone = NewResult { supersedes: Some(Uuid::nil()), ..row(3, 0.1, 2) };
     insert(&store, &alone).await;
-    assert_eq!(store.result(alone.id).await.unwrap().unwrap().replaces, None);
+    assert_eq!(store.result(&Sites::All, alone.id).await.unwrap().unwrap().replaces, None);
 });
 
 promise!(a_result_comes_back_as_it_was_sent, store, {
     add_device(&store, "demo-1", "00").await;
     let sent = row(1, 0.123_456_789_012_345_67, 0);
     insert(&store, &sent).await;
-    let stored = store.result(sent.id).await.unwrap().unwrap();
+    let stored = store.result(&Sites::All, sent.id).await.unwrap().unwrap();
     assert_eq!(stored.decoded().unwrap(), samples::read(0.123_456_789_012_345_67, 0));
     assert_eq!((stored.has_image, stored.verdict, stored.verdicts), (0, None, 0));
-    assert!(store.result(Uuid::nil()).await.unwrap().is_none());
+    assert!(store.result(&Sites::All, Uuid::nil()).await.unwrap().is_none());
 });
 
 promise!(the_latest_verdict_counts_and_none_is_lost, store, {
@@ -194,17 +200,17 @@ promise!(the_latest_verdict_counts_and_none_is_lost, store, {
             given_at: i64::try_from(id).unwrap(),
         };
         let mut work = store.begin().await.unwrap();
-        let given = verdicts::give(&mut work, &verdict, expected).await.unwrap();
+        let given = verdicts::give(&mut work, &Sites::All, &verdict, expected).await.unwrap();
         commit(work).await.unwrap();
         given
     };
     assert_eq!(give(1, "agree", Some(0)).await, Given::Stored);
     assert_eq!(give(2, "disagree", Some(0)).await, Given::Overtaken);
     assert_eq!(give(2, "disagree", None).await, Given::Stored);
-    let stored = store.result(sent.id).await.unwrap().unwrap();
+    let stored = store.result(&Sites::All, sent.id).await.unwrap().unwrap();
     assert_eq!((stored.verdict.as_deref(), stored.verdicts), (Some("disagree"), 2));
     assert!((stored.urgency - NOT_URGENT).abs() < f64::EPSILON);
-    let all = store.verdicts(sent.id).await.unwrap();
+    let all = store.verdicts(&Sites::All, sent.id).await.unwrap();
     assert_eq!(all.iter().map(|verdict| verdict.verdict.as_str()).collect::<Vec<_>>(), ["disagree", "agree"]);
     assert_eq!(all[0].note.as_deref(), Some("artefact"));
     assert!(store.pool().execute("DELETE FROM verdicts").await.unwrap_err().to_string().contains("append-only"));
@@ -221,7 +227,7 @@ promise!(a_verdict_on_nothing_is_told_apart_from_a_late_one, store, {
         given_at: 1,
     };
     let mut work = store.begin().await.unwrap();
-    assert_eq!(verdicts::give(&mut work, &verdict, None).await.unwrap(), Given::NoResult);
+    assert_eq!(verdicts::give(&mut work, &Sites::All, &verdict, None).await.unwrap(), Given::NoResult);
 });
 
 promise!(the_audit_trail_is_a_chain_and_shows_tampering, store, {
@@ -229,9 +235,9 @@ promise!(the_audit_trail_is_a_chain_and_shows_tampering, store, {
         store.audit(&said(Action::ResultViewed, subject)).await.unwrap();
     }
     assert_eq!(store.verify_audit().await.unwrap(), Ok(3));
-    let page = store.audit_page(None, 2).await.unwrap();
+    let page = store.audit_page(&Sites::All, None, 2).await.unwrap();
     assert_eq!(page.iter().map(|row| row.subject.as_str()).collect::<Vec<_>>(), ["c", "b"]);
-    let rest = store.audit_page(Some(page[1].sequence), 2).await.unwrap();
+    let rest = store.audit_page(&Sites::All, Some(page[1].sequence), 2).await.unwrap();
     assert_eq!(rest.iter().map(|row| row.subject.as_str()).collect::<Vec<_>>(), ["a"]);
 
     let forge = "UPDATE audit SET actor = 'eve' WHERE sequence = 2";
@@ -283,7 +289,7 @@ promise!(enrolling_again_replaces_the_keys, store, {
     add_device(&store, "demo-1", "bb").await;
     assert_eq!(store.standing(&device()).await.unwrap().unwrap().sealing_key, "bb");
     assert_eq!(store.standing(&"demo-2".parse().unwrap()).await.unwrap(), None);
-    assert_eq!(store.devices().await.unwrap().len(), 1);
+    assert_eq!(store.devices(&Sites::All).await.unwrap().len(), 1);
 });
 
 promise!(telemetry_that_was_overtaken_changes_nothing, store, {
@@ -296,7 +302,7 @@ promise!(telemetry_that_was_overtaken_changes_nothing, store, {
         devices::seen(&mut work, &device(), at_ms, &KeyId("00".into())).await.unwrap();
         commit(work).await.unwrap();
     }
-    let device = store.devices().await.unwrap().remove(0);
+    let device = store.devices(&Sites::All).await.unwrap().remove(0);
     assert_eq!((device.queue_depth, device.last_seen_at, device.results), (Some(7), Some(20), 1));
 });
 
@@ -308,10 +314,10 @@ promise!(shadow_windows_are_listed_newest_first_and_by_device, store, {
         shadow::insert(&mut work, &device(), message(number), &samples::shadow(later), 7).await.unwrap();
         commit(work).await.unwrap();
     }
-    let windows = store.shadow_windows("demo-1", 2).await.unwrap();
+    let windows = store.shadow_windows(&Sites::All, "demo-1", 2).await.unwrap();
     let ends: Vec<i64> = windows.iter().map(|row| row.decoded().unwrap().to_ms - samples::RECEIVED).collect();
     assert_eq!((ends, windows[0].stored_at), (vec![30, 20], 7));
-    assert!(store.shadow_windows("demo-2", 2).await.unwrap().is_empty());
+    assert!(store.shadow_windows(&Sites::All, "demo-2", 2).await.unwrap().is_empty());
 });
 
 promise!(an_image_may_come_first_and_the_first_stays, store, {
@@ -336,8 +342,8 @@ promise!(an_image_may_come_first_and_the_first_stays, store, {
     images::insert(&mut work, &ImageRow { object: "two".into(), ..image.clone() }).await.unwrap();
     commit(work).await.unwrap();
     insert(&store, &sent).await;
-    assert_eq!(store.image(sent.id).await.unwrap(), Some(image));
-    assert_eq!(store.result(sent.id).await.unwrap().unwrap().has_image, 1);
+    assert_eq!(store.image(&Sites::All, sent.id).await.unwrap(), Some(image));
+    assert_eq!(store.result(&Sites::All, sent.id).await.unwrap().unwrap().has_image, 1);
 });
 
 promise!(the_same_refused_bytes_are_one_row, store, {
@@ -360,7 +366,11 @@ promise!(the_same_refused_bytes_are_one_row, store, {
         assert_eq!(refusals::record(&mut work, &refused, &statement).await.unwrap(), first);
         commit(work).await.unwrap();
     }
-    assert_eq!(store.audit_page(None, 10).await.unwrap().len(), 1, "the trail can be filled with one message");
+    assert_eq!(
+        store.audit_page(&Sites::All, None, 10).await.unwrap().len(),
+        1,
+        "the trail can be filled with one message"
+    );
 });
 
 promise!(a_session_ends_when_it_is_idle_or_closed, store, {
@@ -383,5 +393,5 @@ promise!(a_session_ends_when_it_is_idle_or_closed, store, {
 promise!(migrating_twice_changes_nothing, store, {
     add_device(&store, "demo-1", "00").await;
     store.migrate().await.unwrap();
-    assert_eq!(store.devices().await.unwrap().len(), 1);
+    assert_eq!(store.devices(&Sites::All).await.unwrap().len(), 1);
 });

@@ -7,6 +7,7 @@ use std::sync::OnceLock;
 use gateway::app::{self, Running};
 use gateway::auth::password;
 use gateway::auth::roles::Role;
+use gateway::auth::sites::EVERY;
 use gateway::config::{
     CaConfig, Config, DatabaseConfig, EstConfig, HttpConfig, IdentityConfig, MqttConfig, ObjectsConfig,
 };
@@ -15,7 +16,7 @@ use gateway::identity;
 use gateway::store::devices::NewDevice;
 use gateway::store::results::NewResult;
 use gateway::store::users::{self, UserRow};
-use gateway::store::{Store, commit, devices, results, shadow};
+use gateway::store::{Store, commit, devices, results, shadow, sites};
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde_json::{Value, json};
 use sqlx::Executor;
@@ -120,6 +121,16 @@ impl World {
     /// An account, logged in.
     pub fn client(&self, username: &str, role: Role) -> Client {
         self.add_user(username, role);
+        self.logged_in(username)
+    }
+
+    /// An account that sees these sites, logged in.
+    pub fn client_at(&self, username: &str, role: Role, granted: &[&str]) -> Client {
+        self.add_user_at(username, role, granted);
+        self.logged_in(username)
+    }
+
+    fn logged_in(&self, username: &str) -> Client {
         let mut client = self.stranger();
         assert_eq!(client.login(username, PASSWORD).status, 200);
         client
@@ -130,7 +141,13 @@ impl World {
         Client::new(self.address())
     }
 
+    /// An account that sees every site.
     pub fn add_user(&self, username: &str, role: Role) {
+        self.add_user_at(username, role, &[EVERY]);
+    }
+
+    /// An account that sees these sites.
+    pub fn add_user_at(&self, username: &str, role: Role, granted: &[&str]) {
         static HASH: OnceLock<String> = OnceLock::new();
         let user = UserRow {
             username: username.into(),
@@ -138,23 +155,31 @@ impl World {
             role: role.as_str().into(),
             password_hash: HASH.get_or_init(|| password::hash(PASSWORD).unwrap()).clone(),
             created_at: 0,
+            disabled_at: None,
         };
         self.runtime.block_on(async {
             let mut work = self.store.begin().await.unwrap();
             assert!(users::add(&mut work, &user).await.unwrap());
+            for site in granted {
+                assert!(sites::grant(&mut work, username, site).await.unwrap());
+            }
             commit(work).await.unwrap();
         });
     }
 
     /// A result of `demo-1`, as if it had come; its id.
     pub fn add_result(&self, number: u128, reading: &ResultV1) -> Uuid {
-        let (device, message): (DeviceId, _) = ("demo-1".parse().unwrap(), MessageId(Uuid::from_u128(number)));
+        self.add_result_of("demo-1", number, reading)
+    }
+
+    /// The same of another device.
+    pub fn add_result_of(&self, device: &str, number: u128, reading: &ResultV1) -> Uuid {
+        let (device, message): (DeviceId, _) = (device.parse().unwrap(), MessageId(Uuid::from_u128(number)));
         let row = NewResult {
             supersedes: None,
             id: result::id(&device, message),
             device: device.to_string(),
             message: message.to_string(),
-            site: reading.site.clone(),
             received_at: reading.received_at_ms,
             stored_at: reading.received_at_ms + 1_000,
             finding: result::finding(reading),
@@ -183,6 +208,11 @@ impl World {
     pub fn add_device(&self, name: &str, sealing_key: &str) {
         self.runtime.block_on(add_device(&self.store, name, sealing_key));
     }
+
+    /// The same at a site of one's choice.
+    pub fn add_device_at(&self, name: &str, site: &str) {
+        self.runtime.block_on(add_device_at(&self.store, name, "00", site));
+    }
 }
 
 /// A database of its own in the cluster that `cargo xtask test` starts.
@@ -199,9 +229,13 @@ pub async fn fresh_postgres() -> String {
 }
 
 pub async fn add_device(store: &Store, name: &str, sealing_key: &str) {
+    add_device_at(store, name, sealing_key, "st-mary").await;
+}
+
+pub async fn add_device_at(store: &Store, name: &str, sealing_key: &str, site: &str) {
     let device = NewDevice {
         id: name.parse().unwrap(),
-        site: "st-mary".into(),
+        site: site.into(),
         sealing_key: sealing_key.into(),
         certificate_fingerprint: "00".into(),
         enrolled_at: 1_000,

@@ -3,6 +3,8 @@ import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import type { JSX } from 'preact';
 import { listDevices, type Device, type ShadowWindow } from '../api';
+import { mayOpen } from '../rights';
+import { state } from '../session';
 import { Notice } from '../shell/notice';
 import { When } from '../shell/when';
 import { ago } from '../time';
@@ -52,6 +54,7 @@ function NoDevice(): JSX.Element {
 }
 
 function Table({ devices }: { devices: readonly Device[] }): JSX.Element {
+  const films = state.value.is === 'in' && mayOpen(state.value.session, 'list');
   return (
     <div class="scroller">
       <table class="results">
@@ -76,7 +79,7 @@ function Table({ devices }: { devices: readonly Device[] }): JSX.Element {
               </td>
               <td>{device.queue_depth ?? <span class="quiet">not reported</span>}</td>
               <td>
-                <a href={listPath({ ...NO_FILTER, device: device.id })}>{device.results}</a>
+                {films ? <a href={listPath({ ...NO_FILTER, device: device.id })}>{device.results}</a> : device.results}
               </td>
               <td>{device.shadow === null ? <span class="quiet">none</span> : <Candidate window={device.shadow} />}</td>
               <td>

@@ -2,6 +2,7 @@
 import type { JSX } from 'preact';
 import type { Session } from '../api';
 import { helpOpen } from '../keyboard';
+import { mayOpen, pageFor, roleWords, sitesWords } from '../rights';
 import { route } from '../router';
 import type { Route } from '../routes';
 import { signOut } from '../session';
@@ -9,6 +10,7 @@ import { listPath } from '../filter';
 import { filter } from '../work_list';
 
 export function Header({ session }: { session: Session }): JSX.Element {
+  const here = pageFor(session, route.value).page;
   return (
     <header class="header">
       <a class="skip" href="#main" target="_self" onClick={toMain}>
@@ -18,13 +20,13 @@ export function Header({ session }: { session: Session }): JSX.Element {
         <img src="/favicon.svg" alt="" width="24" height="24" /> Hilum
       </a>
       <nav aria-label="Pages">
-        <Tab to={listPath(filter.value)} page="list" words="Work list" also="study" />
-        <Tab to="/audit" page="audit" words="Audit log" />
-        <Tab to="/devices" page="devices" words="Devices" />
+        {mayOpen(session, 'list') && <Tab to={listPath(filter.value)} page="list" here={here} words="Work list" also="study" />}
+        {mayOpen(session, 'audit') && <Tab to="/audit" page="audit" here={here} words="Audit log" />}
+        {mayOpen(session, 'devices') && <Tab to="/devices" page="devices" here={here} words="Devices" />}
       </nav>
       <div class="who">
-        <span class="user" title={`Signed in as ${session.username}`}>
-          {session.display_name || session.username} <span class="quiet">({session.role})</span>
+        <span class="user" title={`Signed in as ${session.username}; sees ${sitesWords(session.sites)}`}>
+          {session.display_name || session.username} <span class="quiet">({roleWords(session.role)})</span>
         </span>
         <button type="button" class="plain" onClick={() => (helpOpen.value = true)} aria-keyshortcuts="?">
           Keys <kbd>?</kbd>
@@ -37,10 +39,9 @@ export function Header({ session }: { session: Session }): JSX.Element {
   );
 }
 
-function Tab({ to, page, words, also }: { to: string; page: Route['page']; words: string; also?: Route['page'] }): JSX.Element {
-  const here = route.value.page === page;
+function Tab({ to, page, here, words, also }: { to: string; page: Route['page']; here: Route['page']; words: string; also?: Route['page'] }): JSX.Element {
   return (
-    <a href={to} aria-current={here ? 'page' : undefined} data-within={route.value.page === also ? '' : undefined}>
+    <a href={to} aria-current={here === page ? 'page' : undefined} data-within={here === also ? '' : undefined}>
       {words}
     </a>
   );

@@ -4,15 +4,13 @@ import { useSignal } from '@preact/signals';
 import { useRef } from 'preact/hooks';
 import type { JSX } from 'preact';
 import { ApiError, giveVerdict, type Opinion, type ResultDetail, type Verdict } from '../api';
+import { roleWords } from '../rights';
 import { Notice } from '../shell/notice';
 import { state } from '../session';
 import { When } from '../shell/when';
 
 /** The gateway's limit, in characters. */
 const NOTE_MOST = 2000;
-
-/** The only role that the gateway takes verdicts from. */
-const REVIEWER = 'reviewer';
 
 interface Props {
   result: ResultDetail;
@@ -30,12 +28,12 @@ function choices({ outcome, finding }: ResultDetail): Record<Opinion, string> {
 }
 
 export function VerdictPanel({ result, given, overtaken }: Props): JSX.Element {
-  const role = state.value.is === 'in' ? state.value.session.role : '';
+  const session = state.value.is === 'in' ? state.value.session : null;
   const words = choices(result);
   return (
     <section class="verdict-panel" aria-labelledby="verdict-title">
       <h2 id="verdict-title">Verdict</h2>
-      {role === REVIEWER ? <Form result={result} given={given} overtaken={overtaken} words={words} /> : <p class="quiet">Only reviewers give verdicts; you are signed in as {role}.</p>}
+      {session?.may.includes('give_verdict') === true ? <Form result={result} given={given} overtaken={overtaken} words={words} /> : <p class="quiet">Only reviewers give verdicts; you are signed in as {roleWords(session?.role ?? '')}.</p>}
       <History verdicts={result.verdicts} words={words} />
     </section>
   );
