@@ -1,40 +1,184 @@
-//! Every route against every role: what the table says is what a stranger, a role and a forger get.
+//! Every route of the API's own description against every role, at a site that is hers and at one that is not: what the
+//! table says is what a stranger, a role and a forger get, and whatever changes something leaves a record.
 
-use gateway::api::guard::{GATES, Gate};
+use gateway::api::guard::{Gate, gate};
 use gateway::auth::roles::Role;
-use serde_json::json;
+use gateway::auth::sites::Sites;
+use gateway::objects::{Objects, Part};
+use gateway::store::images::ImageRow;
+use gateway::store::{commit, images};
+use serde_json::{Value, json};
+use uuid::Uuid;
 
-use super::samples::read;
-use super::world::{Answer, Client, World};
+use super::samples::{read, shadow};
+use super::world::{Answer, Client, PASSWORD, World};
 
-fn ask(client: &Client, method: &str, path: &str) -> Answer {
-    match method {
-        "GET" => client.get(path),
-        "DELETE" => client.delete(path),
-        "POST" => client.post(path, &json!({ "verdict": "agree" })),
-        other => panic!("the table has a method that this test does not know: {other}"),
+/// One operation of the API's description.
+struct Route {
+    method: ureq::http::Method,
+    path: String,
+}
+
+/// What stands at one site: the names that go into an address.
+struct Place {
+    result: String,
+    device: &'static str,
+}
+
+impl Route {
+    /// All that is served at `/api/v1/openapi.json`.
+    fn all(world: &World) -> Vec<Self> {
+        let document = world.stranger().get("/api/v1/openapi.json").json();
+        let paths = document["paths"].as_object().unwrap();
+        let operations = |(path, methods): (&String, &Value)| -> Vec<Self> {
+            let names = methods.as_object().unwrap().keys();
+            names.map(|name| Self { method: name.to_uppercase().parse().unwrap(), path: path.clone() }).collect()
+        };
+        paths.iter().flat_map(operations).collect()
     }
+
+    fn changes_something(&self) -> bool {
+        !self.method.is_safe()
+    }
+
+    /// What is sent with it. A route that changes something says here how it is asked, or these tests fail.
+    fn body(&self) -> Value {
+        match self.path.as_str() {
+            "/api/v1/results/{id}/verdicts" => json!({ "verdict": "agree" }),
+            path => panic!("{} {path}: say in Route::body what it takes", self.method),
+        }
+    }
+
+    fn ask(&self, client: &Client, at: &Place) -> Answer {
+        let name = if self.path.starts_with("/api/v1/devices/") { at.device } else { &at.result };
+        let path = self.path.replace("{id}", name);
+        match self.method.as_str() {
+            "GET" => client.get(&path),
+            "DELETE" => client.delete(&path),
+            "POST" => client.post(&path, &self.body()),
+            other => panic!("{other} {path}: this test does not know how to ask that"),
+        }
+    }
+
+    fn opens_session(&self) -> bool {
+        gate(&self.method, &self.path) == Some(Gate::Open)
+    }
+
+    fn ends_session(&self) -> bool {
+        self.method == "DELETE" && self.path == "/api/v1/session"
+    }
+}
+
+impl std::fmt::Display for Route {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.method, self.path)
+    }
+}
+
+/// A device at each of two sites, with everything that one can have.
+fn two_sites(world: &World) -> (Place, Place) {
+    let [own, foreign] = [("demo-1", "st-mary", 1), ("demo-2", "st-john", 2)].map(|(device, site, number)| {
+        world.add_device_at(device, site);
+        let result = world.add_result_of(device, number, &read(0.9, 0));
+        add_picture(world, device, result);
+        world.add_shadow_of(device, number + 10, &shadow(60_000));
+        Place { result: result.to_string(), device }
+    });
+    (own, foreign)
+}
+
+fn add_picture(world: &World, device: &str, result: Uuid) {
+    let objects = Objects::open(&world.config.objects.dir).unwrap();
+    for part in [Part::Preview, Part::VoiLut, Part::Saliency] {
+        objects.put(&result.to_string(), part, b"1234").unwrap();
+    }
+    let row = ImageRow {
+        result: result.to_string(),
+        device: device.into(),
+        message: Uuid::nil().to_string(),
+        stored_at: 1,
+        image_rows: 1,
+        image_columns: 2,
+        sample_offset: 0,
+        inverted: 0,
+        voi: r#"{"kind":"linear","center":1.0,"width":2.0}"#.into(),
+        saliency_rows: None,
+        saliency_columns: None,
+        object: result.to_string(),
+    };
+    world.runtime.block_on(async {
+        let mut work = world.store.begin().await.unwrap();
+        images::insert(&mut work, &row).await.unwrap();
+        commit(work).await.unwrap();
+    });
+}
+
+/// Who may read results but sees one site meets the other one's in nothing that she is answered.
+fn names_nothing_of(place: &Place, answer: &Answer) -> bool {
+    let text = answer.text();
+    ![place.result.as_str(), place.device, "st-john"].iter().any(|name| text.contains(name))
 }
 
 #[test]
 fn the_table_is_what_happens() {
     let world = World::without_broker();
-    world.add_device("demo-1", "00");
-    let id = world.add_result(1, &read(0.9, 0)).to_string();
-    for (line, (method, route, gate)) in GATES.iter().enumerate() {
-        let Gate::Needs(act) = gate else { continue };
-        let path = route.replace("{id}", &id);
-        let stranger = ask(&world.stranger(), method.as_str(), &path);
-        assert_eq!(stranger.status, 401, "{method} {route} let a stranger in");
-        for role in Role::ALL {
-            let name = format!("{}-{line}", role.as_str());
-            let client = world.client(&name, role);
-            let status = ask(&client, method.as_str(), &path).status;
-            // 404 is an answer: there is no image here.
-            let passed = matches!(status, 200 | 201 | 204 | 404);
-            assert_eq!(passed, role.may(*act), "{method} {route} answered {status} to the {}", role.as_str());
-            assert!(passed || status == 403, "{method} {route} answered {status}");
+    let (own, foreign) = two_sites(&world);
+    let routes = Route::all(&world);
+    assert!(routes.len() > 10, "the description names {} operations", routes.len());
+    for role in Role::ALL {
+        let client = world.client_at(role.as_str(), role, &["st-mary"]);
+        for route in routes.iter().filter(|route| !route.opens_session() && !route.ends_session()) {
+            let Some(Gate::Needs(act)) = gate(&route.method, &route.path) else { panic!("{route} has no gate") };
+            let (hers, others) = (route.ask(&client, &own), route.ask(&client, &foreign));
+            if !role.may(act) {
+                // Refused before anybody looks: the answer does not tell what is there.
+                assert_eq!((hers.status, others.status), (403, 403), "{route}, {role:?}");
+                continue;
+            }
+            assert!(matches!(hers.status, 200 | 201 | 204), "{route}, {role:?}: {}", hers.text());
+            let expected = if route.path.contains('{') { 404 } else { 200 };
+            assert_eq!(others.status, expected, "{route}, {role:?}, at another site");
+            assert!(names_nothing_of(&foreign, &others), "{route}, {role:?}: {}", others.text());
         }
+        for route in routes.iter().filter(|route| route.ends_session()) {
+            assert_eq!(route.ask(&client, &own).status, 204, "{route}, {role:?}");
+        }
+    }
+}
+
+#[test]
+fn nobody_gets_in_without_a_session_or_changes_anything_from_another_page() {
+    let world = World::without_broker();
+    let (own, _) = two_sites(&world);
+    for route in Route::all(&world).iter().filter(|route| !route.opens_session()) {
+        assert_eq!(route.ask(&world.stranger(), &own).status, 401, "{route} let a stranger in");
+    }
+    let mut forger = world.client("ada", Role::LeadReviewer);
+    forger.csrf.clear();
+    for route in Route::all(&world).iter().filter(|route| route.changes_something() && !route.opens_session()) {
+        let answer = route.ask(&forger, &own);
+        assert_eq!((answer.status, &answer.json()["type"]), (403, &json!("urn:hilum:problem:csrf")), "{route}");
+    }
+}
+
+#[test]
+fn whatever_changes_something_leaves_a_record() {
+    let world = World::without_broker();
+    let (own, _) = two_sites(&world);
+    for (line, route) in Route::all(&world).iter().filter(|route| route.changes_something()).enumerate() {
+        let able = |role: &Role| match gate(&route.method, &route.path) {
+            Some(Gate::Needs(act)) => role.may(act),
+            gate => gate == Some(Gate::Open),
+        };
+        let (role, name) = (Role::ALL.into_iter().find(able).unwrap(), format!("person-{line}"));
+        let mut client = world.client(&name, role);
+        let trail = || world.runtime.block_on(world.store.audit_page(&Sites::All, None, 1)).unwrap().remove(0);
+        let before = trail().sequence;
+        let status =
+            if route.opens_session() { client.login(&name, PASSWORD).status } else { route.ask(&client, &own).status };
+        assert!(matches!(status, 200 | 201 | 204), "{route} answered {status}");
+        let newest = trail();
+        assert!(newest.sequence > before && newest.actor == name, "{route} left no record of who did it");
     }
 }
 

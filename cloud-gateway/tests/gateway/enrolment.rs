@@ -240,6 +240,6 @@ fn a_certificate_from_before_they_were_written_down_comes_onto_the_list() {
     world.runtime.block_on(sqlx::query(forget).execute(world.store.pool())).unwrap();
     assert!(import(&enrolment.certificate).status.success());
     assert_eq!(named(), 1);
-    let trail = world.runtime.block_on(world.store.audit_page(None, 1)).unwrap();
+    let trail = world.runtime.block_on(world.store.audit_page(&Sites::All, None, 1)).unwrap();
     assert_eq!((trail[0].action.as_str(), trail[0].subject.as_str()), ("certificate.noted", "demo-1"));
 }

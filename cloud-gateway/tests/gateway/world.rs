@@ -196,7 +196,12 @@ impl World {
 
     /// A window of `demo-1`, as if it had come.
     pub fn add_shadow(&self, number: u128, window: &ShadowV1) {
-        let (device, message) = ("demo-1".parse().unwrap(), MessageId(Uuid::from_u128(number)));
+        self.add_shadow_of("demo-1", number, window);
+    }
+
+    /// The same of another device.
+    pub fn add_shadow_of(&self, device: &str, number: u128, window: &ShadowV1) {
+        let (device, message) = (device.parse().unwrap(), MessageId(Uuid::from_u128(number)));
         self.runtime.block_on(async {
             let mut work = self.store.begin().await.unwrap();
             shadow::insert(&mut work, &device, message, window, window.to_ms).await.unwrap();
