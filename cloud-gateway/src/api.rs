@@ -105,6 +105,8 @@ pub fn documented() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(images::voi_lut))
         .routes(routes!(images::saliency))
         .routes(routes!(verdicts::give))
+        .routes(routes!(verdicts::withdraw))
+        .routes(routes!(verdicts::codes))
         .routes(routes!(audit::list))
         .routes(routes!(devices::list))
         .routes(routes!(shadow::list))

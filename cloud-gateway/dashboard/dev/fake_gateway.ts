@@ -2,7 +2,7 @@
 // password "demo"). It is no part of the build, and its results are invented. `HILUM_FAKE_EMPTY=1` starts without any.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Connect, Plugin } from 'vite';
-import type { AuditItem, ResultDetail, ResultSummary, Verdict } from '../src/api';
+import type { AuditItem, Opinion, ResultDetail, ResultSummary, Verdict } from '../src/api';
 import { dice, phantom, type Phantom } from './phantom.ts';
 
 /** The policy that the real gateway sends; previews run under it too, so that a breach shows during development. */
@@ -90,6 +90,7 @@ async function answer(request: IncomingMessage, response: ServerResponse, url: U
   else if (!signedIn) problem(response, 401, 'Not signed in', 'Sign in first.');
   else if (path === '/results') json(response, 200, page(sorted(url.searchParams), url.searchParams));
   else if (path === '/audit') json(response, 200, page(audit, url.searchParams));
+  else if (path === '/verdict-codes') json(response, 200, { findings: [{ code: 'pneumonia', words: 'Pneumonia', with: ['agree', 'disagree', 'uncertain'] }], reasons: [{ code: 'missed', words: 'A finding was missed', with: ['disagree'] }] });
   else if (path === '/devices') json(response, 200, { items: devices() });
   else await study(request, response, path.split('/'));
 }
@@ -124,7 +125,9 @@ async function study(request: IncomingMessage, response: ServerResponse, [, , id
     record('demo', 'result.viewed', found.detail.id, '');
     json(response, 200, found.detail);
   } else if (part === 'verdicts') {
-    json(response, 201, judge(found.detail, await body(request)));
+    const verdict = judge(found.detail, await body(request));
+    found.detail.verdict_etag = `"${found.detail.verdicts.length}"`;
+    json(response, 201, { ...verdict, verdict_etag: found.detail.verdict_etag });
   } else {
     const bytes = part === 'image' ? found.picture?.samples : found.picture?.saliency.values;
     response.writeHead(200, { 'content-type': 'application/octet-stream' }).end(bytes === undefined ? Buffer.alloc(0) : Buffer.from(bytes.buffer));
@@ -132,8 +135,8 @@ async function study(request: IncomingMessage, response: ServerResponse, [, , id
 }
 
 function judge(detail: ResultDetail, given: Record<string, string>): Verdict {
-  const opinion = given.verdict === 'agree' ? 'agree' : 'disagree';
-  const verdict: Verdict = { id: `v${detail.verdicts.length + 1}`, result: detail.id, reviewer: 'demo', verdict: opinion, note: given.note ?? null, given_at: new Date().toISOString() };
+  const opinion = given.verdict as Opinion;
+  const verdict: Verdict = { id: `v${detail.verdicts.length + 1}`, result: detail.id, reviewer: 'demo', verdict: opinion, finding: null, reason: null, note: given.note ?? null, region: null, given_at: new Date().toISOString(), withdrawn_at: null, can_withdraw: false };
   detail.verdicts.unshift(verdict);
   detail.verdict = opinion;
   record('demo', 'verdict.given', detail.id, opinion);

@@ -1,5 +1,6 @@
 // The gateway's HTTP API, typed in this one place. Every page goes through these functions; nothing else calls fetch.
 import type { Voi } from './grayscale';
+import type { Region } from './region';
 
 /** What an account may be allowed to do. */
 export type Act = 'keep_session' | 'read_results' | 'give_verdict' | 'read_audit' | 'read_devices';
@@ -23,7 +24,7 @@ export interface Reason {
 
 export type Outcome = 'read' | 'abstained' | 'unreadable';
 export type Finding = 'positive' | 'negative';
-export type Opinion = 'agree' | 'disagree';
+export type Opinion = 'agree' | 'disagree' | 'uncertain' | 'unreadable';
 
 /** Milliseconds per stage on the device. */
 export interface Stages {
@@ -101,14 +102,37 @@ export interface ImageHeader {
   voi: VoiHeader;
 }
 
-/** A reader's verdict; the latest counts, none is ever removed. */
-export interface Verdict {
-  id: string | number;
+/** What a reader says of a result: codes of `VerdictCodes`, words, and what she drew on the film. */
+export interface Judgement {
+  verdict: Opinion;
+  finding: string | null;
+  reason: string | null;
+  note: string | null;
+  region: Region | null;
+}
+
+/** A reader's verdict; the latest that was not withdrawn counts, none is ever removed. */
+export interface Verdict extends Judgement {
+  id: string;
   result: string;
   reviewer: string;
-  verdict: Opinion;
-  note: string | null;
   given_at: string;
+  withdrawn_at: string | null;
+  /** Whether whoever is signed in may take it back. */
+  can_withdraw: boolean;
+}
+
+/** One thing that can be said, and the verdicts that it goes with. */
+export interface Code {
+  code: string;
+  words: string;
+  with: Opinion[];
+}
+
+/** What a verdict's finding and reason may be. */
+export interface VerdictCodes {
+  findings: Code[];
+  reasons: Code[];
 }
 
 /** One result with all that is known of it. */
@@ -123,8 +147,8 @@ export interface ResultDetail extends Omit<ResultSummary, 'model'> {
   replaced_by: string | null;
   /** Newest first. */
   verdicts: Verdict[];
-  /** Null once this page has given a verdict itself: the tag after it is not told. */
-  verdict_etag: string | null;
+  /** Goes with the next verdict, which is refused if another came in between. */
+  verdict_etag: string;
 }
 
 /** One entry of the audit log. */
@@ -294,11 +318,20 @@ export async function getSaliency(id: string, signal: AbortSignal | null = null)
   return new Uint8Array(await bytes(`${at(id)}/saliency`, signal));
 }
 
-/** With `etag`, refused (412) if another verdict came in since it was read. */
-export async function giveVerdict(id: string, verdict: Opinion, note: string, etag: string | null): Promise<Verdict> {
-  const condition = etag === null ? {} : { 'if-match': etag };
-  const response = await send('POST', `${at(id)}/verdicts`, note === '' ? { verdict } : { verdict, note }, condition);
-  return (await response.json()) as Verdict;
+/** Refused (412) if another verdict came in, or was withdrawn, since `etag` was read. */
+export async function giveVerdict(id: string, judgement: Judgement, etag: string): Promise<Verdict & { verdict_etag: string }> {
+  const response = await send('POST', `${at(id)}/verdicts`, judgement, { 'if-match': etag });
+  return (await response.json()) as Verdict & { verdict_etag: string };
+}
+
+/** Takes a verdict back; answers with what stands now. */
+export async function withdrawVerdict(id: string, verdict: string): Promise<{ verdict: Opinion | null; verdict_etag: string }> {
+  const response = await send('POST', `${at(id)}/verdicts/${encodeURIComponent(verdict)}/withdrawal`);
+  return (await response.json()) as { verdict: Opinion | null; verdict_etag: string };
+}
+
+export function verdictCodes(): Promise<VerdictCodes> {
+  return get('/verdict-codes');
 }
 
 export function listAudit(limit: number, cursor: string | null): Promise<Page<AuditItem>> {

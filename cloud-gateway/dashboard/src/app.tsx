@@ -17,6 +17,7 @@ import { Header } from './shell/header';
 import { HelpOverlay } from './shell/help';
 import { Notice } from './shell/notice';
 import { SafetyBanner } from './shell/safety_banner';
+import { Unsaved } from './shell/unsaved';
 
 const TITLES: Record<Route['page'], string> = {
   list: 'Work list',
@@ -61,6 +62,7 @@ function Page(): JSX.Element {
   return (
     <>
       {session.sites?.length === 0 && <NoSite />}
+      <Unsaved />
       <Open to={to} />
     </>
   );

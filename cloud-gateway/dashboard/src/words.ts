@@ -1,6 +1,6 @@
 // Findings, numbers and times in words. Every sentence that tells a reader what the model says is made here, so that
 // it can be tested and read in one place. Pure.
-import type { OperatingPoint, Outcome, Reason, ResultDetail, ResultSummary, VoiHeader } from './api';
+import type { Opinion, OperatingPoint, Outcome, Reason, ResultDetail, ResultSummary, VoiHeader } from './api';
 
 /** What a line needs to say what was found. */
 export type Read = Pick<ResultSummary, 'outcome' | 'finding' | 'reason'>;
@@ -18,6 +18,18 @@ export function outcomeMeaning(outcome: Exclude<Outcome, 'read'>): string {
     ? 'An image arrived, but it is not one that this model may be asked about, so it gave no probability. This says nothing about the patient: read the film yourself.'
     : 'No image could be made from what arrived, so nothing was assessed. This says nothing about the patient: look at the original in the PACS, or have it sent again.';
 }
+
+/** What each verdict says, for each thing that the model may have said. */
+export function opinionWords({ outcome, finding }: Pick<Read, 'outcome' | 'finding'>): Record<Opinion, string> {
+  const open = { uncertain: 'Uncertain', unreadable: 'Unreadable film' };
+  if (outcome !== 'read') return { agree: 'Agree: rightly not assessed', disagree: 'Disagree: should be assessed', ...open };
+  return finding === 'positive'
+    ? { agree: 'Agree: pneumonia', disagree: 'Disagree: no pneumonia', ...open }
+    : { agree: 'Agree: no pneumonia', disagree: 'Disagree: pneumonia', ...open };
+}
+
+/** A verdict on a line of the work list. */
+export const VERDICT_SHORT: Record<Opinion, string> = { agree: '✓ Agreed', disagree: '✗ Disagreed', uncertain: '? Uncertain', unreadable: '⌀ Unreadable' };
 
 /** What there is to say of an image with more than one result, of which one counts; nothing of any other. */
 export function succession({
@@ -143,6 +155,7 @@ const ACTIONS: Record<string, string> = {
   'result.viewed': 'opened a result',
   'result.stored': 'delivered a result',
   'verdict.given': 'gave a verdict',
+  'verdict.withdrawn': 'withdrew a verdict',
   'device.enrolled': 'enrolled a device',
   'device.revoked': 'revoked a device',
   'token.made': 'made an enrolment token',

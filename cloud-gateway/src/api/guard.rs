@@ -9,6 +9,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::problem::Problem;
+use super::view::verdicts::Reader;
 use super::{Api, MAX_BODY_BYTES};
 use crate::auth::roles::{Act, Role};
 use crate::auth::sites::Sites;
@@ -34,7 +35,7 @@ pub enum Gate {
 use Gate::{Needs, Open};
 
 /// Every route of the API.
-pub const GATES: [(Method, &str, Gate); 12] = [
+pub const GATES: [(Method, &str, Gate); 14] = [
     (Method::POST, "/api/v1/session", Open),
     (Method::GET, "/api/v1/session", Needs(Act::KeepSession)),
     (Method::DELETE, "/api/v1/session", Needs(Act::KeepSession)),
@@ -44,6 +45,8 @@ pub const GATES: [(Method, &str, Gate); 12] = [
     (Method::GET, "/api/v1/results/{id}/voi-lut", Needs(Act::ReadResults)),
     (Method::GET, "/api/v1/results/{id}/saliency", Needs(Act::ReadResults)),
     (Method::POST, "/api/v1/results/{id}/verdicts", Needs(Act::GiveVerdict)),
+    (Method::POST, "/api/v1/results/{id}/verdicts/{verdict}/withdrawal", Needs(Act::GiveVerdict)),
+    (Method::GET, "/api/v1/verdict-codes", Needs(Act::ReadResults)),
     (Method::GET, "/api/v1/audit", Needs(Act::ReadAudit)),
     (Method::GET, "/api/v1/devices", Needs(Act::ReadDevices)),
     (Method::GET, "/api/v1/devices/{id}/shadow", Needs(Act::ReadDevices)),
@@ -62,6 +65,14 @@ pub struct Person {
     pub sites: Sites,
     /// Their session.
     pub token: Token,
+}
+
+impl Person {
+    /// Who verdicts are shown to.
+    #[must_use]
+    pub fn reader(&self) -> Reader<'_> {
+        Reader { username: &self.username, session: self.token.hash() }
+    }
 }
 
 /// The line of the table, if there is one. HEAD is GET without its body.

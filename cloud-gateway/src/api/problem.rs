@@ -110,6 +110,16 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, "not-found", "There is no such thing", detail)
     }
 
+    /// 403: what is somebody else's.
+    pub fn not_hers(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "not-yours", "This is not yours to change", detail)
+    }
+
+    /// 409: what is asked for does not fit what there is.
+    pub fn conflict(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, "conflict", "This does not fit what there is", detail)
+    }
+
     /// 405.
     #[must_use]
     pub fn method_not_allowed() -> Self {

@@ -102,7 +102,7 @@ pub async fn one(
     let row = api.store.result(&person.sites, id).await?.ok_or_else(no_result)?;
     let image = api.store.image(&person.sites, id).await?;
     let verdicts = api.store.verdicts(&person.sites, id).await?;
-    let shown = view::detail(&row, image.as_ref(), &verdicts)?;
+    let shown = view::detail(&row, image.as_ref(), &verdicts, &person.reader())?;
     let statement = Statement {
         at: when::now(),
         actor: person.username,

@@ -4,6 +4,7 @@ use serde::Serialize;
 use wire::v1::ResultV1;
 use wire::v1::result::{ModelV1, OutcomeV1, ReasonV1, StagesV1};
 
+use self::verdicts::{Reader, Verdict};
 use crate::domain::review::Opinion;
 use crate::domain::when;
 use crate::domain::{image::Voi, result};
@@ -11,6 +12,8 @@ use crate::store::StoreError;
 use crate::store::images::ImageRow;
 use crate::store::results::ResultRow;
 use crate::store::verdicts::VerdictRow;
+
+pub mod verdicts;
 
 /// What the work list and the study page both show.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -51,7 +54,7 @@ pub struct Facts {
     pub provider: Option<String>,
     /// Whether the picture has come.
     pub has_image: bool,
-    /// The latest verdict.
+    /// The latest verdict that was not withdrawn.
     pub verdict: Option<Opinion>,
     /// Milliseconds per stage on the device.
     pub stages_ms: Stages,
@@ -197,23 +200,6 @@ pub struct Grid {
     pub columns: i64,
 }
 
-/// A verdict.
-#[derive(Debug, Serialize, utoipa::ToSchema)]
-pub struct Verdict {
-    /// Its name.
-    pub id: String,
-    /// The result.
-    pub result: String,
-    /// Who gave it.
-    pub reviewer: String,
-    /// Whether the finding is right.
-    pub verdict: Opinion,
-    /// Their words.
-    pub note: Option<String>,
-    /// When; RFC 3339, milliseconds, UTC.
-    pub given_at: String,
-}
-
 /// One line of the work list.
 ///
 /// # Errors
@@ -228,7 +214,12 @@ pub fn summary(row: &ResultRow) -> Result<ResultSummary, StoreError> {
 ///
 /// # Errors
 /// [`StoreError::Content`] for rows that this program did not write.
-pub fn detail(row: &ResultRow, image: Option<&ImageRow>, verdicts: &[VerdictRow]) -> Result<ResultDetail, StoreError> {
+pub fn detail(
+    row: &ResultRow,
+    image: Option<&ImageRow>,
+    given: &[VerdictRow],
+    reader: &Reader<'_>,
+) -> Result<ResultDetail, StoreError> {
     let decoded = row.decoded()?;
     let saliency = image.and_then(|image| Some(Grid { rows: image.saliency_rows?, columns: image.saliency_columns? }));
     Ok(ResultDetail {
@@ -236,32 +227,11 @@ pub fn detail(row: &ResultRow, image: Option<&ImageRow>, verdicts: &[VerdictRow]
         image: image.map(|image| self::image(image, &decoded)).transpose()?,
         saliency,
         caveats: decoded.caveats.iter().map(reason).collect(),
-        verdicts: verdicts.iter().map(verdict).collect::<Result<_, _>>()?,
+        verdicts: given.iter().map(|row| verdicts::verdict(row, reader)).collect::<Result<_, _>>()?,
         replaces: row.replaces.clone(),
         replaced_by: row.replaced_by.clone(),
-        verdict_etag: etag(row.verdicts),
+        verdict_etag: verdicts::etag(row.verdicts),
         facts: facts(row, decoded)?,
-    })
-}
-
-/// How many verdicts there are, as an entity tag (RFC 9110, section 8.8.3).
-#[must_use]
-pub fn etag(verdicts: i64) -> String {
-    format!("\"{verdicts}\"")
-}
-
-/// A verdict as shown.
-///
-/// # Errors
-/// [`StoreError::Content`].
-pub fn verdict(row: &VerdictRow) -> Result<Verdict, StoreError> {
-    Ok(Verdict {
-        id: row.id.clone(),
-        result: row.result.clone(),
-        reviewer: row.reviewer.clone(),
-        verdict: Opinion::from_name(&row.verdict).ok_or(StoreError::Content { what: "verdict" })?,
-        note: row.note.clone(),
-        given_at: instant(row.given_at)?,
     })
 }
 

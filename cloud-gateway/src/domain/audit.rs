@@ -17,8 +17,10 @@ pub enum Action {
     SessionClosed,
     /// Someone opened a result's page.
     ResultViewed,
-    /// Someone agreed or disagreed with a finding.
+    /// Someone said what she makes of a finding.
     VerdictGiven,
+    /// Someone took her verdict back.
+    VerdictWithdrawn,
     /// A device was enrolled, or enrolled again.
     DeviceEnrolled,
     /// An operator made a token that lets a device in.
@@ -69,6 +71,7 @@ impl Action {
             Self::SessionClosed => "session.closed",
             Self::ResultViewed => "result.viewed",
             Self::VerdictGiven => "verdict.given",
+            Self::VerdictWithdrawn => "verdict.withdrawn",
             Self::DeviceEnrolled => "device.enrolled",
             Self::TokenMade => "token.made",
             Self::CertificateRenewed => "certificate.renewed",

@@ -2,10 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
+pub mod codes;
+pub mod region;
+
 /// Longest note, in characters: about a page, as the API's contract says.
 pub const MAX_NOTE: usize = 2_000;
 
-/// Whether the reviewer agrees with the finding.
+/// What the reviewer makes of the model's answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Opinion {
@@ -13,22 +16,31 @@ pub enum Opinion {
     Agree,
     /// The finding is wrong.
     Disagree,
+    /// The film does not settle it.
+    Uncertain,
+    /// Nobody can read the film.
+    Unreadable,
 }
 
 impl Opinion {
+    /// All of them, in the order in which they are offered.
+    pub const ALL: [Self; 4] = [Self::Agree, Self::Disagree, Self::Uncertain, Self::Unreadable];
+
     /// As stored.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Agree => "agree",
             Self::Disagree => "disagree",
+            Self::Uncertain => "uncertain",
+            Self::Unreadable => "unreadable",
         }
     }
 
     /// Reads [`Opinion::as_str`] back.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Agree, Self::Disagree].into_iter().find(|opinion| opinion.as_str() == name)
+        Self::ALL.into_iter().find(|opinion| opinion.as_str() == name)
     }
 }
 
@@ -60,7 +72,7 @@ mod tests {
 
     #[test]
     fn opinions_survive_the_database() {
-        for opinion in [Opinion::Agree, Opinion::Disagree] {
+        for opinion in Opinion::ALL {
             assert_eq!(Opinion::from_name(opinion.as_str()), Some(opinion));
         }
         assert_eq!(Opinion::from_name("maybe"), None);

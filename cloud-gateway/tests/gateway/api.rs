@@ -263,6 +263,7 @@ fn result_verdicts() {
     let verdict = given.json();
     assert_eq!((&verdict["reviewer"], &verdict["verdict"]), (&json!("ada"), &json!("disagree")));
     assert_eq!((&verdict["note"], &verdict["result"]), (&json!("Motion.\nRepeat?"), &json!(likeliest)));
+    assert_eq!((&verdict["verdict_etag"], &verdict["can_withdraw"]), (&json!("\"1\""), &json!(true)));
     let page = client.get("/api/v1/results").json();
     assert_eq!(ids(&page), [likely, likeliest].map(|id| id.to_string()), "what was reviewed is no longer urgent");
     assert_eq!(page["items"][1]["verdict"], "disagree");
@@ -272,7 +273,7 @@ fn result_verdicts() {
     assert_eq!(client.post_with(&address, ("if-match", "\"1\""), &json!({ "verdict": "agree" })).status, 201);
     let shown = client.get(&format!("/api/v1/results/{likeliest}")).json();
     assert_eq!((&shown["verdict"], &shown["verdict_etag"]), (&json!("agree"), &json!("\"2\"")));
-    assert_eq!(shown["verdicts"][1], verdict);
+    assert_eq!(shown["verdicts"][1]["id"], verdict["id"]);
 
     for body in [json!({}), json!({ "verdict": "maybe" }), json!({ "verdict": "agree", "note": "x".repeat(2_001) })] {
         assert_eq!(client.post(&address, &body).status, 400, "{body}");
@@ -287,6 +288,74 @@ fn result_verdicts() {
         (&newest["actor"], &newest["subject"], &newest["detail"]),
         (&json!("ada"), &json!(likeliest), &json!("agree"))
     );
+}
+
+#[test]
+fn a_verdict_with_everything_comes_back_whole() {
+    let world = world();
+    let client = world.client("ada", Role::Reviewer);
+    let (with, without) = (world.add_result(1, &read(0.9, 0)), world.add_result(2, &read(0.9, 0)));
+    add_image(&world, with);
+    let codes = client.get("/api/v1/verdict-codes").json();
+    assert_eq!(codes["reasons"][1], json!({ "code": "missed", "words": "A finding was missed", "with": ["disagree"] }));
+    let region = json!({ "shape": "rectangle", "points": [[0, 0], [2, 1]] });
+    let full = json!({ "verdict": "disagree", "finding": "effusion", "reason": "missed", "note": "left", "region": region });
+    let given = client.post(&format!("/api/v1/results/{with}/verdicts"), &full);
+    assert_eq!(given.status, 201, "{}", given.text());
+    let shown = client.get(&format!("/api/v1/results/{with}")).json()["verdicts"][0].clone();
+    for (name, value) in full.as_object().unwrap() {
+        assert_eq!(&shown[name], value, "{name}");
+    }
+    assert_eq!(shown["withdrawn_at"], Value::Null);
+    let trail = client.get("/api/v1/audit").json();
+    let said = trail["items"].as_array().unwrap().iter().find(|item| item["action"] == "verdict.given").unwrap();
+    assert_eq!(said["detail"], "disagree, with a finding, a reason, a note, a region", "its words stay on its page");
+
+    let drawn = |points: Value| json!({ "verdict": "agree", "region": { "shape": "rectangle", "points": points } });
+    for (result, body) in [
+        (with, json!({ "verdict": "agree", "finding": "broken_arm" })),
+        (with, json!({ "verdict": "agree", "reason": "missed" })),
+        (with, drawn(json!([[0, 0], [3, 1]]))),
+        (with, drawn(json!([[0, 0], [-1, 1]]))),
+        (with, drawn(json!([[0, 0], [0, 1]]))),
+        (without, drawn(json!([[0, 0], [1, 1]]))),
+    ] {
+        let refused = client.post(&format!("/api/v1/results/{result}/verdicts"), &body);
+        assert_eq!((refused.status, refused.header("content-type")), (400, "application/problem+json"), "{body}");
+    }
+    assert_eq!(client.get("/api/v1/results?reviewed=true").json()["total"], 1);
+    let nowhere = format!("/api/v1/results/{}/verdicts", Uuid::nil());
+    assert_eq!(client.post(&nowhere, &drawn(json!([[0, 0], [1, 1]]))).status, 404);
+}
+
+#[test]
+fn a_verdict_is_taken_back_by_its_reviewer_in_her_session_only() {
+    let world = world();
+    let (mut ada, eve) = (world.client("ada", Role::Reviewer), world.client("eve", Role::LeadReviewer));
+    let id = world.add_result(1, &read(0.9, 0));
+    let address = format!("/api/v1/results/{id}/verdicts");
+    let given = ada.post(&address, &json!({ "verdict": "unreadable", "reason": "motion" })).json();
+    let back = format!("{address}/{}/withdrawal", given["id"].as_str().unwrap());
+    assert_eq!(eve.post(&back, &Value::Null).json()["type"], "urn:hilum:problem:not-yours");
+    assert_eq!(eve.get(&format!("/api/v1/results/{id}")).json()["verdicts"][0]["can_withdraw"], false);
+
+    let done = ada.post(&back, &Value::Null);
+    assert_eq!((done.status, done.json()), (200, json!({ "verdict": null, "verdict_etag": "\"2\"" })));
+    assert_eq!(ada.post(&back, &Value::Null).status, 409);
+    let stale = ada.post_with(&address, ("if-match", "\"1\""), &json!({ "verdict": "agree" }));
+    assert_eq!(stale.status, 412, "a withdrawal overtakes, too");
+    let shown = ada.get(&format!("/api/v1/results/{id}")).json();
+    assert_eq!((&shown["verdict"], &shown["verdict_etag"]), (&Value::Null, &done.json()["verdict_etag"]));
+    assert!(shown["verdicts"][0]["withdrawn_at"].is_string() && shown["verdicts"][0]["can_withdraw"] == false);
+    assert_eq!(ids(&ada.get("/api/v1/results?reviewed=false").json()), [id.to_string()]);
+
+    let again = ada.post(&address, &json!({ "verdict": "agree" })).json();
+    assert_eq!(ada.login("ada", PASSWORD).status, 200);
+    let back = format!("{address}/{}/withdrawal", again["id"].as_str().unwrap());
+    assert_eq!(ada.post(&back, &Value::Null).status, 403, "another session of the same account");
+    let trail = ada.get("/api/v1/audit").json();
+    let withdrawn = trail["items"].as_array().unwrap().iter().find(|item| item["action"] == "verdict.withdrawn");
+    assert_eq!(withdrawn.unwrap()["detail"], given["id"]);
 }
 
 #[test]

@@ -45,19 +45,29 @@ impl Route {
     fn body(&self) -> Value {
         match self.path.as_str() {
             "/api/v1/results/{id}/verdicts" => json!({ "verdict": "agree" }),
+            "/api/v1/results/{id}/verdicts/{verdict}/withdrawal" => Value::Null,
             path => panic!("{} {path}: say in Route::body what it takes", self.method),
         }
     }
 
     fn ask(&self, client: &Client, at: &Place) -> Answer {
         let name = if self.path.starts_with("/api/v1/devices/") { at.device } else { &at.result };
-        let path = self.path.replace("{id}", name);
+        let path = self.path.replace("{id}", name).replace("{verdict}", &self.verdict(client, at));
         match self.method.as_str() {
             "GET" => client.get(&path),
             "DELETE" => client.delete(&path),
             "POST" => client.post(&path, &self.body()),
             other => panic!("{other} {path}: this test does not know how to ask that"),
         }
+    }
+
+    /// A verdict that whoever asks has just given, where the address names one and she may.
+    fn verdict(&self, client: &Client, at: &Place) -> String {
+        if !self.path.contains("{verdict}") {
+            return String::new();
+        }
+        let given = client.post(&format!("/api/v1/results/{}/verdicts", at.result), &json!({ "verdict": "agree" }));
+        if given.status == 201 { given.json()["id"].as_str().unwrap().to_owned() } else { Uuid::nil().to_string() }
     }
 
     fn opens_session(&self) -> bool {

@@ -3,11 +3,12 @@
 use gateway::auth::sites::Sites;
 use gateway::domain::audit::{Action, Broken, Statement};
 use gateway::domain::result::{self, NOT_URGENT};
+use gateway::domain::review::Opinion;
 use gateway::store::images::ImageRow;
 use gateway::store::refusals::RefusedRow;
 use gateway::store::results::{After, Filter, NewResult};
 use gateway::store::users::{self, UserRow};
-use gateway::store::verdicts::{Given, VerdictRow};
+use gateway::store::verdicts::{Given, VerdictRow, Withdrawn};
 use gateway::store::{Store, audit, commit, devices, images, messages, refusals, results, sessions, shadow, verdicts};
 use sqlx::Executor;
 use uuid::Uuid;
@@ -77,6 +78,23 @@ async fn insert(store: &Store, row: &NewResult) {
 
 fn said(action: Action, subject: &str) -> Statement {
     Statement { at: 5, actor: "ada".into(), action, subject: subject.into(), detail: "naïve \"words\"".into() }
+}
+
+/// A verdict of Ada's, to be changed where a test looks at it.
+fn verdict() -> VerdictRow {
+    VerdictRow {
+        id: "v".into(),
+        result: String::new(),
+        reviewer: "ada".into(),
+        verdict: "agree".into(),
+        finding: None,
+        reason: None,
+        note: None,
+        region: None,
+        given_in: None,
+        given_at: 1,
+        withdrawn_at: None,
+    }
 }
 
 async fn add_user(store: &Store, username: &str) -> bool {
@@ -198,15 +216,16 @@ promise!(the_latest_verdict_counts_and_none_is_lost, store, {
             verdict: opinion.into(),
             note: (opinion == "disagree").then(|| "artefact".to_owned()),
             given_at: i64::try_from(id).unwrap(),
+            ..verdict()
         };
         let mut work = store.begin().await.unwrap();
         let given = verdicts::give(&mut work, &Sites::All, &verdict, expected).await.unwrap();
         commit(work).await.unwrap();
         given
     };
-    assert_eq!(give(1, "agree", Some(0)).await, Given::Stored);
+    assert_eq!(give(1, "agree", Some(0)).await, Given::Stored(1));
     assert_eq!(give(2, "disagree", Some(0)).await, Given::Overtaken);
-    assert_eq!(give(2, "disagree", None).await, Given::Stored);
+    assert_eq!(give(2, "disagree", None).await, Given::Stored(2));
     let stored = store.result(&Sites::All, sent.id).await.unwrap().unwrap();
     assert_eq!((stored.verdict.as_deref(), stored.verdicts), (Some("disagree"), 2));
     assert!((stored.urgency - NOT_URGENT).abs() < f64::EPSILON);
@@ -216,16 +235,64 @@ promise!(the_latest_verdict_counts_and_none_is_lost, store, {
     assert!(store.pool().execute("DELETE FROM verdicts").await.unwrap_err().to_string().contains("append-only"));
 });
 
+promise!(a_withdrawn_verdict_gives_way_to_the_one_before_it, store, {
+    add_device(&store, "demo-1", "00").await;
+    assert!(add_user(&store, "ada").await);
+    let sent = row(1, 0.9, 0);
+    insert(&store, &sent).await;
+    for (id, opinion, session) in [("a", "uncertain", "one"), ("b", "unreadable", "two")] {
+        let given_in = Some(session.into());
+        let row = VerdictRow { id: id.into(), result: sent.id.to_string(), verdict: opinion.into(), given_in, ..verdict() };
+        let mut work = store.begin().await.unwrap();
+        verdicts::give(&mut work, &Sites::All, &row, None).await.unwrap();
+        commit(work).await.unwrap();
+    }
+    let withdraw = async |id: &str, reviewer: &str, session: &str| {
+        let mut work = store.begin().await.unwrap();
+        let result = sent.id.to_string();
+        let done = verdicts::withdraw(&mut work, id, &result, (reviewer, session), 9).await.unwrap();
+        if matches!(done, Withdrawn::Done { .. }) {
+            commit(work).await.unwrap();
+        }
+        done
+    };
+    assert_eq!(withdraw("c", "ada", "two").await, Withdrawn::NoVerdict);
+    assert_eq!(withdraw("b", "eve", "two").await, Withdrawn::NotHers);
+    assert_eq!(withdraw("b", "ada", "one").await, Withdrawn::NotHers);
+    let standing = Some("uncertain".to_owned());
+    assert_eq!(withdraw("b", "ada", "two").await, Withdrawn::Done { standing, revision: 3 });
+    assert_eq!(withdraw("b", "ada", "two").await, Withdrawn::Already);
+    let stored = store.result(&Sites::All, sent.id).await.unwrap().unwrap();
+    assert_eq!((stored.verdict.as_deref(), stored.verdicts, stored.urgency), (Some("uncertain"), 3, NOT_URGENT));
+    assert_eq!(withdraw("a", "ada", "one").await, Withdrawn::Done { standing: None, revision: 4 });
+    let stored = store.result(&Sites::All, sent.id).await.unwrap().unwrap();
+    assert_eq!((stored.verdict, stored.verdicts, stored.urgency), (None, 4, sent.urgency), "as urgent as it came");
+    let kept = store.verdicts(&Sites::All, sent.id).await.unwrap();
+    assert_eq!(kept.iter().map(|row| row.withdrawn_at).collect::<Vec<_>>(), [Some(9), Some(9)]);
+    let forget = store.pool().execute("DELETE FROM withdrawals").await;
+    assert!(forget.unwrap_err().to_string().contains("append-only"));
+});
+
+promise!(a_verdict_says_one_of_four_things, store, {
+    add_device(&store, "demo-1", "00").await;
+    assert!(add_user(&store, "ada").await);
+    let sent = row(1, 0.9, 0);
+    insert(&store, &sent).await;
+    for opinion in Opinion::ALL {
+        let id = opinion.as_str().to_owned();
+        let row = VerdictRow { id: id.clone(), result: sent.id.to_string(), verdict: id, ..verdict() };
+        let mut work = store.begin().await.unwrap();
+        verdicts::give(&mut work, &Sites::All, &row, None).await.unwrap();
+        commit(work).await.unwrap();
+    }
+    let other = VerdictRow { id: "x".into(), result: sent.id.to_string(), verdict: "maybe".into(), ..verdict() };
+    let mut work = store.begin().await.unwrap();
+    assert!(verdicts::give(&mut work, &Sites::All, &other, None).await.unwrap_err().is_about_content());
+});
+
 promise!(a_verdict_on_nothing_is_told_apart_from_a_late_one, store, {
     assert!(add_user(&store, "ada").await);
-    let verdict = VerdictRow {
-        id: "v".into(),
-        result: Uuid::nil().to_string(),
-        reviewer: "ada".into(),
-        verdict: "agree".into(),
-        note: None,
-        given_at: 1,
-    };
+    let verdict = VerdictRow { result: Uuid::nil().to_string(), ..verdict() };
     let mut work = store.begin().await.unwrap();
     assert_eq!(verdicts::give(&mut work, &Sites::All, &verdict, None).await.unwrap(), Given::NoResult);
 });

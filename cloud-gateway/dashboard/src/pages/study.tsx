@@ -70,7 +70,7 @@ export function StudyPage({ id }: { id: string }): JSX.Element {
   useShortcuts([...(view === null ? [] : viewing(view, region)), ...walking(id), ...judging()]);
   if (trouble.value !== null) return <Failed why={trouble.value} />;
   if (result.value === null) return <p class="quiet pad">Loading the study…</p>;
-  const overtaken = async (): Promise<void> => {
+  const reload = async (): Promise<void> => {
     try {
       result.value = await api.getResult(id);
     } catch (error) {
@@ -81,14 +81,10 @@ export function StudyPage({ id }: { id: string }): JSX.Element {
     picture.value = { is: 'loading' };
     await load();
   };
-  const given = (verdict: api.Verdict): void => {
-    const now = result.peek();
-    if (now !== null) result.value = { ...now, verdict: verdict.verdict, verdicts: [verdict, ...now.verdicts], verdict_etag: null };
-  };
   return (
     <div class="study">
       <Stage picture={picture.value} result={result.value} region={region} again={again} />
-      <Panel result={result.value} place={sequence.placeOf(id)} given={given} overtaken={overtaken} />
+      <Panel result={result.value} place={sequence.placeOf(id)} region={region} changed={(now) => (result.value = now)} reload={reload} />
     </div>
   );
 }
@@ -170,12 +166,17 @@ function walking(id: string): Shortcut[] {
   ];
 }
 
-/** Moves to a verdict's button; Enter then gives it. One stray key must not put a verdict on record. */
+/** Moves to a verdict's button; Enter then gives it. One stray key must not put a verdict on record, or take one back. */
 function judging(): Shortcut[] {
   const focus = (id: string) => (): void => document.getElementById(id)?.focus();
   return [
     { key: 'a', does: 'To the “agree” button (Enter gives the verdict)', run: focus('agree') },
     { key: 'd', does: 'To the “disagree” button (Enter gives the verdict)', run: focus('disagree') },
-    { key: 'n', does: 'To the note', run: focus('note') },
+    { key: 'q', does: 'To the “uncertain” button (Enter gives the verdict)', run: focus('uncertain') },
+    { key: 't', does: 'To the “unreadable” button (Enter gives the verdict)', run: focus('unreadable') },
+    { key: 'g', does: 'To what you see (Escape comes back)', run: focus('seen') },
+    { key: 'y', does: 'To your reason (Escape comes back)', run: focus('reason') },
+    { key: 'n', does: 'To the note (Escape comes back)', run: focus('note') },
+    { key: 'z', does: 'To “Undo” (Enter takes your verdict back)', run: focus('undo') },
   ];
 }

@@ -1,6 +1,6 @@
 // Everything beside the film, in the order a reader needs it: reservations, the reading, the verdict, the record.
 import type { JSX } from 'preact';
-import type { ResultDetail, Verdict } from '../api';
+import type { ResultDetail } from '../api';
 import { studyPath } from '../routes';
 import type { Place } from '../place';
 import { Notice } from '../shell/notice';
@@ -9,22 +9,20 @@ import { filter } from '../work_list';
 import { sentence, succession } from '../words';
 import { Facts } from './facts';
 import { Reading } from './reading';
-import { VerdictPanel } from './verdict';
+import { VerdictPanel, type VerdictProps } from './verdict';
 
-interface Props {
-  result: ResultDetail;
+interface Props extends VerdictProps {
   place: Place;
-  given: (verdict: Verdict) => void;
-  overtaken: () => Promise<void>;
 }
 
-export function Panel({ result, place, given, overtaken }: Props): JSX.Element {
+export function Panel({ place, ...verdict }: Props): JSX.Element {
+  const { result } = verdict;
   return (
     <aside class="panel" aria-label="Reading">
       <Walk place={place} />
       <Succession result={result} />
       <Reading result={result} caveats={<Caveats result={result} />} />
-      <VerdictPanel result={result} given={given} overtaken={overtaken} />
+      <VerdictPanel {...verdict} />
       <Facts result={result} />
     </aside>
   );

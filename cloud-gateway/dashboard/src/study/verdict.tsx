@@ -1,115 +1,140 @@
-// The reader's verdict: agree or disagree, with a note; and all that were given. None is ever removed: who changes
-// their mind gives the other one, and the latest counts.
-import { useSignal } from '@preact/signals';
-import { useRef } from 'preact/hooks';
+// The reader's verdict, with what she sees, why, a note and the region on the film; and all that were given.
+import { useComputed, useSignal, type Signal } from '@preact/signals';
+import { useEffect } from 'preact/hooks';
 import type { JSX } from 'preact';
-import { ApiError, giveVerdict, type Opinion, type ResultDetail, type Verdict } from '../api';
+import { ApiError, type Code, type Judgement, type Opinion, type ResultDetail } from '../api';
+import { regionWords, type Region } from '../region';
 import { roleWords } from '../rights';
 import { Notice } from '../shell/notice';
 import { state } from '../session';
-import { When } from '../shell/when';
+import { after, codes, give, learnCodes, letGo, outgoingOf } from '../verdicts';
+import { opinionWords } from '../words';
+import { History } from './history';
 
 /** The gateway's limit, in characters. */
 const NOTE_MOST = 2000;
 
-interface Props {
+const SIGNS: [Opinion, string][] = [
+  ['agree', '✓'],
+  ['disagree', '✗'],
+  ['uncertain', '?'],
+  ['unreadable', '⌀'],
+];
+
+export interface VerdictProps {
   result: ResultDetail;
-  given: (verdict: Verdict) => void;
+  /** What is drawn on the film now. */
+  region: Signal<Region | null>;
+  changed: (result: ResultDetail) => void;
   /** Loads what came in between. */
-  overtaken: () => Promise<void>;
+  reload: () => Promise<void>;
 }
 
-/** What each verdict says, for each thing that the model may have said. */
-function choices({ outcome, finding }: ResultDetail): Record<Opinion, string> {
-  if (outcome !== 'read') return { agree: 'Agree: rightly not assessed', disagree: 'Disagree: should be assessed' };
-  return finding === 'positive'
-    ? { agree: 'Agree: pneumonia', disagree: 'Disagree: no pneumonia' }
-    : { agree: 'Agree: no pneumonia', disagree: 'Disagree: pneumonia' };
-}
-
-export function VerdictPanel({ result, given, overtaken }: Props): JSX.Element {
+export function VerdictPanel(props: VerdictProps): JSX.Element {
   const session = state.value.is === 'in' ? state.value.session : null;
-  const words = choices(result);
+  useEffect(() => void learnCodes(), [props.result.id]);
   return (
     <section class="verdict-panel" aria-labelledby="verdict-title">
       <h2 id="verdict-title">Verdict</h2>
-      {session?.may.includes('give_verdict') === true ? <Form result={result} given={given} overtaken={overtaken} words={words} /> : <p class="quiet">Only reviewers give verdicts; you are signed in as {roleWords(session?.role ?? '')}.</p>}
-      <History verdicts={result.verdicts} words={words} />
+      {session?.may.includes('give_verdict') === true ? <Form {...props} /> : <p class="quiet">Only reviewers give verdicts; you are signed in as {roleWords(session?.role ?? '')}.</p>}
+      <History {...props} />
     </section>
   );
 }
 
-function Form({ result, given, overtaken, words }: Props & { words: Record<Opinion, string> }): JSX.Element {
-  const busy = useSignal(false);
-  const trouble = useSignal<string | null>(null);
+function Form({ result, region, changed, reload }: VerdictProps): JSX.Element {
+  const left = outgoingOf(result.id);
+  const [seen, reason, note] = [useSignal(left?.judgement.finding ?? ''), useSignal(left?.judgement.reason ?? ''), useSignal(left?.judgement.note ?? '')];
   const said = useSignal('');
-  const note = useRef<HTMLTextAreaElement>(null);
-  const give = async (opinion: Opinion): Promise<void> => {
+  const judge = async (verdict: Opinion): Promise<void> => {
     // Marked busy, not disabled: a disabled button would lose the keyboard's focus.
-    if (busy.peek()) return;
-    busy.value = true;
-    trouble.value = null;
+    if (outgoingOf(result.id)?.trouble === null) return;
+    const judgement: Judgement = { verdict, finding: seen.peek() || null, reason: reason.peek() || null, note: note.peek().trim() || null, region: region.peek() };
+    said.value = '';
     try {
-      given(await giveVerdict(result.id, opinion, note.current?.value.trim() ?? '', result.verdict_etag));
+      changed(after(result, await give(result.id, judgement, result.verdict_etag)));
       said.value = 'Your verdict is on record.';
-      if (note.current !== null) note.current.value = '';
+      [seen.value, reason.value, note.value, region.value] = ['', '', '', null];
     } catch (error) {
-      trouble.value = error instanceof Error ? error.message : 'The gateway did not confirm it.';
-      if (error instanceof ApiError && error.status === 412) {
-        trouble.value = 'Somebody gave a verdict while you had this study open. It is shown below; look at it, then give yours again.';
-        await overtaken();
-      }
-    } finally {
-      busy.value = false;
+      if (error instanceof ApiError && error.status === 412) await reload();
     }
   };
-  const button = (opinion: Opinion): JSX.Element => (
-    <button id={opinion} type="button" class={opinion} aria-pressed={result.verdict === opinion} aria-disabled={busy.value} onClick={() => void give(opinion)}>
-      <span aria-hidden="true">{opinion === 'agree' ? '✓' : '✗'}</span> {words[opinion]}
-    </button>
-  );
   return (
     <>
+      <Said id="seen" words="What you see" list={codes.value?.findings ?? []} value={seen} />
+      <Said id="reason" words="Why" list={codes.value?.reasons ?? []} value={reason} />
       <label for="note">Note (optional, without patients’ names)</label>
-      <textarea id="note" ref={note} rows={2} maxLength={NOTE_MOST} onKeyDown={leave} />
-      <div class="choices">
-        {button('agree')}
-        {button('disagree')}
-      </div>
-      {trouble.value !== null && (
-        <Notice kind="error">
-          <strong>The verdict is not on record.</strong> {trouble.value}
-        </Notice>
-      )}
+      <textarea id="note" rows={2} maxLength={NOTE_MOST} value={note.value} onInput={(event) => (note.value = event.currentTarget.value)} onKeyDown={leave} />
+      <p class="quiet">{region.value === null ? 'No region drawn.' : `With your region: ${regionWords(region.value)}.`}</p>
+      <Choices result={result} seen={seen} reason={reason} judge={judge} />
+      <Trouble result={result.id} />
       <p class="said" role="status">
-        {said.value}
+        {left?.trouble === null ? 'Saving your verdict…' : said.value}
       </p>
     </>
   );
 }
 
-/** Escape leaves the note, so that single keys work again. */
-function leave(event: KeyboardEvent & { currentTarget: HTMLElement }): void {
-  if (event.key === 'Escape') event.currentTarget.blur();
+/** One of the short lists. */
+function Said({ id, words, list, value }: { id: string; words: string; list: readonly Code[]; value: Signal<string> }): JSX.Element {
+  return (
+    <label class="coded" for={id}>
+      {words}
+      <select id={id} value={value.value} onChange={(event) => (value.value = event.currentTarget.value)} onKeyDown={leave}>
+        <option value="">not said</option>
+        {list.map(({ code, words: shown }) => (
+          <option key={code} value={code}>
+            {shown}
+          </option>
+        ))}
+      </select>
+    </label>
+  );
 }
 
-function History({ verdicts, words }: { verdicts: readonly Verdict[]; words: Record<Opinion, string> }): JSX.Element {
-  if (verdicts.length === 0) return <p class="quiet">No verdict yet.</p>;
+interface ChoicesProps {
+  result: ResultDetail;
+  seen: Signal<string>;
+  reason: Signal<string>;
+  judge: (verdict: Opinion) => Promise<void>;
+}
+
+function Choices({ result, seen, reason, judge }: ChoicesProps): JSX.Element {
+  const words = opinionWords(result);
+  const fits = useComputed(() => {
+    const goes = (list: readonly Code[] | undefined, code: string, verdict: Opinion): boolean => list?.find((one) => one.code === code)?.with.includes(verdict) ?? true;
+    return (verdict: Opinion) => goes(codes.value?.findings, seen.value, verdict) && goes(codes.value?.reasons, reason.value, verdict);
+  });
+  const busy = outgoingOf(result.id)?.trouble === null;
+  const unfit = SIGNS.filter(([verdict]) => !fits.value(verdict)).map(([verdict]) => `“${words[verdict]}”`);
   return (
     <>
-      <ol class="history" aria-label="Verdicts given, latest first">
-        {verdicts.map((one, i) => (
-          <li key={one.id} class={one.verdict} data-counts={i === 0 ? '' : undefined}>
-            <strong>{words[one.verdict]}</strong> {i === 0 && <span class="badge">counts</span>}
-            <br />
-            <span class="quiet">
-              {one.reviewer}, <When iso={one.given_at} full />
-            </span>
-            {one.note !== null && one.note !== '' && <blockquote>{one.note}</blockquote>}
-          </li>
+      <div class="choices">
+        {SIGNS.map(([verdict, sign]) => (
+          <button key={verdict} id={verdict} type="button" class={verdict} aria-pressed={result.verdict === verdict} aria-disabled={busy || !fits.value(verdict)} onClick={() => void (fits.value(verdict) && judge(verdict))}>
+            <span aria-hidden="true">{sign}</span> {words[verdict]}
+          </button>
         ))}
-      </ol>
-      <p class="quiet">To change it, give the other verdict. Nothing is erased; the latest counts.</p>
+      </div>
+      {unfit.length > 0 && <p class="quiet">What you chose above does not go with {unfit.join(', ')}.</p>}
     </>
   );
+}
+
+function Trouble({ result }: { result: string }): JSX.Element | null {
+  const trouble = outgoingOf(result)?.trouble ?? null;
+  if (trouble === null) return null;
+  return (
+    <Notice kind="error">
+      <strong>The verdict is not on record.</strong> {trouble}{' '}
+      <button type="button" class="plain" onClick={() => letGo(result)}>
+        Let it go
+      </button>
+    </Notice>
+  );
+}
+
+/** Escape leaves a field, so that single keys work again. */
+function leave(event: KeyboardEvent & { currentTarget: HTMLElement }): void {
+  if (event.key === 'Escape') event.currentTarget.blur();
 }

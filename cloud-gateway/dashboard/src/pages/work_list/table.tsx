@@ -7,7 +7,7 @@ import { studyPath } from '../../routes';
 import { Probability } from '../../shell/probability';
 import { When } from '../../shell/when';
 import { cursor, loadingMore, loadMore, selected } from '../../work_list';
-import { findingTitle, patientWords, reasonWords } from '../../words';
+import { findingTitle, patientWords, reasonWords, VERDICT_SHORT } from '../../words';
 
 interface Props {
   lines: readonly ResultSummary[];
@@ -75,7 +75,7 @@ function Line({ line, open, current }: { line: ResultSummary; open: (id: string)
 
 function VerdictState({ line }: { line: ResultSummary }): JSX.Element {
   if (line.verdict === null) return <span class="verdict none">To review</span>;
-  return <span class={`verdict ${line.verdict}`}>{line.verdict === 'agree' ? '✓ Agreed' : '✗ Disagreed'}</span>;
+  return <span class={`verdict ${line.verdict}`}>{VERDICT_SHORT[line.verdict]}</span>;
 }
 
 /** A click anywhere on the line opens it; selecting text or opening in a new tab does not. */
