@@ -299,7 +299,8 @@ fn a_verdict_with_everything_comes_back_whole() {
     let codes = client.get("/api/v1/verdict-codes").json();
     assert_eq!(codes["reasons"][1], json!({ "code": "missed", "words": "A finding was missed", "with": ["disagree"] }));
     let region = json!({ "shape": "rectangle", "points": [[0, 0], [2, 1]] });
-    let full = json!({ "verdict": "disagree", "finding": "effusion", "reason": "missed", "note": "left", "region": region });
+    let full =
+        json!({ "verdict": "disagree", "finding": "effusion", "reason": "missed", "note": "left", "region": region });
     let given = client.post(&format!("/api/v1/results/{with}/verdicts"), &full);
     assert_eq!(given.status, 201, "{}", given.text());
     let shown = client.get(&format!("/api/v1/results/{with}")).json()["verdicts"][0].clone();

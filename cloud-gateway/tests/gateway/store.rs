@@ -242,7 +242,8 @@ promise!(a_withdrawn_verdict_gives_way_to_the_one_before_it, store, {
     insert(&store, &sent).await;
     for (id, opinion, session) in [("a", "uncertain", "one"), ("b", "unreadable", "two")] {
         let given_in = Some(session.into());
-        let row = VerdictRow { id: id.into(), result: sent.id.to_string(), verdict: opinion.into(), given_in, ..verdict() };
+        let row =
+            VerdictRow { id: id.into(), result: sent.id.to_string(), verdict: opinion.into(), given_in, ..verdict() };
         let mut work = store.begin().await.unwrap();
         verdicts::give(&mut work, &Sites::All, &row, None).await.unwrap();
         commit(work).await.unwrap();
@@ -462,3 +463,40 @@ promise!(migrating_twice_changes_nothing, store, {
     store.migrate().await.unwrap();
     assert_eq!(store.devices(&Sites::All).await.unwrap().len(), 1);
 });
+
+/// A verdict from before there were four kinds of them.
+const EARLIER: [&str; 5] = [
+    "INSERT INTO devices (id, site, sealing_key, certificate_fingerprint, enrolled_at) VALUES ('d', 's', '', '', 0)",
+    "INSERT INTO users (username, display_name, role, password_hash, created_at) VALUES ('ada', '', 'reviewer', '', 0)",
+    "INSERT INTO results (id, device, message, site, received_at, stored_at, urgency, verdict, verdicts, payload)
+     VALUES ('r1', 'd', 'm1', 's', 1, 1, -1, 'disagree', 1, '{}'), ('r2', 'd', 'm2', 's', 1, 1, 0.5, NULL, 0, '{}')",
+    "INSERT INTO verdicts (id, result, reviewer, verdict, note, given_at) VALUES ('v', 'r1', 'ada', 'disagree', 'n', 7)",
+    "INSERT INTO messages (device, message, kind, stored_at) VALUES ('d', 'm1', 'result', 1)",
+];
+
+async fn verdicts_from_before_are_kept(store: Store, earlier: sqlx::migrate::Migrator) {
+    earlier.run_to(7, store.pool()).await.unwrap();
+    for statement in EARLIER {
+        store.pool().execute(statement).await.unwrap();
+    }
+    store.migrate().await.unwrap();
+    let rows: Vec<(String, Option<String>, i64)> =
+        sqlx::query_as("SELECT id, verdict, verdicts FROM results ORDER BY id").fetch_all(store.pool()).await.unwrap();
+    assert_eq!(rows, [("r1".into(), Some("disagree".into()), 1), ("r2".into(), None, 0)]);
+    let kept: (String, String, i64, Option<String>) =
+        sqlx::query_as("SELECT verdict, note, given_at, given_in FROM verdicts").fetch_one(store.pool()).await.unwrap();
+    assert_eq!(kept, ("disagree".into(), "n".into(), 7, None));
+}
+
+#[tokio::test]
+async fn verdicts_from_before_are_kept_on_sqlite() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&format!("sqlite:{}", folder.path().join("store.sqlite").display())).await.unwrap();
+    verdicts_from_before_are_kept(store, sqlx::migrate!("migrations/sqlite")).await;
+}
+
+#[tokio::test]
+async fn verdicts_from_before_are_kept_on_postgres() {
+    let store = Store::open(&fresh_postgres().await).await.unwrap();
+    verdicts_from_before_are_kept(store, sqlx::migrate!("migrations/postgres")).await;
+}

@@ -39,12 +39,17 @@ impl Region {
             return Err(format!("The region leaves the image, which has {columns} columns and {rows} rows."));
         }
         match (self.shape, self.points.as_slice()) {
-            (Shape::Rectangle | Shape::Ellipse, [[left, top], [right, bottom]]) if left < right && top < bottom => Ok(()),
+            (Shape::Rectangle | Shape::Ellipse, [[left, top], [right, bottom]]) if left < right && top < bottom => {
+                Ok(())
+            }
             (Shape::Rectangle | Shape::Ellipse, _) => {
-                Err("A rectangle or an ellipse has two points, the upper left corner and the lower right one.".to_owned())
+                Err("A rectangle or an ellipse has two points, the upper left corner and the lower right one."
+                    .to_owned())
             }
             (Shape::Freehand, points) if (3..=MAX_POINTS).contains(&points.len()) && self.encloses() => Ok(()),
-            (Shape::Freehand, _) => Err(format!("A freehand line has 3 to {MAX_POINTS} points and encloses something.")),
+            (Shape::Freehand, _) => {
+                Err(format!("A freehand line has 3 to {MAX_POINTS} points and encloses something."))
+            }
         }
     }
 
