@@ -16,6 +16,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::config::HttpConfig;
+use crate::live::Live;
 use crate::objects::Objects;
 use crate::replicas::Replicas;
 use crate::store::Store;
@@ -26,6 +27,7 @@ pub mod cursor;
 pub mod dashboard;
 pub mod devices;
 pub mod docs;
+pub mod events;
 pub mod extract;
 pub mod guard;
 pub mod headers;
@@ -57,6 +59,8 @@ pub struct Api {
     pub objects: Objects,
     /// What is counted for each address.
     pub replicas: Replicas,
+    /// What just changed.
+    pub live: Arc<Live>,
     /// The dashboard's built files.
     pub dashboard_dir: PathBuf,
     /// Whether browsers come by HTTPS, so that the cookie must not leave it.
@@ -64,16 +68,17 @@ pub struct Api {
     /// Whose word about others' addresses is believed.
     pub trusted_proxies: Vec<IpNet>,
     hashers: Semaphore,
+    seats: Arc<Semaphore>,
 }
 
 impl Api {
     /// Sets it up.
     #[must_use]
-    pub fn new(store: Store, objects: Objects, replicas: Replicas, http: HttpConfig) -> Arc<Self> {
+    pub fn new(store: Store, objects: Objects, replicas: Replicas, live: Arc<Live>, http: HttpConfig) -> Arc<Self> {
         let secure = http.public_url.is_some_and(|url| url.starts_with("https://"));
         let (dashboard_dir, trusted_proxies) = (http.dashboard_dir, http.trusted_proxies);
-        let hashers = Semaphore::new(HASHERS);
-        Arc::new(Self { store, objects, replicas, dashboard_dir, secure, trusted_proxies, hashers })
+        let (hashers, seats) = (Semaphore::new(HASHERS), Arc::new(Semaphore::new(events::MAX_STREAMS)));
+        Arc::new(Self { store, objects, replicas, live, dashboard_dir, secure, trusted_proxies, hashers, seats })
     }
 }
 
@@ -110,6 +115,7 @@ pub fn documented() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(audit::list))
         .routes(routes!(devices::list))
         .routes(routes!(shadow::list))
+        .routes(routes!(events::stream))
 }
 
 async fn in_time(request: Request, next: Next) -> Response {

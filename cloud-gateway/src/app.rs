@@ -20,6 +20,7 @@ use crate::config::{CaConfig, Config, EstConfig};
 use crate::enrolment::{Registrar, Terms};
 use crate::identity::LiveKeys;
 use crate::ingest::desk::Desk;
+use crate::live::Live;
 use crate::objects::Objects;
 use crate::replicas::Replicas;
 use crate::store::{Store, sqlite_folder};
@@ -39,6 +40,8 @@ pub struct Running {
     pub est_address: Option<SocketAddr>,
     /// How it is.
     pub health: Health,
+    /// What it tells of changes.
+    pub live: Arc<Live>,
     store: Store,
     rooms: Vec<JoinHandle<()>>,
     http: JoinHandle<std::io::Result<()>>,
@@ -92,7 +95,8 @@ pub async fn start(
         );
     }
     let (database, broker) = (health.part("database", "not asked yet"), health.part("broker", "not connected yet"));
-    let desk = Arc::new(Desk::new(store.clone(), objects.clone(), keys));
+    let (live, keeper) = replicas.keeper(&health, stop.clone());
+    let desk = Arc::new(Desk::new(store.clone(), objects.clone(), keys, live.clone()));
     let (log, lines) = mpsc::channel(broker_log::WAITING);
     let mut rooms = vec![
         tokio::spawn(watch_database(store.clone(), database, stop.clone())),
@@ -100,9 +104,7 @@ pub async fn start(
         // It ends with the ingest, whose lines it reads.
         tokio::spawn(broker_log::keep(lines, store.clone())),
     ];
-    if let Some(keeper) = replicas.keeper(&health, stop.clone()) {
-        rooms.push(tokio::spawn(keeper));
-    }
+    rooms.extend(keeper.map(tokio::spawn));
     let mut est_address = None;
     if config.est.is_some() {
         let part = health.part("revocation list", "not looked at yet");
@@ -110,11 +112,16 @@ pub async fn start(
         est_address = Some(address);
         rooms.extend(more);
     }
-    let api = Api::new(store.clone(), objects, replicas, config.http);
+    let api = Api::new(store.clone(), objects, replicas, live.clone(), config.http);
     let router = signs_of_life.merge(api::router(&api)).into_make_service_with_connect_info::<SocketAddr>();
-    let http =
-        tokio::spawn(async move { axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await });
-    Ok(Running { address, est_address, health, store, rooms, http })
+    let streams = live.clone();
+    let stopped = async move {
+        stop.cancelled().await;
+        // Streams have no end of their own, and the server waits for what was begun.
+        streams.close();
+    };
+    let http = tokio::spawn(async move { axum::serve(listener, router).with_graceful_shutdown(stopped).await });
+    Ok(Running { address, est_address, health, live, store, rooms, http })
 }
 
 /// Starts the EST port and what keeps the revocation list fresh.

@@ -1,7 +1,7 @@
 //! Takes sealed results from devices, stores each once, and serves the review dashboard.
 //!
 //! Data flows one way: broker → [`ingest`] → [`store`] and [`objects`] → [`api`] → dashboard. Only receipts flow back,
-//! and only after the commit they speak of. Beside it [`broker_log`] brings what the broker refused into the audit trail.
+//! and only after the commit they speak of; [`live`] tells open pages what was committed. Beside it [`broker_log`] brings what the broker refused into the audit trail.
 
 pub mod api;
 pub mod app;
@@ -16,6 +16,7 @@ pub mod enrolment;
 pub mod est;
 pub mod identity;
 pub mod ingest;
+pub mod live;
 pub mod objects;
 pub mod replicas;
 pub mod revocation;

@@ -1,5 +1,5 @@
-//! What several gateways know together: how many requests an address has sent, and who fails to sign in. One gateway
-//! alone keeps it in its memory; with Redis, all of them keep it there. While Redis is gone each goes on by itself and
+//! What several gateways know together: how many requests an address has sent, who fails to sign in, and what has just
+//! changed. One gateway alone keeps it in its memory; with Redis, all of them keep it there. While Redis is gone each goes on by itself and
 //! says so: nobody is turned away for it, and no request fails. It never holds anything of a patient.
 
 use std::net::IpAddr;
@@ -15,6 +15,7 @@ use self::redis::{Redis, RedisError};
 use crate::auth::lockout::Lockout;
 use crate::config::{Config, RedisConfig};
 use crate::domain::when::UnixMs;
+use crate::live::Live;
 use window::{Limit, Standing, Windows};
 
 /// Who counts.
@@ -46,12 +47,19 @@ impl Replicas {
         })
     }
 
-    /// The connection to keep, if there is one to be kept.
-    pub fn keeper(&self, health: &Health, stop: CancellationToken) -> Option<impl Future<Output = ()> + use<>> {
-        let redis = self.redis()?.clone();
-        let part = health.part("redis", "not connected yet");
+    /// The connection to keep, if there is one to be kept, and what this replica tells of changes: to the others over it, or
+    /// to its own pages alone.
+    pub fn keeper(
+        &self,
+        health: &Health,
+        stop: CancellationToken,
+    ) -> (Arc<Live>, Option<impl Future<Output = ()> + use<>>) {
+        let Some(redis) = self.redis().cloned() else { return (Arc::new(Live::alone(rand::random())), None) };
+        let (live, letters) = Live::together(rand::random());
+        let (live, part) = (Arc::new(live), health.part("redis", "not connected yet"));
         part.degraded("not connected yet; until then this replica counts requests and failed sign-ins by itself");
-        Some(async move { redis.keep(&part, &stop).await })
+        let told = live.clone();
+        (live, Some(async move { redis.keep(&part, &told, letters, &stop).await }))
     }
 
     /// Counts a request of this address; `None` where nothing is limited.

@@ -2,7 +2,7 @@
 // password "demo"). It is no part of the build, and its results are invented. `HILUM_FAKE_EMPTY=1` starts without any.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Connect, Plugin } from 'vite';
-import type { AuditItem, Opinion, ResultDetail, ResultSummary, Verdict } from '../src/api';
+import type { AuditItem, Change, Opinion, ResultDetail, ResultSummary, Verdict } from '../src/api';
 import { dice, phantom, type Phantom } from './phantom.ts';
 
 /** The policy that the real gateway sends; previews run under it too, so that a breach shows during development. */
@@ -18,6 +18,8 @@ const roll = dice(7);
 const results = new Map<string, Stored>();
 const audit: AuditItem[] = [];
 let signedIn = false;
+/** Open streams of changes. */
+const streams = new Set<ServerResponse>();
 
 function invent(n: number, receivedAt: Date): void {
   const id = `0193a0c2-5b00-7000-8000-${n.toString(16).padStart(12, '0')}`;
@@ -47,6 +49,17 @@ function invent(n: number, receivedAt: Date): void {
     replaces: null, replaced_by: null, verdicts: [], verdict_etag: '"0"',
   };
   results.set(id, { detail, picture });
+  tell({ kind: 'result', subject: id, site: detail.site, own: false });
+}
+
+function tell(change: Change): void {
+  for (const stream of streams) stream.write(`event: change\ndata: ${JSON.stringify(change)}\n\n`);
+}
+
+function listen(response: ServerResponse): void {
+  response.writeHead(200, { 'content-type': 'text/event-stream' }).write('event: reach\ndata: {"whole":true}\n\n');
+  streams.add(response);
+  response.on('close', () => streams.delete(response));
 }
 
 /** The fake's list lines carry the detail's fields too; the dashboard doesn't look at them there. */
@@ -91,6 +104,7 @@ async function answer(request: IncomingMessage, response: ServerResponse, url: U
   else if (path === '/results') json(response, 200, page(sorted(url.searchParams), url.searchParams));
   else if (path === '/audit') json(response, 200, page(audit, url.searchParams));
   else if (path === '/verdict-codes') json(response, 200, { findings: [{ code: 'pneumonia', words: 'Pneumonia', with: ['agree', 'disagree', 'uncertain'] }], reasons: [{ code: 'missed', words: 'A finding was missed', with: ['disagree'] }] });
+  else if (path === '/events') listen(response);
   else if (path === '/devices') json(response, 200, { items: devices() });
   else await study(request, response, path.split('/'));
 }
@@ -106,7 +120,7 @@ async function session(request: IncomingMessage, response: ServerResponse): Prom
     return;
   }
   if (signedIn) response.setHeader('set-cookie', 'hilum_session=fake; HttpOnly; SameSite=Strict; Path=/');
-  if (signedIn) json(response, 200, { username: 'demo', display_name: 'Demo Reviewer', role: 'reviewer', may: ['keep_session', 'read_results', 'give_verdict', 'read_audit', 'read_devices'], sites: null, csrf: 'fake' });
+  if (signedIn) json(response, 200, { username: 'demo', display_name: 'Demo Reviewer', role: 'reviewer', may: ['keep_session', 'hear_changes', 'read_results', 'give_verdict', 'read_audit', 'read_devices'], sites: null, csrf: 'fake' });
   else problem(response, 401, 'Not signed in', 'User name or password is wrong.');
 }
 
@@ -139,6 +153,7 @@ function judge(detail: ResultDetail, given: Record<string, string>): Verdict {
   const verdict: Verdict = { id: `v${detail.verdicts.length + 1}`, result: detail.id, reviewer: 'demo', verdict: opinion, finding: null, reason: null, note: given.note ?? null, region: null, given_at: new Date().toISOString(), withdrawn_at: null, can_withdraw: false };
   detail.verdicts.unshift(verdict);
   detail.verdict = opinion;
+  tell({ kind: 'verdict', subject: detail.id, site: detail.site, own: true });
   record('demo', 'verdict.given', detail.id, opinion);
   return verdict;
 }

@@ -3,7 +3,7 @@ import type { Voi } from './grayscale';
 import type { Region } from './region';
 
 /** What an account may be allowed to do. */
-export type Act = 'keep_session' | 'read_results' | 'give_verdict' | 'read_audit' | 'read_devices';
+export type Act = 'keep_session' | 'hear_changes' | 'read_results' | 'give_verdict' | 'read_audit' | 'read_devices';
 
 /** Who is signed in; `csrf` goes with every request that changes something. */
 export interface Session {
@@ -186,6 +186,16 @@ export interface ShadowWindow {
   mean_difference: number;
 }
 
+/** Something changed at the gateway; what it says now is to be asked. */
+export interface Change {
+  kind: 'result' | 'image' | 'verdict' | 'device';
+  /** The result's or the device's id. */
+  subject: string;
+  site: string;
+  /** Whether this account changed it. */
+  own: boolean;
+}
+
 /** One page of a list that goes on behind `next_cursor`. */
 export interface Page<T> {
   items: T[];
@@ -252,10 +262,13 @@ async function explanation(response: Response): Promise<string> {
   return `The gateway answered ${response.status} ${response.statusText}.`;
 }
 
-async function get<T>(path: string, query: Record<string, string | number | boolean | null> = {}): Promise<T> {
+/** What a page asks by itself, with nobody at it, keeps no session alive. */
+const attendance = (unattended: boolean): Record<string, string> => (unattended ? { 'x-hilum-unattended': '1' } : {});
+
+async function get<T>(path: string, query: Record<string, string | number | boolean | null> = {}, unattended = false): Promise<T> {
   const given = Object.entries(query).flatMap(([key, value]) => (value === null ? [] : [[key, String(value)]]));
   const search = given.length > 0 ? `?${new URLSearchParams(given).toString()}` : '';
-  const response = await call(path + search, { headers: { accept: 'application/json' } });
+  const response = await call(path + search, { headers: { accept: 'application/json', ...attendance(unattended) } });
   return (await response.json()) as T;
 }
 
@@ -287,8 +300,8 @@ export async function signIn(username: string, password: string): Promise<Sessio
   return session;
 }
 
-export async function currentSession(): Promise<Session> {
-  const session = await get<Session>('/session');
+export async function currentSession(unattended = false): Promise<Session> {
+  const session = await get<Session>('/session', {}, unattended);
   csrf = session.csrf;
   return session;
 }
@@ -298,12 +311,12 @@ export async function signOut(): Promise<void> {
   csrf = '';
 }
 
-export function listResults(filter: ResultFilter, limit: number, cursor: string | null): Promise<Page<ResultSummary> & { total: number }> {
-  return get('/results', { limit, cursor, finding: filter.finding, reviewed: filter.reviewed, device: filter.device });
+export function listResults(filter: ResultFilter, limit: number, cursor: string | null, unattended = false): Promise<Page<ResultSummary> & { total: number }> {
+  return get('/results', { limit, cursor, finding: filter.finding, reviewed: filter.reviewed, device: filter.device }, unattended);
 }
 
-export function getResult(id: string): Promise<ResultDetail> {
-  return get(at(id));
+export function getResult(id: string, unattended = false): Promise<ResultDetail> {
+  return get(at(id), {}, unattended);
 }
 
 export async function getSamples(id: string, signal: AbortSignal | null = null): Promise<Uint16Array> {
@@ -338,6 +351,11 @@ export function listAudit(limit: number, cursor: string | null): Promise<Page<Au
   return get('/audit', { limit, cursor });
 }
 
-export function listDevices(): Promise<{ items: Device[] }> {
-  return get('/devices');
+export function listDevices(unattended = false): Promise<{ items: Device[] }> {
+  return get('/devices', {}, unattended);
+}
+
+/** The stream of changes: `change` with a Change, `resync`, `reach` and `end`; the gateway's description says what each holds. */
+export function events(): EventSource {
+  return new EventSource(`${BASE}/events`);
 }

@@ -7,8 +7,6 @@ import { query, route } from './router';
 
 /** As many lines are loaded at a time. */
 const PAGE = 50;
-/** A new finding should not wait longer than this to be seen. */
-export const REFRESH_MS = 3000;
 
 export const items = signal<readonly api.ResultSummary[] | null>(null);
 export const total = signal(0);
@@ -38,7 +36,7 @@ let asked = '';
 let refreshing: number | null = null;
 
 /** Loads as many lines as are shown now (at least a page), from the top; the server's order is taken as it comes. */
-export async function refresh(): Promise<void> {
+export async function refresh(unattended = false): Promise<void> {
   const now = filter.peek();
   if (listPath(now) !== asked) startOver(listPath(now));
   // One at a time: over a slow line, questions must not pile up.
@@ -51,7 +49,7 @@ export async function refresh(): Promise<void> {
     let next: string | null = null;
     let count: number;
     do {
-      const page: api.Page<api.ResultSummary> & { total: number } = await api.listResults(now, Math.min(wanted - fresh.length, api.MAX_LIMIT), next);
+      const page: api.Page<api.ResultSummary> & { total: number } = await api.listResults(now, Math.min(wanted - fresh.length, api.MAX_LIMIT), next, unattended);
       fresh.push(...page.items);
       next = page.next_cursor;
       count = page.total;

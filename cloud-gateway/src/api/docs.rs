@@ -20,7 +20,8 @@ pub const PATH: &str = "/api/docs";
                        header X-Hilum-Csrf. Errors are RFC 9457 problem details. Not a cleared medical device.",
         license(name = "Apache-2.0", identifier = "Apache-2.0")
     ),
-    security(("session" = []))
+    security(("session" = [])),
+    components(schemas(super::events::Change<'static>))
 )]
 struct Preface;
 

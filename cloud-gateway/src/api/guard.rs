@@ -23,6 +23,9 @@ pub const COOKIE: &str = "hilum_session";
 /// The header that proves the page.
 pub const CSRF_HEADER: &str = "x-hilum-csrf";
 
+/// The header of what a page asks by itself, with nobody at it: it is answered, but keeps no session alive.
+pub const UNATTENDED_HEADER: &str = "x-hilum-unattended";
+
 /// What a route asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gate {
@@ -35,7 +38,7 @@ pub enum Gate {
 use Gate::{Needs, Open};
 
 /// Every route of the API.
-pub const GATES: [(Method, &str, Gate); 14] = [
+pub const GATES: [(Method, &str, Gate); 15] = [
     (Method::POST, "/api/v1/session", Open),
     (Method::GET, "/api/v1/session", Needs(Act::KeepSession)),
     (Method::DELETE, "/api/v1/session", Needs(Act::KeepSession)),
@@ -50,6 +53,7 @@ pub const GATES: [(Method, &str, Gate); 14] = [
     (Method::GET, "/api/v1/audit", Needs(Act::ReadAudit)),
     (Method::GET, "/api/v1/devices", Needs(Act::ReadDevices)),
     (Method::GET, "/api/v1/devices/{id}/shadow", Needs(Act::ReadDevices)),
+    (Method::GET, "/api/v1/events", Needs(Act::HearChanges)),
 ];
 
 /// Who is asking, for the handlers behind the gate.
@@ -118,7 +122,9 @@ async fn admit(api: &Api, act: Act, method: &Method, headers: &HeaderMap) -> Res
     if !role.may(act) {
         return Err(Problem::not_allowed(role.as_str()));
     }
-    if now - session.last_used_at > RENEW_MS {
+    // Listening is what a page does by itself, too, and a browser sends no header of ours with it.
+    let is_attended = act != Act::HearChanges && !headers.contains_key(UNATTENDED_HEADER);
+    if is_attended && now - session.last_used_at > RENEW_MS {
         api.store.touch_session(&token.hash(), now).await?;
     }
     let SessionRow { username, display_name, sites, .. } = session;

@@ -145,6 +145,14 @@ impl Problem {
         Self::unavailable("The answer took too long; try again, and tell the operator if it stays so.")
     }
 
+    /// 503: nobody else can listen now.
+    #[must_use]
+    pub fn too_many_streams() -> Self {
+        let problem =
+            Self::unavailable("Too many pages listen at this gateway; ask for the lists from time to time instead.");
+        Self { retry_after_s: Some(60), ..problem }
+    }
+
     /// 500: what should never be.
     #[must_use]
     pub fn internal() -> Self {

@@ -134,6 +134,7 @@ pub async fn close(State(api): State<Arc<Api>>, Extension(person): Extension<Per
     };
     audit::append(&mut work, &statement).await?;
     commit(work).await?;
+    api.live.session_over(person.token.hash());
     let gone = format!("{COOKIE}=; HttpOnly; SameSite=Strict; Path=/; Max-Age=0");
     Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, gone)]).into_response())
 }

@@ -19,8 +19,9 @@ use crate::domain::review::codes::{self, FINDINGS, REASONS};
 use crate::domain::review::region::Region;
 use crate::domain::review::{self, Opinion};
 use crate::domain::when::{self, UnixMs};
+use crate::live::{Event, Kind};
 use crate::store::verdicts::{self, VerdictRow, Withdrawn};
-use crate::store::{audit, commit};
+use crate::store::{Work, audit, commit, results};
 
 /// A verdict to be given.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
@@ -72,7 +73,7 @@ pub async fn give(
         verdicts::Given::Overtaken => return Err(Problem::overtaken()),
     };
     audit::append(&mut work, &said(&row)).await?;
-    commit(work).await?;
+    done(&api, work, id, &row.reviewer).await?;
     let verdict = view::verdict(&row, &person.reader())?;
     Ok((StatusCode::CREATED, Json(Given { verdict, verdict_etag: view::etag(revision) })))
 }
@@ -108,7 +109,7 @@ pub async fn withdraw(
     let action = Action::VerdictWithdrawn;
     let statement = Statement { at: now, actor: person.username, action, subject: result, detail: verdict };
     audit::append(&mut work, &statement).await?;
-    commit(work).await?;
+    done(&api, work, id, &statement.actor).await?;
     let verdict = standing.as_deref().map(view::opinion).transpose()?;
     Ok(Json(Standing { verdict, verdict_etag: view::etag(revision) }))
 }
@@ -175,6 +176,14 @@ fn said(row: &VerdictRow) -> Statement {
         subject: row.result.clone(),
         detail: format!("{}{with}", row.verdict),
     }
+}
+
+/// Commits, and tells who has the result open.
+async fn done(api: &Api, mut work: Work, result: Uuid, by: &str) -> Result<(), Problem> {
+    let site = results::site(&mut work, result).await?.ok_or_else(no_result)?;
+    commit(work).await?;
+    api.live.announce(Event::new(Kind::Verdict, result.to_string(), site).by(by));
+    Ok(())
 }
 
 fn not_withdrawn(refused: &Withdrawn) -> Problem {

@@ -27,6 +27,8 @@ pub enum Role {
 pub enum Act {
     /// See one's own session, and end it.
     KeepSession,
+    /// Hear what changes, of what one may read.
+    HearChanges,
     /// See results and their images.
     ReadResults,
     /// Give a verdict.
@@ -41,8 +43,9 @@ use Role::{Administrator, Auditor, FleetOperator, LeadReviewer, Reviewer, SiteTe
 
 /// A verdict is a reviewer's and nobody else's. A reviewer sees the audit trail, since her own verdicts are in it. Who looks
 /// after devices sees no patient's film: he needs none for it.
-const GRANTS: [(Act, &[Role]); 5] = [
+const GRANTS: [(Act, &[Role]); 6] = [
     (Act::KeepSession, &Role::ALL),
+    (Act::HearChanges, &Role::ALL),
     (Act::ReadResults, &[Reviewer, LeadReviewer, Auditor, Administrator]),
     (Act::GiveVerdict, &[Reviewer, LeadReviewer]),
     (Act::ReadAudit, &[Reviewer, LeadReviewer, Auditor, Administrator]),
@@ -100,6 +103,7 @@ mod tests {
     const TABLE: &str = "\
 act              reviewer lead_reviewer fleet_operator site_technician auditor administrator
 keep_session     yes      yes           yes            yes             yes     yes
+hear_changes     yes      yes           yes            yes             yes     yes
 read_results     yes      yes           -              -               yes     yes
 give_verdict     yes      yes           -              -               -       -
 read_audit       yes      yes           -              -               yes     yes

@@ -9,6 +9,7 @@ use crate::config::Config;
 use crate::domain::when;
 use crate::identity::LiveKeys;
 use crate::ingest::desk::Desk;
+use crate::live::Live;
 use crate::objects::Objects;
 use crate::{app, carry};
 
@@ -19,7 +20,9 @@ use crate::{app, carry};
 pub async fn run(config: &Config, folder: &Path) -> anyhow::Result<()> {
     let keys = Arc::new(LiveKeys::open(&config.identity.hpke_key)?);
     let (objects, store) = (Objects::open(&config.objects.dir)?, app::open_store(config).await?);
-    let desk = Arc::new(Desk::new(store.clone(), objects, keys.clone()));
+    // Nobody listens to this command; pages of the service find what it brought when they next ask.
+    let live = Arc::new(Live::alone(rand::random()));
+    let desk = Arc::new(Desk::new(store.clone(), objects, keys.clone(), live));
     let imported = carry::import(&store, &desk, &keys.current(), folder, when::now()).await;
     store.close().await;
     let imported = imported?;

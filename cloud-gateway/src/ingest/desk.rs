@@ -18,6 +18,7 @@ use crate::domain::image::Voi;
 use crate::domain::result;
 use crate::domain::when::UnixMs;
 use crate::identity::{LiveKeys, SealingKeys};
+use crate::live::{Event, Kind, Live};
 use crate::objects::{Objects, ObjectsError, Part};
 use crate::store::images::ImageRow;
 use crate::store::refusals::RefusedRow;
@@ -29,6 +30,7 @@ pub struct Desk {
     store: Store,
     objects: Objects,
     keys: Arc<LiveKeys>,
+    live: Arc<Live>,
 }
 
 /// What became of some messages.
@@ -58,6 +60,7 @@ impl Taken {
 #[derive(Default)]
 struct Senders {
     keys: HashMap<DeviceId, PublicKey>,
+    sites: HashMap<DeviceId, String>,
     revoked: HashSet<DeviceId>,
 }
 
@@ -71,8 +74,8 @@ struct Accepted {
 impl Desk {
     /// Sets it up.
     #[must_use]
-    pub fn new(store: Store, objects: Objects, keys: Arc<LiveKeys>) -> Self {
-        Self { store, objects, keys }
+    pub fn new(store: Store, objects: Objects, keys: Arc<LiveKeys>, live: Arc<Live>) -> Self {
+        Self { store, objects, keys, live }
     }
 
     /// Takes messages in. When this returns they are committed, and their receipts may leave.
@@ -99,11 +102,12 @@ impl Desk {
         accepted.sort_by(|a, b| a.key().cmp(&b.key()));
         refused.sort_by(|a, b| a.fingerprint.cmp(&b.fingerprint));
         let (receipts, fresh) = self.commit(&accepted, &refused, now).await.map_err(DeskError::Store)?;
+        self.announce(&fresh, &senders.sites);
         let mut receipts =
             receipts.into_messages(&keys, &senders.keys, &mut rand::rng()).map_err(DeskError::Receipt)?;
         receipts.extend(self.announcements(&refused).await.map_err(DeskError::Store)?);
-        let replays = (accepted.len() - fresh) as u64;
-        Ok(Taken { receipts, stored: fresh as u64, replays, refused: refused.len() as u64 })
+        let replays = (accepted.len() - fresh.len()) as u64;
+        Ok(Taken { receipts, stored: fresh.len() as u64, replays, refused: refused.len() as u64 })
     }
 
     /// What devices that seal to a key whose time is over are told: the next one, as that key itself said before it went.
@@ -132,6 +136,7 @@ impl Desk {
                 senders.revoked.insert(device.clone());
             } else if let Ok(key) = PublicKey::from_hex(&standing.sealing_key) {
                 senders.keys.insert(device.clone(), key);
+                senders.sites.insert(device.clone(), standing.site);
             }
         }
         Ok(senders)
@@ -176,13 +181,13 @@ impl Desk {
         Ok(())
     }
 
-    /// The receipts, and how many messages came for the first time.
-    async fn commit(
+    /// The receipts, and the messages that came for the first time.
+    async fn commit<'a>(
         &self,
-        accepted: &[Accepted],
+        accepted: &'a [Accepted],
         refused: &[Refused],
         now: UnixMs,
-    ) -> Result<(Receipts, usize), StoreError> {
+    ) -> Result<(Receipts, Vec<&'a Accepted>), StoreError> {
         let mut work = self.store.begin().await?;
         let mut receipts = Receipts::default();
         let mut fresh = Vec::new();
@@ -211,7 +216,18 @@ impl Desk {
         commit(work).await?;
         fail_points::reach(Point::IngestAfterCommit);
         count(accepted.len() - fresh.len(), &fresh, refused);
-        Ok((receipts, fresh.len()))
+        Ok((receipts, fresh))
+    }
+
+    /// Tells open pages of what is committed.
+    fn announce(&self, fresh: &[&Accepted], sites: &HashMap<DeviceId, String>) {
+        for message in fresh {
+            let device = &message.addressed.envelope.device;
+            let Some(site) = sites.get(device) else { continue };
+            for (kind, subject) in message.changes() {
+                self.live.announce(Event::new(kind, subject, site));
+            }
+        }
     }
 }
 
@@ -241,6 +257,20 @@ impl Accepted {
             Body::Shadow(window) => shadow::insert(connection, &envelope.device, envelope.id, window, now).await?,
         }
         Ok(true)
+    }
+
+    /// What is different once it is stored.
+    fn changes(&self) -> Vec<(Kind, String)> {
+        let (device, message) = self.key();
+        let result = |message| result::id(device, message).to_string();
+        match &self.body {
+            Body::Result(reading) => {
+                let changed = [Some(message), reading.supersedes].into_iter().flatten();
+                changed.map(|message| (Kind::Result, result(message))).collect()
+            }
+            Body::Image(picture) => vec![(Kind::Image, result(picture.result))],
+            Body::Telemetry(_) | Body::Shadow(_) => vec![(Kind::Device, device.to_string())],
+        }
     }
 
     fn result_row(&self, reading: &ResultV1, now: UnixMs) -> Result<NewResult, StoreError> {

@@ -1,15 +1,18 @@
-//! The counts in Redis, by Redis's own clock, and the connection to it. Each operation is one step there, so that two
-//! replicas can't count past each other. An operation that fails answers nothing and is never tried again: its caller
-//! counts by itself until the connection is back.
+//! The counts in Redis, by Redis's own clock, what replicas tell each other through it, and the connection to it. Each
+//! operation is one step there, so that two replicas can't count past each other. An operation that fails answers nothing and
+//! is never tried again: its caller counts by itself until the connection is back.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use metrics::{counter, describe_counter};
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, IntoConnectionInfo, RedisResult, Script, TlsCertificates};
+use redis::{
+    AsyncConnectionConfig, Client, FromRedisValue, IntoConnectionInfo, ProtocolVersion, PushInfo, PushKind,
+    RedisResult, Script, TlsCertificates,
+};
 use sha2::{Digest, Sha256};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -18,6 +21,7 @@ use vitals::health::Part;
 use super::window::{Limit, Standing, WINDOW_MS};
 use crate::auth::lockout::{MAX_FAILURES, WAIT_MS};
 use crate::config::RedisConfig;
+use crate::live::{Letters, Live};
 
 /// Longest time for one answer: a request that waits for it is still quick, and a Redis on the same network that needs
 /// longer is no help.
@@ -32,6 +36,16 @@ const PROBE: Duration = Duration::from_secs(2);
 /// A Redis that restarts is back in a second; one that is being repaired need not be asked more often than this.
 const BACKOFF: wire::backoff::Backoff =
     wire::backoff::Backoff { first: Duration::from_millis(250), longest: Duration::from_secs(10) };
+
+/// Where replicas tell each other what changed. The number changes with the letters' form, so that two releases side by side
+/// don't misread each other.
+const CHANNEL: &str = "hilum:live:1";
+
+/// Letters that leave at once where several wait: one round trip for all of them.
+const BUNDLE: usize = 64;
+
+/// Largest letter that is opened: three names and their frame, with room.
+const MAX_LETTER: usize = 4 * 1024;
 
 /// The sliding window of `window.rs` once more, as one step. `KEYS`: the sender. `ARGV`: window in ms, limit.
 static ADMIT: LazyLock<Script> = LazyLock::new(|| {
@@ -73,6 +87,9 @@ impl Redis {
         let read =
             |file: &PathBuf| std::fs::read(file).map_err(|source| RedisError::File { file: file.clone(), source });
         let mut info = config.url.as_str().into_connection_info().map_err(RedisError::Address)?;
+        // The third form of Redis's protocol brings answers and other replicas' letters over one connection.
+        let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
+        info = info.set_redis_settings(settings);
         if let Some(file) = &config.password_file {
             let password = String::from_utf8_lossy(&read(file)?).trim_end().to_owned();
             let settings = info.redis_settings().clone().set_password(password);
@@ -87,16 +104,18 @@ impl Redis {
         Ok(Self { client: client.map_err(RedisError::Address)?, connection: Mutex::default(), lost: Notify::new() })
     }
 
-    /// Keeps a connection until `stop`, and tells `part` whether there is one.
-    pub async fn keep(&self, part: &Part, stop: &CancellationToken) {
+    /// Keeps a connection until `stop`, tells `part` whether there is one, and carries letters between `live` and the others.
+    pub async fn keep(&self, part: &Part, live: &Arc<Live>, mut letters: Letters, stop: &CancellationToken) {
         let mut failures = 0;
         loop {
-            let Some(ended) = stop.run_until_cancelled(self.attend(part)).await else { break };
+            let Some(ended) = stop.run_until_cancelled(self.attend(part, live, &mut letters)).await else { break };
             let had = self.lock().take().is_some();
+            live.parted();
             failures = if had { 0 } else { failures + 1 };
             counter!("redis_connections_lost_total").increment(u64::from(had));
             part.degraded(&format!(
-                "Redis does not answer ({ended}); until it does, each replica counts requests and failed sign-ins by itself"
+                "Redis does not answer ({ended}); until it does, each replica counts requests and failed sign-ins by itself, and \
+                 pages ask for news from time to time instead of hearing them"
             ));
             let wait = BACKOFF.delay(failures, rand::random());
             if stop.run_until_cancelled(tokio::time::sleep(wait)).await.is_none() {
@@ -107,23 +126,37 @@ impl Redis {
     }
 
     /// One connection, from its beginning to its end.
-    async fn attend(&self, part: &Part) -> redis::RedisError {
-        let limits =
-            AsyncConnectionConfig::new().set_connection_timeout(Some(CONNECT)).set_response_timeout(Some(ANSWER));
+    async fn attend(&self, part: &Part, live: &Arc<Live>, letters: &mut Letters) -> redis::RedisError {
+        let hearing = live.clone();
+        let limits = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(CONNECT))
+            .set_response_timeout(Some(ANSWER))
+            .set_push_sender(move |push: PushInfo| -> Result<(), ()> {
+                hear(&hearing, &push);
+                Ok(())
+            });
         let mut connection = match self.client.get_multiplexed_async_connection_with_config(&limits).await {
             Ok(connection) => connection,
             Err(error) => return error,
         };
-        if let Err(error) = ping(&mut connection).await {
+        if let Err(error) = connection.subscribe(CHANNEL).await {
             return error;
         }
+        // What waited belongs to the time before, of which everybody is told that it was missed.
+        while letters.0.try_recv().is_ok() {}
+        let mut bundle = vec![live.joined()];
         *self.lock() = Some(connection.clone());
         part.up();
         loop {
-            // A request that met with an error asks for a look at once.
-            let _ = tokio::time::timeout(PROBE, self.lost.notified()).await;
-            if let Err(error) = ping(&mut connection).await {
+            if let Err(error) = publish(&mut connection, &bundle).await {
                 return error;
+            }
+            bundle.clear();
+            bundle.extend(live.overflow());
+            tokio::select! {
+                _ = letters.0.recv_many(&mut bundle, BUNDLE) => {}
+                // A request that met with an error asks for a look at once.
+                _ = tokio::time::timeout(PROBE, self.lost.notified()) => {}
             }
         }
     }
@@ -183,8 +216,25 @@ impl Redis {
     }
 }
 
-async fn ping(connection: &mut MultiplexedConnection) -> RedisResult<()> {
-    redis::cmd("PING").query_async(connection).await
+/// Sends letters, or, where there are none, asks whether the connection lives.
+async fn publish(connection: &mut MultiplexedConnection, letters: &[String]) -> RedisResult<()> {
+    if letters.is_empty() {
+        return redis::cmd("PING").query_async(connection).await;
+    }
+    let mut all = redis::pipe();
+    for letter in letters {
+        all.publish(CHANNEL, letter).ignore();
+    }
+    all.query_async(connection).await
+}
+
+/// Opens a letter: the second of a push's two parts (Redis's protocol, RESP3, "Pub/Sub").
+fn hear(live: &Live, push: &PushInfo) {
+    let (PushKind::Message, Some(letter)) = (&push.kind, push.data.get(1)) else { return };
+    match Vec::<u8>::from_redis_value_ref(letter) {
+        Ok(letter) if letter.len() <= MAX_LETTER => live.hear(&letter),
+        _ => tracing::debug!("a message of another replica is too long"),
+    }
 }
 
 /// A digest: people type passwords into the field for the name.

@@ -129,6 +129,19 @@ pub async fn insert(connection: &mut Connection, result: &NewResult) -> Result<(
     .map_err(failed("insert a result"))
 }
 
+/// Where a result's device stands, if there is such a result.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn site(connection: &mut Connection, id: Uuid) -> Result<Option<String>, StoreError> {
+    let found: Option<(String,)> = sqlx::query_as("SELECT site FROM results WHERE id = $1")
+        .bind(id.to_string())
+        .fetch_optional(connection)
+        .await
+        .map_err(failed("look up a result's site"))?;
+    Ok(found.map(|(site,)| site))
+}
+
 impl Store {
     /// One page: urgent first, then newest received first. What another result stands in the place of is left out, whichever
     /// of the two came first; it is kept, and found by its id.

@@ -54,6 +54,8 @@ impl Route {
         let name = if self.path.starts_with("/api/v1/devices/") { at.device } else { &at.result };
         let path = self.path.replace("{id}", name).replace("{verdict}", &self.verdict(client, at));
         match self.method.as_str() {
+            // A stream has no end; what it tells of other sites is tried beside its own tests.
+            "GET" if path == "/api/v1/events" => client.head(&path),
             "GET" => client.get(&path),
             "DELETE" => client.delete(&path),
             "POST" => client.post(&path, &self.body()),

@@ -10,6 +10,7 @@ use gateway::carry::{self as desk_side, CarryError, Imported};
 use gateway::domain::when;
 use gateway::identity;
 use gateway::ingest::desk::Desk;
+use gateway::live::Live;
 use gateway::objects::Objects;
 use gateway::store::results::Filter;
 use uuid::Uuid;
@@ -95,7 +96,7 @@ impl Island {
 fn import(world: &World, folder: &Path) -> Result<Imported, CarryError> {
     let keys = Arc::new(identity::LiveKeys::open(&world.config.identity.hpke_key).unwrap());
     let objects = Objects::open(&world.config.objects.dir).unwrap();
-    let desk = Arc::new(Desk::new(world.store.clone(), objects, keys.clone()));
+    let desk = Arc::new(Desk::new(world.store.clone(), objects, keys.clone(), Arc::new(Live::alone(0))));
     world.runtime.block_on(desk_side::import(&world.store, &desk, &keys.current(), folder, when::now()))
 }
 

@@ -22,12 +22,12 @@ use super::world::{World, fresh_postgres};
 /// Long enough for a receipt that must not come to have come.
 const SILENCE: Duration = Duration::from_secs(2);
 
-struct Chain {
-    world: World,
+pub struct Chain {
+    pub world: World,
     broker: Broker,
 }
 
-fn id(number: u128) -> MessageId {
+pub fn id(number: u128) -> MessageId {
     MessageId(Uuid::from_u128(number))
 }
 
@@ -36,7 +36,7 @@ fn stored(number: u128) -> Receipt {
 }
 
 impl Chain {
-    fn start() -> Self {
+    pub fn start() -> Self {
         Self::start_in(World::stopped())
     }
 
@@ -58,7 +58,7 @@ impl Chain {
     }
 
     /// A device with papers, enrolled with the key that is returned.
-    fn device(&self, name: &str) -> Device {
+    pub fn device(&self, name: &str) -> Device {
         let keys = seal::generate(&mut rand::rng());
         self.world.add_device(name, &keys.1.to_hex());
         self.connect(name, keys)
@@ -75,7 +75,7 @@ impl Chain {
         self.world.runtime.block_on(self.world.store.count_results(&Sites::All, &Filter::default())).unwrap()
     }
 
-    fn run<T>(&self, future: impl Future<Output = T>) -> T {
+    pub fn run<T>(&self, future: impl Future<Output = T>) -> T {
         self.world.runtime.block_on(future)
     }
 

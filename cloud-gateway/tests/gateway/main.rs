@@ -9,6 +9,7 @@ mod broker;
 mod carry;
 mod enrolment;
 mod est;
+mod events;
 mod ingest;
 mod papers;
 mod replicas;

@@ -12,6 +12,7 @@ use serde_json::json;
 
 use super::broker::PATIENCE;
 use super::world::{Answer, Client, PASSWORD, World, free_port, fresh_postgres};
+use super::{events, samples};
 
 /// The password of Redis.
 const SECRET: &str = "redis-pass-phrase";
@@ -179,6 +180,48 @@ fn who_guesses_at_one_replica_is_locked_out_of_both_and_stays_so_without_redis()
     assert_eq!(pair.sign_in(0, "192.0.2.1", PASSWORD).status, 429, "where it was guessed, it is remembered");
     pair.start_redis();
     assert_eq!(pair.sign_in(0, "192.0.2.1", PASSWORD).status, 429);
+}
+
+#[test]
+fn what_changes_at_one_replica_is_heard_at_the_other_and_what_was_missed_without_redis_is_told() {
+    let mut pair = Pair::start(0);
+    pair.world.add_device("demo-1", "00");
+    pair.world.add_user("ada", Role::Reviewer);
+    let result = pair.world.add_result(1, &samples::read(0.9, 0)).to_string();
+    let clients = [0, 1].map(|replica| {
+        let mut client = pair.client(replica);
+        assert_eq!(client.login("ada", PASSWORD).status, 200);
+        client
+    });
+    let streams = clients.each_ref().map(events::listening);
+    let judge = |replica: usize| {
+        let path = format!("/api/v1/results/{result}/verdicts");
+        assert_eq!(clients[replica].post(&path, &json!({ "verdict": "agree" })).status, 201);
+    };
+    let verdict = ("verdict".to_owned(), result.clone());
+    for giver in [0, 1] {
+        judge(giver);
+        assert!(streams.iter().all(|stream| stream.change() == verdict), "given at replica {giver}");
+    }
+    pair.kill_redis();
+    for stream in &streams {
+        assert_eq!(stream.next().data, json!({ "whole": false }));
+    }
+    judge(0);
+    assert_eq!(streams[0].change(), verdict, "one's own replica tells it still");
+    pair.start_redis();
+    for stream in &streams {
+        // The other one never heard of the verdict: this is the next thing that it is told.
+        assert_eq!(stream.next().data, json!({ "whole": true }));
+        assert_eq!(stream.next().name, "resync");
+    }
+    judge(1);
+    // Each replica's greeting may be one more reason to look at everything.
+    assert!(streams.iter().all(|stream| stream.until("change").data["subject"] == result.as_str()));
+    assert_eq!(clients[0].delete("/api/v1/session").status, 204);
+    assert_eq!(streams[0].until("end").data, json!({ "why": "session_over" }));
+    judge(1);
+    assert_eq!(streams[1].until("change").data["subject"], result.as_str(), "another session of hers goes on");
 }
 
 #[test]

@@ -13,6 +13,7 @@ use gateway::config::{
 };
 use gateway::domain::result;
 use gateway::identity;
+use gateway::live::Live;
 use gateway::store::devices::NewDevice;
 use gateway::store::results::NewResult;
 use gateway::store::users::{self, UserRow};
@@ -112,6 +113,11 @@ impl World {
     /// Where devices enrol.
     pub fn est_port(&self) -> u16 {
         self.running.as_ref().expect("it runs").0.est_address.expect("it takes devices in").port()
+    }
+
+    /// What it tells of changes.
+    pub fn live(&self) -> &Live {
+        &self.running.as_ref().expect("it runs").0.live
     }
 
     pub fn health(&self) -> &Health {
@@ -330,6 +336,17 @@ impl Client {
             self.csrf = answer.json()["csrf"].as_str().unwrap().to_owned();
         }
         answer
+    }
+
+    /// A response whose body is still to come.
+    pub fn open(&self, path: &str, header: (&str, &str)) -> ureq::http::Response<ureq::Body> {
+        self.agent.get(format!("{}{path}", self.base)).header(header.0, header.1).call().unwrap()
+    }
+
+    pub fn head(&self, path: &str) -> Answer {
+        // Without a body there is nothing to unpack.
+        let request = self.agent.head(format!("{}{path}", self.base)).header("accept-encoding", "identity");
+        answer(request.call().unwrap())
     }
 
     pub fn get(&self, path: &str) -> Answer {

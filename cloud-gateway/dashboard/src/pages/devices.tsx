@@ -3,6 +3,7 @@ import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import type { JSX } from 'preact';
 import { listDevices, type Device, type ShadowWindow } from '../api';
+import { useFresh } from '../live';
 import { mayOpen } from '../rights';
 import { state } from '../session';
 import { Notice } from '../shell/notice';
@@ -10,25 +11,21 @@ import { When } from '../shell/when';
 import { ago } from '../time';
 import { listPath, NO_FILTER } from '../filter';
 
-const REFRESH_MS = 10_000;
 /** A device reports about once a minute; silence for this long is worth a look. */
 const SILENT_MS = 5 * 60_000;
 
 export function DevicesPage(): JSX.Element {
   const devices = useSignal<readonly Device[] | null>(null);
   const trouble = useSignal<string | null>(null);
-  useEffect(() => {
-    const load = async (): Promise<void> => {
-      try {
-        [devices.value, trouble.value] = [(await listDevices()).items, null];
-      } catch (error) {
-        trouble.value = error instanceof Error ? error.message : 'The devices could not be loaded.';
-      }
-    };
-    void load();
-    const timer = setInterval(() => void (document.hidden || load()), REFRESH_MS);
-    return () => clearInterval(timer);
-  }, []);
+  const load = async (unattended: boolean): Promise<void> => {
+    try {
+      [devices.value, trouble.value] = [(await listDevices(unattended)).items, null];
+    } catch (error) {
+      trouble.value = error instanceof Error ? error.message : 'The devices could not be loaded.';
+    }
+  };
+  useEffect(() => void load(false), []);
+  useFresh(['device', 'result'], () => void load(true));
   return (
     <div class="page">
       <div class="list-head">

@@ -5,6 +5,7 @@ import type { JSX } from 'preact';
 import * as api from '../api';
 import { loadFilm } from '../film';
 import { useShortcuts, type Shortcut } from '../keyboard';
+import { reach, useNews } from '../live';
 import type { Region } from '../region';
 import { go } from '../router';
 import { studyPath } from '../routes';
@@ -37,9 +38,9 @@ export function StudyPage({ id }: { id: string }): JSX.Element {
   /** False once the reader has gone on: what comes then is for nobody. */
   const here = useRef(true);
 
-  const load = async (): Promise<void> => {
+  const load = async (unattended = false): Promise<void> => {
     try {
-      const detail = await api.getResult(id);
+      const detail = await api.getResult(id, unattended);
       if (here.current) [result.value, trouble.value] = [detail, null];
       const found = await pictureOf(detail);
       // Whoever went on to another study must not be shown this one's film there.
@@ -48,6 +49,24 @@ export function StudyPage({ id }: { id: string }): JSX.Element {
       if (here.current) trouble.value = words(error);
     }
   };
+  const awaited = (): boolean => result.peek() !== null && picture.peek().is === 'none' && result.peek()?.outcome !== 'unreadable';
+  /** What was said of this study meanwhile; its film stays as it is. */
+  const reread = async (): Promise<void> => {
+    try {
+      const detail = await api.getResult(id, true);
+      if (here.current) result.value = detail;
+    } catch {
+      // What is shown was true when it was read; a verdict on it is refused if it no longer is.
+    }
+  };
+  useNews(
+    ({ kind, subject, own }) => {
+      if (subject !== id) return;
+      if (kind === 'image' && awaited()) void load(true);
+      if (kind === 'result' || (kind === 'verdict' && !own)) void reread();
+    },
+    [id],
+  );
   useEffect(() => {
     here.current = true;
     let polls = 0;
@@ -57,8 +76,7 @@ export function StudyPage({ id }: { id: string }): JSX.Element {
     summon().catch(() => undefined);
     void load();
     const timer = setInterval(() => {
-      const awaited = result.peek() !== null && picture.peek().is === 'none' && result.peek()?.outcome !== 'unreadable';
-      if (awaited && polls++ < IMAGE_POLLS) void load();
+      if (awaited() && polls++ < IMAGE_POLLS) void load(true);
     }, IMAGE_POLL_MS);
     return () => {
       here.current = false;
@@ -132,7 +150,7 @@ function Stage({ picture, result, region, again }: StageProps): JSX.Element {
 function absence(outcome: api.Outcome): string {
   return outcome === 'unreadable'
     ? 'There is no image: none could be made from what arrived.'
-    : 'The image has not arrived yet. It travels apart from the result; this page looks for it for half a minute, then reload it.';
+    : `The image has not arrived yet. It travels apart from the result; ${reach.value === 'whole' ? 'it is shown here as soon as it comes.' : 'this page looks for it for half a minute, then reload it.'}`;
 }
 
 function Failed({ why }: { why: string }): JSX.Element {

@@ -2,6 +2,7 @@
 import { useEffect } from 'preact/hooks';
 import type { JSX } from 'preact';
 import { useShortcuts } from '../keyboard';
+import { askedEvery, reach, useFresh } from '../live';
 import { go } from '../router';
 import { studyPath } from '../routes';
 import { takeFromList } from '../sequence';
@@ -22,18 +23,7 @@ function open(id: string | null): void {
 export function WorkListPage(): JSX.Element {
   const { filter } = list;
   useEffect(() => void list.refresh(), [filter.value]);
-  useEffect(() => {
-    const timer = setInterval(() => {
-      // A hidden tab needs no fresh list; it is refreshed as soon as it is seen again.
-      if (!document.hidden) void list.refresh();
-    }, list.REFRESH_MS);
-    const seen = (): void => void (document.hidden || list.refresh());
-    document.addEventListener('visibilitychange', seen);
-    return () => {
-      clearInterval(timer);
-      document.removeEventListener('visibilitychange', seen);
-    };
-  }, []);
+  useFresh(['result', 'image', 'verdict'], () => void list.refresh(true));
   useShortcuts([
     { key: 'j', does: 'Next line', run: () => list.move(1) },
     { key: 'k', does: 'Previous line', run: () => list.move(-1) },
@@ -68,6 +58,7 @@ function Freshness(): JSX.Element {
       </span>
       <span aria-live="polite">{list.arrived.value > 0 ? ` · ${list.arrived.value} new since you opened this list` : ''}</span>
       {at !== null && <span> · updated {at.toLocaleTimeString(undefined, { hourCycle: 'h23' })}</span>}
+      {at !== null && <span data-testid="reach">{reach.value === 'whole' ? ', at each change' : `, every ${askedEvery()} s`}</span>}
     </p>
   );
 }
@@ -77,7 +68,7 @@ function Stale(): JSX.Element {
   return (
     <Notice kind="error">
       <strong>This list is not up to date.</strong> {list.trouble.value}{' '}
-      {at === null ? 'Nothing has been loaded yet.' : `What you see was loaded at ${at.toLocaleTimeString(undefined, { hourCycle: 'h23' })}.`} Trying again every 3 s.
+      {at === null ? 'Nothing has been loaded yet.' : `What you see was loaded at ${at.toLocaleTimeString(undefined, { hourCycle: 'h23' })}.`} Trying again every {askedEvery()} s.
     </Notice>
   );
 }
