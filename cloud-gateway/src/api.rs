@@ -29,6 +29,7 @@ pub mod devices;
 pub mod docs;
 pub mod events;
 pub mod extract;
+pub mod filters;
 pub mod guard;
 pub mod headers;
 pub mod images;
@@ -112,6 +113,9 @@ pub fn documented() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(verdicts::give))
         .routes(routes!(verdicts::withdraw))
         .routes(routes!(verdicts::codes))
+        .routes(routes!(filters::list, filters::save))
+        .routes(routes!(filters::remove))
+        .routes(routes!(filters::turnaround))
         .routes(routes!(audit::list))
         .routes(routes!(devices::list))
         .routes(routes!(shadow::list))

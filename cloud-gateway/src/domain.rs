@@ -5,4 +5,6 @@ pub mod image;
 pub mod result;
 pub mod review;
 pub mod shadow;
+pub mod turnaround;
 pub mod when;
+pub mod work_list;

@@ -14,6 +14,7 @@ pub mod audit;
 pub mod certificates;
 pub mod claims;
 pub mod devices;
+pub mod filters;
 pub mod images;
 pub mod messages;
 pub mod refusals;
@@ -23,8 +24,10 @@ pub mod sealing_keys;
 pub mod sessions;
 pub mod shadow;
 pub mod sites;
+pub mod turnaround;
 pub mod users;
 pub mod verdicts;
+pub mod work_list;
 
 /// Connections to PostgreSQL: the API's few readers and one writer; its default `max_connections` is 100, shared by
 /// all replicas.
@@ -124,6 +127,11 @@ impl Store {
     /// Closes every connection once its work is done.
     pub async fn close(&self) {
         self.pool.close().await;
+    }
+
+    /// Whether what the two databases say differently is to be read as SQLite's.
+    fn is_sqlite(&self) -> bool {
+        self.backend == Backend::Sqlite
     }
 
     /// The pool, for this folder's reading queries and for tests that damage on purpose.

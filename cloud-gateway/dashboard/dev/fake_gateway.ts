@@ -80,9 +80,9 @@ function sorted(search: URLSearchParams): ResultSummary[] {
     .sort((a, b) => urgent(b) - urgent(a) || b.received_at.localeCompare(a.received_at));
 }
 
-function page<T>(items: T[], search: URLSearchParams): { items: T[]; next_cursor: string | null; total: number } {
+function page<T>(items: T[], search: URLSearchParams): { items: T[]; next_cursor: string | null; total: number; total_is_exact: boolean } {
   const [from, limit] = [Number(search.get('cursor') ?? 0), Number(search.get('limit') ?? 50)];
-  return { items: items.slice(from, from + limit), next_cursor: from + limit < items.length ? String(from + limit) : null, total: items.length };
+  return { items: items.slice(from, from + limit), next_cursor: from + limit < items.length ? String(from + limit) : null, total: items.length, total_is_exact: true };
 }
 
 function json(response: ServerResponse, status: number, body: unknown): void {
@@ -105,6 +105,8 @@ async function answer(request: IncomingMessage, response: ServerResponse, url: U
   else if (path === '/audit') json(response, 200, page(audit, url.searchParams));
   else if (path === '/verdict-codes') json(response, 200, { findings: [{ code: 'pneumonia', words: 'Pneumonia', with: ['agree', 'disagree', 'uncertain'] }], reasons: [{ code: 'missed', words: 'A finding was missed', with: ['disagree'] }] });
   else if (path === '/events') listen(response);
+  else if (path === '/filters') json(response, 200, { items: [] });
+  else if (path === '/turnaround') json(response, 200, { items: [{ site: 'Demo Hospital', median_ms: 1_500_000, reviews: 12 }] });
   else if (path === '/devices') json(response, 200, { items: devices() });
   else await study(request, response, path.split('/'));
 }

@@ -205,11 +205,40 @@ export interface Page<T> {
 /** Most lines that one page of a list may have. */
 export const MAX_LIMIT = 200;
 
-/** What the work list asks for. */
+export type Sort = 'priority' | 'probability' | 'age' | 'site' | 'model' | 'received';
+
+/** What the work list asks for, and in which order. */
 export interface ResultFilter {
   finding: Finding | 'none' | null;
   reviewed: boolean | null;
+  verdict: Opinion | null;
   device: string | null;
+  site: string | null;
+  /** `id@version`. */
+  model: string | null;
+  /** Null for the usual one, by priority. */
+  sort: Sort | null;
+  reverse: boolean | null;
+}
+
+/** A filter that the account keeps; `query` as in the work list's address. */
+export interface SavedFilter {
+  id: string;
+  name: string;
+  query: string;
+}
+
+/** How long one site's latest results waited for their first verdict. */
+export interface Turnaround {
+  site: string;
+  median_ms: number | null;
+  reviews: number;
+}
+
+/** A page of the work list; counted no further than `total` where that is not exact. */
+export interface ResultPage extends Page<ResultSummary> {
+  total: number;
+  total_is_exact: boolean;
 }
 
 /** The gateway refused, or could not be reached (`status` 0). `message` is fit to be shown. */
@@ -311,8 +340,24 @@ export async function signOut(): Promise<void> {
   csrf = '';
 }
 
-export function listResults(filter: ResultFilter, limit: number, cursor: string | null, unattended = false): Promise<Page<ResultSummary> & { total: number }> {
-  return get('/results', { limit, cursor, finding: filter.finding, reviewed: filter.reviewed, device: filter.device }, unattended);
+export function listResults(filter: ResultFilter, limit: number, cursor: string | null, unattended = false): Promise<ResultPage> {
+  return get('/results', { limit, cursor, ...filter }, unattended);
+}
+
+export function listFilters(): Promise<{ items: SavedFilter[] }> {
+  return get('/filters');
+}
+
+export async function saveFilter(name: string, query: string): Promise<SavedFilter> {
+  return (await (await send('POST', '/filters', { name, query })).json()) as SavedFilter;
+}
+
+export async function removeFilter(id: string): Promise<void> {
+  await send('DELETE', `/filters/${encodeURIComponent(id)}`);
+}
+
+export function listTurnaround(unattended = false): Promise<{ items: Turnaround[] }> {
+  return get('/turnaround', {}, unattended);
 }
 
 export function getResult(id: string, unattended = false): Promise<ResultDetail> {

@@ -156,6 +156,8 @@ const ACTIONS: Record<string, string> = {
   'result.stored': 'delivered a result',
   'verdict.given': 'gave a verdict',
   'verdict.withdrawn': 'withdrew a verdict',
+  'filter.saved': 'kept a filter',
+  'filter.removed': 'forgot a filter',
   'device.enrolled': 'enrolled a device',
   'device.revoked': 'revoked a device',
   'token.made': 'made an enrolment token',

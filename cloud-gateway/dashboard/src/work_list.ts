@@ -10,6 +10,8 @@ const PAGE = 50;
 
 export const items = signal<readonly api.ResultSummary[] | null>(null);
 export const total = signal(0);
+/** False where there are more than `total`: the gateway stops counting there. */
+export const totalIsExact = signal(true);
 export const cursor = signal<string | null>(null);
 /** The line that the keyboard is on; by id, so that new lines above don't move it. */
 export const selected = signal<string | null>(null);
@@ -47,16 +49,16 @@ export async function refresh(unattended = false): Promise<void> {
   try {
     const fresh: api.ResultSummary[] = [];
     let next: string | null = null;
-    let count: number;
+    let last: api.ResultPage;
     do {
-      const page: api.Page<api.ResultSummary> & { total: number } = await api.listResults(now, Math.min(wanted - fresh.length, api.MAX_LIMIT), next, unattended);
+      const page: api.ResultPage = await api.listResults(now, Math.min(wanted - fresh.length, api.MAX_LIMIT), next, unattended);
       fresh.push(...page.items);
       next = page.next_cursor;
-      count = page.total;
+      last = page;
     } while (next !== null && fresh.length < wanted);
     // More lines were loaded meanwhile: this answer would take them away again. The next refresh has them.
     const outgrown = (items.peek()?.length ?? 0) > wanted;
-    if (mine === question && !outgrown) accept(fresh, next, count);
+    if (mine === question && !outgrown) accept(fresh, last);
   } catch (error) {
     if (mine === question) trouble.value = words(error);
   } finally {
@@ -76,13 +78,14 @@ function startOver(path: string): void {
   });
 }
 
-function accept(fresh: readonly api.ResultSummary[], next: string | null, count: number): void {
+/** Takes lines, and from the page that they end with how many there are and where it goes on. */
+function accept(fresh: readonly api.ResultSummary[], { next_cursor: next, total: count, total_is_exact: exact }: api.ResultPage): void {
   const lines = unique(fresh);
   const known = items.peek();
   batch(() => {
     if (known !== null) arrived.value += Math.max(0, count - total.peek());
     if (known === null || JSON.stringify(known) !== JSON.stringify(lines)) items.value = lines;
-    total.value = count;
+    [total.value, totalIsExact.value] = [count, exact];
     cursor.value = next;
     refreshedAt.value = new Date();
     trouble.value = null;
@@ -101,7 +104,7 @@ export async function loadMore(): Promise<void> {
   loadingMore.value = true;
   try {
     const page = await api.listResults(filter.peek(), PAGE, from);
-    if (mine === question) accept([...(items.peek() ?? []), ...page.items], page.next_cursor, page.total);
+    if (mine === question) accept([...(items.peek() ?? []), ...page.items], page);
   } catch (error) {
     trouble.value = words(error);
   } finally {

@@ -1,10 +1,11 @@
 // Addresses, filters and the order of studies.
 import { expect, test } from 'vitest';
-import { filterOf, listPath, NO_FILTER } from '../src/filter';
+import type { ResultFilter } from '../src/api';
+import { filterOf, leavesOut, listPath, NO_FILTER } from '../src/filter';
 import { voiOf } from '../src/voi';
 import { place } from '../src/place';
 import { parse, studyPath } from '../src/routes';
-import { ago, utc } from '../src/time';
+import { ago, utc, waited } from '../src/time';
 
 test('paths lead to pages, all others nowhere', () => {
   expect(parse('/')).toEqual({ page: 'list' });
@@ -15,10 +16,13 @@ test('paths lead to pages, all others nowhere', () => {
 });
 
 test('a filter survives its address', () => {
-  const filter = { finding: 'none', reviewed: false, device: 'room 1' } as const;
+  const filter: ResultFilter = { finding: 'none', reviewed: false, verdict: 'uncertain', device: 'room 1', site: 'st-mary', model: 'cxr@1.0', sort: 'age', reverse: true };
   expect(filterOf(new URL(listPath(filter), 'http://x').searchParams)).toEqual(filter);
   expect(listPath(NO_FILTER)).toBe('/');
-  expect(filterOf(new URLSearchParams('finding=odd&reviewed=odd'))).toEqual(NO_FILTER);
+  expect(filterOf(new URLSearchParams('finding=odd&reviewed=odd&verdict=odd&sort=odd&reverse=odd'))).toEqual(NO_FILTER);
+  // The usual order is no part of an address, and no order leaves anything out.
+  expect(listPath(filterOf(new URLSearchParams('sort=priority')))).toBe('/');
+  expect([leavesOut({ ...NO_FILTER, sort: 'age', reverse: true }), leavesOut({ ...NO_FILTER, site: 'a' })]).toEqual([false, true]);
 });
 
 test('next and previous hold still at the ends', () => {
@@ -37,4 +41,16 @@ test('times in UTC and in words', () => {
   expect(utc('2026-11-21T10:42:07.123Z')).toBe('2026-11-21 10:42:07.123 UTC');
   const now = new Date('2026-11-21T12:00:00Z');
   expect(['2026-11-21T11:59:58Z', '2026-11-21T11:48:00Z', '2026-11-21T09:00:00Z', '2026-11-17T12:00:00Z'].map((at) => ago(at, now))).toEqual(['just now', '12 min ago', '3 h ago', '4 days ago']);
+});
+
+test.each([
+  [59_999, 'under 1 min'],
+  [60_000, '1 min'],
+  [3_600_000, '1 h'],
+  [11_100_000, '3 h 5 min'],
+  [172_799_999, '47 h 59 min'],
+  [172_800_000, '2 days'],
+  [187_200_000, '2 days 4 h'],
+])('%i ms is %s', (ms, words) => {
+  expect(waited(ms)).toBe(words);
 });

@@ -39,7 +39,7 @@ test('one that was refused stays, with the words, until it is given again or let
 });
 
 test('the study goes on with the tag that came with the verdict', () => {
-  const { verdict_etag: _, ...verdict } = recorded;
+  const verdict: Verdict = { ...judgement, id: 'v1', result: 'r1', reviewer: 'ada', given_at: recorded.given_at, withdrawn_at: null, can_withdraw: true };
   const before = { verdict: null, verdicts: [] as Verdict[], verdict_etag: '"0"' } as unknown as ResultDetail;
   const given = after(before, recorded);
   expect(given).toEqual({ verdict: 'disagree', verdicts: [verdict], verdict_etag: '"1"' });

@@ -4,7 +4,8 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::problem::Problem;
-use crate::store::results::After;
+use crate::domain::work_list::{Order, Sort};
+use crate::store::work_list::After;
 
 /// Entries on a page where the client doesn't say.
 pub const DEFAULT_LIMIT: u32 = 50;
@@ -23,25 +24,29 @@ pub fn limit(asked: Option<u32>) -> Result<i64, Problem> {
     }
 }
 
-/// Writes a result's place; the probability bit for bit, since "after" must mean after exactly this one.
+/// Writes a result's place in an order; numbers bit for bit, since "after" must mean after exactly this one.
 #[must_use]
-pub fn after_result(after: &After) -> String {
-    let text = format!("{:016x}.{}.{}", after.urgency.to_bits(), after.received_at, after.id);
+pub fn after_result(order: Order, after: &After) -> String {
+    let way = if order.reverse { "reverse" } else { "" };
+    let text =
+        [order.sort.as_str(), way, &after.received_at.to_string(), &after.id, &Sort::write(&after.key)].join("/");
     URL_SAFE_NO_PAD.encode(text)
 }
 
 /// Reads [`after_result`] back.
 ///
 /// # Errors
-/// 400 for a text of another origin.
-pub fn result(cursor: &str) -> Result<After, Problem> {
+/// 400 for a text of another origin or order.
+pub fn result(order: Order, cursor: &str) -> Result<After, Problem> {
     let parse = || {
         let text = String::from_utf8(URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()?;
-        let mut parts = text.splitn(3, '.');
-        let urgency = f64::from_bits(u64::from_str_radix(parts.next()?, 16).ok()?);
+        let mut parts = text.splitn(5, '/');
+        let (sort, reverse) = (parts.next()?, parts.next()? == "reverse");
         let received_at = parts.next()?.parse().ok()?;
         let id: uuid::Uuid = parts.next()?.parse().ok()?;
-        urgency.is_finite().then(|| After { urgency, received_at, id: id.to_string() })
+        let key = order.sort.read(parts.next()?)?;
+        let same = sort == order.sort.as_str() && reverse == order.reverse;
+        same.then(|| After { key, received_at, id: id.to_string() })
     };
     parse().ok_or_else(foreign)
 }
@@ -68,17 +73,28 @@ fn foreign() -> Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::work_list::Key;
 
     proptest::proptest! {
         #[test]
-        fn every_place_survives_the_round_trip(urgency in -1.0..=1.0f64, received_at: i64, id: u128) {
-            let after = After { urgency, received_at, id: uuid::Uuid::from_u128(id).to_string() };
-            assert_eq!(result(&after_result(&after)).unwrap(), after);
+        fn every_place_survives_the_round_trip(number in -1.0..=1.0f64, whole: i64, text in "[^\\x00]*", id: u128, reverse: bool) {
+            for sort in Sort::ALL {
+                let key = match sort {
+                    Sort::Priority | Sort::Probability => Key::Number(number),
+                    Sort::Age | Sort::Received => Key::Whole(whole),
+                    Sort::Site | Sort::Model => Key::Text(text.clone()),
+                };
+                let (order, id) = (Order { sort, reverse }, uuid::Uuid::from_u128(id).to_string());
+                let after = After { key, received_at: whole, id };
+                assert_eq!(result(order, &after_result(order, &after)).unwrap(), after);
+                let turned = Order { sort, reverse: !reverse };
+                assert!(result(turned, &after_result(order, &after)).is_err(), "a place of another order");
+            }
         }
 
         #[test]
         fn any_text_is_answered_without_a_panic(text: String) {
-            let _ = (result(&text), entry(&text));
+            let _ = (result(Order::default(), &text), entry(&text));
         }
     }
 

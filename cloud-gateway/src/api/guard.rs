@@ -38,7 +38,7 @@ pub enum Gate {
 use Gate::{Needs, Open};
 
 /// Every route of the API.
-pub const GATES: [(Method, &str, Gate); 15] = [
+pub const GATES: [(Method, &str, Gate); 19] = [
     (Method::POST, "/api/v1/session", Open),
     (Method::GET, "/api/v1/session", Needs(Act::KeepSession)),
     (Method::DELETE, "/api/v1/session", Needs(Act::KeepSession)),
@@ -50,6 +50,10 @@ pub const GATES: [(Method, &str, Gate); 15] = [
     (Method::POST, "/api/v1/results/{id}/verdicts", Needs(Act::GiveVerdict)),
     (Method::POST, "/api/v1/results/{id}/verdicts/{verdict}/withdrawal", Needs(Act::GiveVerdict)),
     (Method::GET, "/api/v1/verdict-codes", Needs(Act::ReadResults)),
+    (Method::GET, "/api/v1/filters", Needs(Act::ReadResults)),
+    (Method::POST, "/api/v1/filters", Needs(Act::ReadResults)),
+    (Method::DELETE, "/api/v1/filters/{filter}", Needs(Act::ReadResults)),
+    (Method::GET, "/api/v1/turnaround", Needs(Act::ReadResults)),
     (Method::GET, "/api/v1/audit", Needs(Act::ReadAudit)),
     (Method::GET, "/api/v1/devices", Needs(Act::ReadDevices)),
     (Method::GET, "/api/v1/devices/{id}/shadow", Needs(Act::ReadDevices)),

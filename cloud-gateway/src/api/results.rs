@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
+use axum::http::Uri;
 use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -13,24 +14,36 @@ use super::problem::Problem;
 use super::view::{self, ResultDetail, ResultSummary};
 use super::{Api, cursor};
 use crate::domain::audit::{Action, Statement};
+use crate::domain::review::Opinion;
 use crate::domain::when;
-use crate::store::results::{After, Filter, ResultRow};
+use crate::domain::work_list::{Order, Sort};
+use crate::store::work_list::{COUNTED, Filter};
 
-/// Which part of the work list.
-#[derive(Debug, Deserialize, utoipa::IntoParams)]
+/// Which part of the work list, and in which order.
+#[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct Wanted {
     /// Entries on this page, 1 to 200; 50 if not given.
     limit: Option<u32>,
-    /// `next_cursor` of the page before.
+    /// `next_cursor` of the page before, in the same order.
     cursor: Option<String>,
     /// Only these.
     finding: Option<Finding>,
-    /// Only those with, or without, a verdict.
+    /// Only those with, or without, a verdict that stands.
     reviewed: Option<bool>,
+    /// Only those whose latest verdict that stands says this.
+    verdict: Option<Opinion>,
     /// Only this device's.
     device: Option<String>,
+    /// Only this site's.
+    site: Option<String>,
+    /// Only what this model read, `ID@VERSION`.
+    model: Option<String>,
+    /// What comes first; by priority if not given.
+    sort: Option<Sort>,
+    /// The same order from its other end.
+    reverse: Option<bool>,
 }
 
 /// A finding, or none.
@@ -48,12 +61,14 @@ pub enum Finding {
 /// A page of the work list.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct Page {
-    /// Unreviewed positive findings first, the most probable on top; then the newest received first.
+    /// In the order that was asked for.
     items: Vec<ResultSummary>,
     /// Where the next page begins; null on the last.
     next_cursor: Option<String>,
-    /// How many there are on all pages.
+    /// How many there are on all pages, as far as they were counted.
     total: i64,
+    /// False where there are more than `total`.
+    total_is_exact: bool,
 }
 
 /// List results in the order in which they should be seen.
@@ -70,20 +85,49 @@ pub async fn list(
     Query(wanted): Query<Wanted>,
 ) -> Result<Json<Page>, Problem> {
     let limit = cursor::limit(wanted.limit)?;
-    let after = wanted.cursor.as_deref().map(cursor::result).transpose()?;
-    if wanted.device.as_ref().is_some_and(|device| device.contains('\0')) {
-        return Err(Problem::bad_request("device must be a device's name."));
-    }
-    let finding = wanted.finding.map(|finding| finding.as_str().to_owned());
-    let filter = Filter { finding, reviewed: wanted.reviewed, device: wanted.device };
+    let order = wanted.order();
+    let after = wanted.cursor.as_deref().map(|cursor| cursor::result(order, cursor)).transpose()?;
+    let filter = wanted.filter()?;
     // One more than asked for tells whether there is a next page.
-    let mut rows = api.store.results(&person.sites, &filter, after.as_ref(), limit + 1).await?;
+    let mut rows = api.store.results(&person.sites, &filter, order, after.as_ref(), limit + 1).await?;
     let whole = usize::try_from(limit).unwrap_or(usize::MAX);
     let more = rows.len() > whole;
     rows.truncate(whole);
-    let next_cursor = rows.last().filter(|_| more).map(|row| cursor::after_result(&after_row(row)));
+    let last = rows.last().filter(|_| more);
+    let next_cursor = last.map(|row| cursor::after_result(order, &row.place(order.sort)));
     let items = rows.iter().map(view::summary).collect::<Result<_, _>>()?;
-    Ok(Json(Page { items, next_cursor, total: api.store.count_results(&person.sites, &filter).await? }))
+    let total = api.store.count_results(&person.sites, &filter).await?;
+    Ok(Json(Page { items, next_cursor, total: total.min(COUNTED), total_is_exact: total <= COUNTED }))
+}
+
+impl Wanted {
+    /// Checks parameters that were written down as in an address; nothing where they are none, or name a page.
+    #[must_use]
+    pub fn of_address(address: &Uri) -> Option<()> {
+        let axum::extract::Query(wanted) = axum::extract::Query::<Self>::try_from_uri(address).ok()?;
+        (wanted.limit.is_none() && wanted.cursor.is_none()).then_some(())?;
+        wanted.filter().ok().map(drop)
+    }
+
+    fn order(&self) -> Order {
+        Order { sort: self.sort.unwrap_or_default(), reverse: self.reverse.unwrap_or_default() }
+    }
+
+    fn filter(&self) -> Result<Filter, Problem> {
+        for (name, text) in [("device", &self.device), ("site", &self.site), ("model", &self.model)] {
+            if text.as_ref().is_some_and(|text| text.contains('\0')) {
+                return Err(Problem::bad_request(format!("{name} must be a name.")));
+            }
+        }
+        Ok(Filter {
+            finding: self.finding.map(|finding| finding.as_str().to_owned()),
+            reviewed: self.reviewed,
+            verdict: self.verdict.map(|verdict| verdict.as_str().to_owned()),
+            device: self.device.clone(),
+            site: self.site.clone(),
+            model: self.model.clone(),
+        })
+    }
 }
 
 /// Show one result; this is written to the audit trail, and not shown if it can't be.
@@ -118,10 +162,6 @@ pub async fn one(
 #[must_use]
 pub fn no_result() -> Problem {
     Problem::not_found("There is no result of this name at the sites that you may see; it may have been mistyped.")
-}
-
-fn after_row(row: &ResultRow) -> After {
-    After { urgency: row.urgency, received_at: row.received_at, id: row.id.clone() }
 }
 
 impl Finding {

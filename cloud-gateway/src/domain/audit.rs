@@ -21,6 +21,10 @@ pub enum Action {
     VerdictGiven,
     /// Someone took her verdict back.
     VerdictWithdrawn,
+    /// Someone kept a filter of the work list.
+    FilterSaved,
+    /// Someone forgot a filter of the work list.
+    FilterRemoved,
     /// A device was enrolled, or enrolled again.
     DeviceEnrolled,
     /// An operator made a token that lets a device in.
@@ -72,6 +76,8 @@ impl Action {
             Self::ResultViewed => "result.viewed",
             Self::VerdictGiven => "verdict.given",
             Self::VerdictWithdrawn => "verdict.withdrawn",
+            Self::FilterSaved => "filter.saved",
+            Self::FilterRemoved => "filter.removed",
             Self::DeviceEnrolled => "device.enrolled",
             Self::TokenMade => "token.made",
             Self::CertificateRenewed => "certificate.renewed",

@@ -46,6 +46,32 @@ pub fn urgency(result: &ResultV1) -> f64 {
     }
 }
 
+/// What the work list can be sorted by beside urgency, time and site.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Keys {
+    /// The calibrated probability; -1 where it was not read.
+    pub probability: f64,
+    /// The patient's age in whole years; -1 where it is not known.
+    pub age_years: i64,
+    /// The model that read it, `ID@VERSION`; empty where none did.
+    pub model: String,
+}
+
+/// See [`Keys`].
+#[must_use]
+pub fn keys(result: &ResultV1) -> Keys {
+    let age_years = result.facts.age_years.map_or(-1, i64::from);
+    match &result.outcome {
+        OutcomeV1::Read(read) => {
+            let model = format!("{}@{}", read.model.id, read.model.version);
+            Keys { probability: read.probability, age_years, model }
+        }
+        OutcomeV1::Abstained { .. } | OutcomeV1::Unreadable { .. } => {
+            Keys { probability: -1.0, age_years, model: String::new() }
+        }
+    }
+}
+
 /// Refuses what cannot be true, or could not be stored or shown.
 ///
 /// # Errors

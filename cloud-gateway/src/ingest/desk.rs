@@ -283,6 +283,7 @@ impl Accepted {
             stored_at: now,
             finding: result::finding(reading),
             urgency: result::urgency(reading),
+            keys: result::keys(reading),
             payload: serde_json::to_string(reading).map_err(|_| StoreError::Content { what: "result" })?,
             // Named after the sender, so a device can replace its own results only; none can hide itself.
             supersedes: reading

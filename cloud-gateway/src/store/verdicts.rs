@@ -135,8 +135,11 @@ pub async fn withdraw(
         .execute(&mut *connection)
         .await
         .map_err(failed("append a withdrawal"))?;
-    let standing = given.iter().find(|one| one.id != id && one.withdrawn_at.is_none()).map(|one| one.verdict.clone());
-    stands(connection, result, standing.as_deref(), &payload).await?;
+    // Newest first: the last of them was the first.
+    let left: Vec<&VerdictRow> = given.iter().filter(|one| one.id != id && one.withdrawn_at.is_none()).collect();
+    let standing = left.first().map(|one| one.verdict.clone());
+    let reviewed_at = left.last().map(|one| one.given_at);
+    stands(connection, result, standing.clone().zip(reviewed_at), &payload).await?;
     Ok(Withdrawn::Done { standing, revision })
 }
 
@@ -144,15 +147,17 @@ pub async fn withdraw(
 async fn stands(
     connection: &mut Connection,
     result: &str,
-    standing: Option<&str>,
+    standing: Option<(String, UnixMs)>,
     payload: &str,
 ) -> Result<(), StoreError> {
     let sent = serde_json::from_str(payload).map_err(|_| StoreError::Content { what: "result" })?;
     let urgency = if standing.is_some() { NOT_URGENT } else { result::urgency(&sent) };
-    sqlx::query("UPDATE results SET verdict = $2, urgency = $3 WHERE id = $1")
+    let (verdict, reviewed_at) = standing.unzip();
+    sqlx::query("UPDATE results SET verdict = $2, urgency = $3, reviewed_at = $4 WHERE id = $1")
         .bind(result.to_owned())
-        .bind(standing.map(str::to_owned))
+        .bind(verdict)
         .bind(urgency)
+        .bind(reviewed_at)
         .execute(connection)
         .await
         .map(drop)
@@ -186,15 +191,16 @@ async fn noted(
     expected: Option<i64>,
 ) -> Result<Option<i64>, StoreError> {
     let text = format!(
-        "UPDATE results SET verdict = $2, verdicts = verdicts + 1, urgency = $3
+        "UPDATE results SET verdict = $2, verdicts = verdicts + 1, urgency = $3, reviewed_at = COALESCE(reviewed_at, $5)
          WHERE id = $1 AND ($4 IS NULL OR verdicts = $4) AND {} RETURNING verdicts",
-        within(sites, "results.site", 5)
+        within(sites, "results.site", 6)
     );
     let mut query = sqlx::query_as::<_, (i64,)>(AssertSqlSafe(text))
         .bind(verdict.result.clone())
         .bind(verdict.verdict.clone())
         .bind(NOT_URGENT)
-        .bind(expected);
+        .bind(expected)
+        .bind(verdict.given_at);
     for site in bound(sites) {
         query = query.bind(site);
     }

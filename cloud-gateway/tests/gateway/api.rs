@@ -105,7 +105,7 @@ fn results() {
     let world = world();
     let client = world.client("ada", Role::Reviewer);
     let empty = client.get("/api/v1/results").json();
-    assert_eq!(empty, json!({ "items": [], "next_cursor": null, "total": 0 }));
+    assert_eq!(empty, json!({ "items": [], "next_cursor": null, "total": 0, "total_is_exact": true }));
 
     let likely = world.add_result(1, &read(0.9, 10));
     let unlikely = world.add_result(2, &read(0.1, 40));
@@ -135,15 +135,105 @@ fn results() {
         ("reviewed=true", vec![]),
         ("device=demo-1&finding=none", vec![hip]),
         ("device=demo-2", vec![]),
+        ("site=st-mary&finding=negative", vec![unlikely]),
+        ("site=st-john", vec![]),
+        ("model=pneumonia-cxr%401.0.0", vec![likeliest, likely, unlikely]),
+        ("verdict=uncertain", vec![]),
+        ("sort=received", vec![likeliest, likely, unlikely, hip]),
+        ("sort=received&reverse=true", vec![hip, unlikely, likely, likeliest]),
+        ("sort=probability", vec![likeliest, likely, unlikely, hip]),
+        ("sort=model", vec![hip, likeliest, likely, unlikely]),
     ] {
         let page = client.get(&format!("/api/v1/results?{query}")).json();
         assert_eq!(ids(&page), expected.iter().map(ToString::to_string).collect::<Vec<_>>(), "{query}");
         assert_eq!(page["total"], expected.len());
     }
-    for query in ["limit=0", "limit=201", "limit=x", "cursor=x", "finding=maybe", "colour=red", "reviewed=yes"] {
+    for query in [
+        "limit=0",
+        "limit=201",
+        "limit=x",
+        "cursor=x",
+        "finding=maybe",
+        "colour=red",
+        "reviewed=yes",
+        "sort=colour",
+        "verdict=maybe",
+        "site=%00",
+    ] {
         let answer = client.get(&format!("/api/v1/results?{query}"));
         assert_eq!((answer.status, answer.header("content-type")), (400, "application/problem+json"), "{query}");
     }
+}
+
+#[test]
+fn a_page_goes_on_in_its_own_order_only() {
+    let world = world();
+    let client = world.client("ada", Role::Reviewer);
+    for number in 1..4 {
+        world.add_result(number, &read(0.9, 0));
+    }
+    let first = client.get("/api/v1/results?limit=1&sort=age").json();
+    let cursor = first["next_cursor"].as_str().unwrap();
+    let go_on = |more: &str| client.get(&format!("/api/v1/results?limit=1&cursor={cursor}{more}")).status;
+    assert_eq!((go_on("&sort=age"), go_on(""), go_on("&sort=age&reverse=true")), (200, 400, 400));
+}
+
+#[test]
+fn filters_are_kept_for_each_account() {
+    let world = world();
+    let (ada, bob) = (world.client("ada", Role::Reviewer), world.client("bob", Role::Reviewer));
+    assert_eq!(ada.get("/api/v1/filters").json(), json!({ "items": [] }));
+    let mine = json!({ "name": " To do ", "query": "reviewed=false&sort=received" });
+    let kept = ada.post("/api/v1/filters", &mine).json();
+    assert_eq!((&kept["name"], &kept["query"]), (&json!("To do"), &json!("reviewed=false&sort=received")));
+    assert_eq!(ada.get("/api/v1/filters").json()["items"], json!([kept]));
+    assert_eq!(bob.get("/api/v1/filters").json(), json!({ "items": [] }));
+    let address = format!("/api/v1/filters/{}", kept["id"].as_str().unwrap());
+    assert_eq!(bob.delete(&address).status, 404);
+    assert_eq!((ada.delete(&address).status, ada.delete(&address).status), (204, 404));
+    for (name, query) in [
+        ("", ""),
+        ("x\ny", ""),
+        (&*"x".repeat(61), ""),
+        ("x", "sort=colour"),
+        ("x", "cursor=abc"),
+        ("x", "limit=5"),
+        ("x", "patient=abc"),
+        ("x", "site=a b"),
+        ("x", &*"x".repeat(601)),
+    ] {
+        let refused = ada.post("/api/v1/filters", &json!({ "name": name, "query": query }));
+        assert_eq!(refused.status, 400, "{name:?} {query:?}");
+    }
+    for number in 0..30 {
+        assert_eq!(ada.post("/api/v1/filters", &json!({ "name": number.to_string(), "query": "" })).status, 200);
+    }
+    assert_eq!(ada.post("/api/v1/filters", &json!({ "name": "one more", "query": "" })).status, 409);
+    let words = world.runtime.block_on(world.store.audit_page(&Sites::All, None, 100)).unwrap();
+    assert!(words.iter().all(|row| !row.detail.contains("To do")), "a name is its owner's words");
+}
+
+#[test]
+fn turnaround_is_measured_from_the_receipt_to_the_first_verdict_that_stands() {
+    let world = world();
+    let client = world.client("ada", Role::Reviewer);
+    let none = json!({ "items": [{ "site": "st-mary", "median_ms": null, "reviews": 0 }] });
+    assert_eq!(client.get("/api/v1/turnaround").json(), none);
+    let id = world.add_result(1, &read(0.9, 0));
+    let address = format!("/api/v1/results/{id}/verdicts");
+    let before = gateway::domain::when::now();
+    let given = client.post(&address, &json!({ "verdict": "agree" })).json();
+    client.post(&address, &json!({ "verdict": "disagree" }));
+    let measured = client.get("/api/v1/turnaround").json()["items"][0].clone();
+    let waited = before - super::samples::RECEIVED;
+    assert_eq!(measured["reviews"], 1);
+    assert!((waited..waited + 60_000).contains(&measured["median_ms"].as_i64().unwrap()), "{measured}");
+    let shown = client.get(&format!("/api/v1/results/{id}")).json();
+    for verdict in [&given["id"], &shown["verdicts"][0]["id"]] {
+        let back = client.post(&format!("{address}/{}/withdrawal", verdict.as_str().unwrap()), &Value::Null);
+        assert_eq!(back.status, 200);
+    }
+    assert_eq!(client.get("/api/v1/turnaround").json(), none);
 }
 
 #[test]

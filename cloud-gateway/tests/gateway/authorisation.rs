@@ -46,6 +46,7 @@ impl Route {
         match self.path.as_str() {
             "/api/v1/results/{id}/verdicts" => json!({ "verdict": "agree" }),
             "/api/v1/results/{id}/verdicts/{verdict}/withdrawal" => Value::Null,
+            "/api/v1/filters" => json!({ "name": "mine", "query": "finding=positive&sort=age" }),
             path => panic!("{} {path}: say in Route::body what it takes", self.method),
         }
     }
@@ -53,6 +54,7 @@ impl Route {
     fn ask(&self, client: &Client, at: &Place) -> Answer {
         let name = if self.path.starts_with("/api/v1/devices/") { at.device } else { &at.result };
         let path = self.path.replace("{id}", name).replace("{verdict}", &self.verdict(client, at));
+        let path = path.replace("{filter}", &self.filter(client, at));
         match self.method.as_str() {
             // A stream has no end; what it tells of other sites is tried beside its own tests.
             "GET" if path == "/api/v1/events" => client.head(&path),
@@ -70,6 +72,15 @@ impl Route {
         }
         let given = client.post(&format!("/api/v1/results/{}/verdicts", at.result), &json!({ "verdict": "agree" }));
         if given.status == 201 { given.json()["id"].as_str().unwrap().to_owned() } else { Uuid::nil().to_string() }
+    }
+
+    /// A filter that whoever asks has just kept, where the address names one; at another site, one that nobody keeps.
+    fn filter(&self, client: &Client, at: &Place) -> String {
+        if !self.path.contains("{filter}") || at.device == "demo-2" {
+            return Uuid::nil().to_string();
+        }
+        let kept = client.post("/api/v1/filters", &json!({ "name": "another", "query": "" }));
+        if kept.status == 200 { kept.json()["id"].as_str().unwrap().to_owned() } else { Uuid::nil().to_string() }
     }
 
     fn opens_session(&self) -> bool {

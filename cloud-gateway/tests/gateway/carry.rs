@@ -12,7 +12,7 @@ use gateway::identity;
 use gateway::ingest::desk::Desk;
 use gateway::live::Live;
 use gateway::objects::Objects;
-use gateway::store::results::Filter;
+use gateway::store::work_list::Filter;
 use uuid::Uuid;
 use wire::carry::{self, Carried, CarriedReceipts, MANIFEST_FILE, Manifest, Part, PartEntry, RECEIPTS_FILE};
 use wire::codec;

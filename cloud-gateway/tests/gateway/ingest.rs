@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use gateway::auth::sites::Sites;
 use gateway::domain::result;
-use gateway::store::results::Filter;
+use gateway::domain::work_list::Order;
+use gateway::store::work_list::Filter;
 use rcgen::ExtendedKeyUsagePurpose;
 use uuid::Uuid;
 use wire::ids::MessageId;
@@ -128,7 +129,8 @@ fn a_result_in_the_place_of_another_hides_it_whichever_comes_first_and_no_device
     chain.run(other.send(Up::Result, id(6), &read(2)));
     assert_eq!(chain.run(other.receipt()), stored(6));
     let name = |device: &str, number| result::id(&device.parse().unwrap(), id(number)).to_string();
-    let shown = chain.run(chain.world.store.results(&Sites::All, &Filter::default(), None, 10)).unwrap();
+    let shown =
+        chain.run(chain.world.store.results(&Sites::All, &Filter::default(), Order::default(), None, 10)).unwrap();
     let shown: HashSet<String> = shown.into_iter().map(|row| row.id).collect();
     let expected = [("demo-1", 2), ("demo-1", 4), ("demo-1", 5), ("demo-2", 6)];
     assert_eq!(shown, expected.into_iter().map(|(device, number)| name(device, number)).collect());

@@ -16,4 +16,5 @@ mod replicas;
 mod samples;
 mod sites;
 mod store;
+mod work_list;
 mod world;

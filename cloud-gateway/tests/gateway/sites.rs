@@ -4,8 +4,10 @@ use gateway::auth::roles::Role;
 use gateway::auth::sites::Sites;
 use gateway::domain::audit::{Action, Statement};
 use gateway::domain::result;
-use gateway::store::results::{Filter, NewResult};
+use gateway::domain::work_list::{Order, Sort};
+use gateway::store::results::NewResult;
 use gateway::store::users::{self, Change, UserRow};
+use gateway::store::work_list::Filter;
 use gateway::store::{Store, audit, commit, results, sessions, sites};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -33,6 +35,7 @@ async fn add_result(store: &Store, device: &str, number: u128) -> Uuid {
         stored_at: reading.received_at_ms,
         finding: result::finding(&reading),
         urgency: result::urgency(&reading),
+        keys: result::keys(&reading),
         payload: serde_json::to_string(&reading).unwrap(),
     };
     let mut work = store.begin().await.unwrap();
@@ -55,8 +58,13 @@ promise!(a_result_belongs_to_the_site_that_its_device_was_enrolled_for, store, {
         (Sites::All, vec![hers, foreign]),
     ] {
         let filter = Filter::default();
-        let mut found: Vec<String> =
-            store.results(&sites, &filter, None, 10).await.unwrap().into_iter().map(|row| row.id).collect();
+        let mut found: Vec<String> = store
+            .results(&sites, &filter, Order::default(), None, 10)
+            .await
+            .unwrap()
+            .into_iter()
+            .map(|row| row.id)
+            .collect();
         let mut expected: Vec<String> = seen.iter().map(ToString::to_string).collect();
         found.sort();
         expected.sort();
@@ -76,10 +84,10 @@ promise!(the_second_page_of_one_site_goes_on_where_the_first_ended, store, {
         add_result(&store, if number % 2 == 0 { "demo-1" } else { "demo-2" }, number).await;
     }
     let (sites, filter) = (these(&["st-mary"]), Filter::default());
-    let whole = store.results(&sites, &filter, None, 10).await.unwrap();
+    let whole = store.results(&sites, &filter, Order::default(), None, 10).await.unwrap();
     let first = &whole[0];
-    let after = results::After { urgency: first.urgency, received_at: first.received_at, id: first.id.clone() };
-    let rest = store.results(&sites, &filter, Some(&after), 10).await.unwrap();
+    let after = first.place(Sort::Priority);
+    let rest = store.results(&sites, &filter, Order::default(), Some(&after), 10).await.unwrap();
     let names = |rows: &[results::ResultRow]| rows.iter().map(|row| row.id.clone()).collect::<Vec<_>>();
     assert_eq!((whole.len(), names(&rest)), (3, names(&whole[1..])));
 });
@@ -173,7 +181,10 @@ fn another_sites_row_is_answered_like_one_that_never_was() {
     assert_eq!(ada.get("/api/v1/session").json()["sites"], json!(["st-mary"]));
     let page = ada.get("/api/v1/results").json();
     assert_eq!((&page["total"], &page["items"][0]["id"]), (&json!(1), &json!(hers.to_string())));
-    assert_eq!(eve.get("/api/v1/results").json(), json!({ "items": [], "next_cursor": null, "total": 0 }));
+    assert_eq!(
+        eve.get("/api/v1/results").json(),
+        json!({ "items": [], "next_cursor": null, "total": 0, "total_is_exact": true })
+    );
     let names = |client: &super::world::Client| client.get("/api/v1/devices").json()["items"].clone();
     assert_eq!(
         (names(&ada)[0]["id"].clone(), names(&ada)[1].clone(), names(&eve)),

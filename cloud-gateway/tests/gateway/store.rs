@@ -4,11 +4,14 @@ use gateway::auth::sites::Sites;
 use gateway::domain::audit::{Action, Broken, Statement};
 use gateway::domain::result::{self, NOT_URGENT};
 use gateway::domain::review::Opinion;
+use gateway::domain::work_list::{Order, Sort};
+use gateway::store::filters::{self, FilterRow};
 use gateway::store::images::ImageRow;
 use gateway::store::refusals::RefusedRow;
-use gateway::store::results::{After, Filter, NewResult};
+use gateway::store::results::NewResult;
 use gateway::store::users::{self, UserRow};
 use gateway::store::verdicts::{Given, VerdictRow, Withdrawn};
+use gateway::store::work_list::{After, Filter};
 use gateway::store::{Store, audit, commit, devices, images, messages, refusals, results, sessions, shadow, verdicts};
 use sqlx::Executor;
 use uuid::Uuid;
@@ -66,6 +69,7 @@ fn row(number: u128, probability: f64, later: i64) -> NewResult {
         stored_at: reading.received_at_ms + 1,
         finding: result::finding(&reading),
         urgency: result::urgency(&reading),
+        keys: result::keys(&reading),
         payload: serde_json::to_string(&reading).unwrap(),
     }
 }
@@ -150,9 +154,9 @@ promise!(the_work_list_is_urgent_first_then_newest_and_pages_meet_exactly, store
     let mut found = Vec::new();
     let mut after: Option<After> = None;
     loop {
-        let page = store.results(&Sites::All, &all, after.as_ref(), 2).await.unwrap();
+        let page = store.results(&Sites::All, &all, Order::default(), after.as_ref(), 2).await.unwrap();
         let Some(last) = page.last() else { break };
-        after = Some(After { urgency: last.urgency, received_at: last.received_at, id: last.id.clone() });
+        after = Some(last.place(Sort::Priority));
         found.extend(page.into_iter().map(|row| (row.urgency, row.received_at, row.id)));
     }
     assert_eq!(found, expected);
@@ -166,7 +170,11 @@ promise!(the_work_list_is_urgent_first_then_newest_and_pages_meet_exactly, store
         (Filter { device: Some("demo-2".into()), ..Filter::default() }, 0),
     ] {
         assert_eq!(store.count_results(&Sites::All, &filter).await.unwrap(), count, "{filter:?}");
-        assert_eq!(store.results(&Sites::All, &filter, None, 100).await.unwrap().len() as i64, count, "{filter:?}");
+        assert_eq!(
+            store.results(&Sites::All, &filter, Order::default(), None, 100).await.unwrap().len() as i64,
+            count,
+            "{filter:?}"
+        );
     }
 });
 
@@ -176,7 +184,7 @@ promise!(a_result_in_the_place_of_another_hides_it_and_keeps_it, store, {
     let later = NewResult { supersedes: Some(earlier.id), ..row(2, 0.1, 1) };
     insert(&store, &later).await;
     insert(&store, &earlier).await;
-    let shown = store.results(&Sites::All, &Filter::default(), None, 10).await.unwrap();
+    let shown = store.results(&Sites::All, &Filter::default(), Order::default(), None, 10).await.unwrap();
     assert_eq!(shown.iter().map(|row| row.id.clone()).collect::<Vec<_>>(), [later.id.to_string()]);
     assert_eq!(store.count_results(&Sites::All, &Filter::default()).await.unwrap(), 1);
     assert_eq!(
@@ -296,6 +304,31 @@ promise!(a_verdict_on_nothing_is_told_apart_from_a_late_one, store, {
     let verdict = VerdictRow { result: Uuid::nil().to_string(), ..verdict() };
     let mut work = store.begin().await.unwrap();
     assert_eq!(verdicts::give(&mut work, &Sites::All, &verdict, None).await.unwrap(), Given::NoResult);
+});
+
+promise!(an_accounts_filters_are_its_own_and_only_so_many, store, {
+    assert!(add_user(&store, "ada").await && add_user(&store, "bob").await);
+    let save = async |id: &str, username: &str, name: &str, query: &str| {
+        let row =
+            FilterRow { id: id.into(), username: username.into(), name: name.into(), query: query.into(), saved_at: 1 };
+        let mut work = store.begin().await.unwrap();
+        let saved = filters::save(&mut work, &row, 2).await.unwrap();
+        commit(work).await.unwrap();
+        saved
+    };
+    assert_eq!(save("1", "ada", "mine", "a").await.as_deref(), Some("1"));
+    assert_eq!(save("2", "ada", "yours", "b").await.as_deref(), Some("2"));
+    assert_eq!(save("3", "ada", "third", "c").await, None);
+    assert_eq!(save("4", "ada", "mine", "d").await.as_deref(), Some("1"), "the same name is the same filter");
+    assert_eq!(save("5", "bob", "mine", "e").await.as_deref(), Some("5"));
+    let kept = store.filters("ada").await.unwrap();
+    let kept: Vec<(&str, &str)> = kept.iter().map(|row| (row.name.as_str(), row.query.as_str())).collect();
+    assert_eq!(kept, [("mine", "d"), ("yours", "b")]);
+    let mut work = store.begin().await.unwrap();
+    assert!(!filters::remove(&mut work, "bob", "1").await.unwrap());
+    assert!(filters::remove(&mut work, "ada", "1").await.unwrap());
+    commit(work).await.unwrap();
+    assert_eq!((store.filters("ada").await.unwrap().len(), store.filters("bob").await.unwrap().len()), (1, 1));
 });
 
 promise!(the_audit_trail_is_a_chain_and_shows_tampering, store, {

@@ -190,6 +190,7 @@ impl World {
             stored_at: reading.received_at_ms + 1_000,
             finding: result::finding(reading),
             urgency: result::urgency(reading),
+            keys: result::keys(reading),
             payload: serde_json::to_string(reading).unwrap(),
         };
         self.runtime.block_on(async {

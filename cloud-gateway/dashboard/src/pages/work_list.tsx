@@ -10,7 +10,10 @@ import { Notice } from '../shell/notice';
 import * as list from '../work_list';
 import { EmptyList } from './work_list/empty';
 import { Filters } from './work_list/filters';
+import { Ordering, turn } from './work_list/ordering';
+import { SavedFilters } from './work_list/saved';
 import { ResultTable } from './work_list/table';
+import { followTurnaround } from './work_list/turnaround';
 
 /** Opens a study and remembers the order that it was opened in. */
 function open(id: string | null): void {
@@ -24,11 +27,15 @@ export function WorkListPage(): JSX.Element {
   const { filter } = list;
   useEffect(() => void list.refresh(), [filter.value]);
   useFresh(['result', 'image', 'verdict'], () => void list.refresh(true));
+  useEffect(followTurnaround, []);
   useShortcuts([
     { key: 'j', does: 'Next line', run: () => list.move(1) },
     { key: 'k', does: 'Previous line', run: () => list.move(-1) },
     { key: 'Enter', does: 'Open the line', run: () => open(list.selected.peek()) },
     { key: 'o', does: 'Open the line', run: () => open(list.selected.peek()) },
+    { key: 's', does: 'To the order', run: () => document.getElementById('sort')?.focus() },
+    { key: 'r', does: 'The other way round', run: turn },
+    { key: 'f', does: 'To the kept filters', run: () => document.getElementById('saved')?.focus() },
   ]);
   const lines = list.items.value;
   return (
@@ -36,6 +43,8 @@ export function WorkListPage(): JSX.Element {
       <div class="list-head">
         <h1>Work list</h1>
         <Filters />
+        <Ordering />
+        <SavedFilters />
         <Freshness />
       </div>
       {list.trouble.value !== null && <Stale />}
@@ -53,8 +62,8 @@ function Freshness(): JSX.Element {
   return (
     <p class="freshness quiet">
       <span data-testid="count">
-        {list.items.value === null ? '' : `${count} ${count === 1 ? 'result' : 'results'}`}
-        {shown < count ? `, ${shown} loaded` : ''}
+        {list.items.value === null ? '' : `${count}${list.totalIsExact.value ? '' : '+'} ${count === 1 ? 'result' : 'results'}`}
+        {shown < count || !list.totalIsExact.value ? `, ${shown} loaded` : ''}
       </span>
       <span aria-live="polite">{list.arrived.value > 0 ? ` · ${list.arrived.value} new since you opened this list` : ''}</span>
       {at !== null && <span> · updated {at.toLocaleTimeString(undefined, { hourCycle: 'h23' })}</span>}

@@ -1,10 +1,10 @@
 // The work list without a line: says why that may be and what to do.
 import type { JSX } from 'preact';
-import { listPath, NO_FILTER } from '../../filter';
+import { leavesOut, listPath, NO_FILTER } from '../../filter';
 import { filter } from '../../work_list';
 
 export function EmptyList(): JSX.Element {
-  const filtered = listPath(filter.value) !== '/';
+  const filtered = leavesOut(filter.value);
   return (
     <div class="empty">
       {filtered ? (

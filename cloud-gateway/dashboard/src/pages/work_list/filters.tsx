@@ -1,8 +1,10 @@
 // Which results the work list shows.
 import type { JSX } from 'preact';
+import type { Opinion, ResultFilter } from '../../api';
 import { go } from '../../router';
 import { listPath } from '../../filter';
-import { filter } from '../../work_list';
+import { filter, items } from '../../work_list';
+import { turnarounds } from './turnaround';
 
 interface Choice {
   value: string;
@@ -39,6 +41,9 @@ export function Filters(): JSX.Element {
         value={now.reviewed === null ? '' : String(now.reviewed)}
         choose={(value) => go(listPath({ ...now, reviewed: value === '' ? null : value === 'true' }), true)}
       />
+      <Chosen id="verdict" words="Verdict" value={now.verdict} values={OPINIONS} choose={(verdict) => ({ ...now, verdict: OPINIONS.find((one) => one === verdict) ?? null })} />
+      <Chosen id="site" words="Site" value={now.site} values={[...turnarounds.value.keys()]} choose={(site) => ({ ...now, site })} />
+      <Chosen id="model" words="Model" value={now.model} values={models()} choose={(model) => ({ ...now, model })} />
       {now.device !== null && (
         <button type="button" class="chip" onClick={() => go(listPath({ ...now, device: null }), true)}>
           Device {now.device} <span aria-hidden="true">×</span>
@@ -46,6 +51,33 @@ export function Filters(): JSX.Element {
         </button>
       )}
     </div>
+  );
+}
+
+const OPINIONS: Opinion[] = ['agree', 'disagree', 'uncertain', 'unreadable'];
+
+/** The models that read what is on the list now. */
+function models(): string[] {
+  const names = (items.value ?? []).flatMap(({ model }) => (model === null ? [] : [`${model.id}@${model.version}`]));
+  return [...new Set(names)].sort();
+}
+
+/** One value of few, or all. The one that is set can be unset even where no line has it. */
+function Chosen({ id, words, value, values, choose }: { id: string; words: string; value: string | null; values: readonly string[]; choose: (value: string | null) => ResultFilter }): JSX.Element | null {
+  const offered = value === null || values.includes(value) ? values : [value, ...values];
+  if (offered.length < 2 && value === null) return null;
+  return (
+    <label class="chosen" for={id}>
+      {words}
+      <select id={id} value={value ?? ''} onChange={(event) => go(listPath(choose(event.currentTarget.value || null)), true)}>
+        <option value="">All</option>
+        {offered.map((one) => (
+          <option key={one} value={one}>
+            {one}
+          </option>
+        ))}
+      </select>
+    </label>
   );
 }
 

@@ -7,6 +7,7 @@ import { studyPath } from '../../routes';
 import { Probability } from '../../shell/probability';
 import { When } from '../../shell/when';
 import { cursor, loadingMore, loadMore, selected } from '../../work_list';
+import { Waiting } from './turnaround';
 import { findingTitle, patientWords, reasonWords, VERDICT_SHORT } from '../../words';
 
 interface Props {
@@ -62,9 +63,10 @@ function Line({ line, open, current }: { line: ResultSummary; open: (id: string)
       <td>{patientWords(line)}</td>
       <td>
         {line.site} <span class="quiet device">{line.device}</span>
+        {line.model !== null && <span class="quiet device"> {line.model.version}</span>}
       </td>
       <td>
-        <When iso={line.received_at} />
+        <When iso={line.received_at} /> <Waiting line={line} />
       </td>
       <td>
         <VerdictState line={line} />
