@@ -15,12 +15,14 @@ use tower_http::compression::CompressionLayer;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::config::HttpConfig;
+use crate::config::{AuthConfig, HttpConfig};
+use crate::identity::LiveKeys;
 use crate::live::Live;
 use crate::objects::Objects;
 use crate::replicas::Replicas;
 use crate::store::Store;
 
+pub mod account;
 pub mod address;
 pub mod audit;
 pub mod cursor;
@@ -35,6 +37,8 @@ pub mod headers;
 pub mod images;
 pub mod limit;
 pub mod problem;
+pub mod proof;
+pub mod qr;
 pub mod results;
 pub mod session;
 pub mod shadow;
@@ -58,6 +62,10 @@ pub struct Api {
     pub store: Store,
     /// The images.
     pub objects: Objects,
+    /// The keys that second factors are sealed to.
+    pub keys: Arc<LiveKeys>,
+    /// What accounts must have.
+    pub auth: AuthConfig,
     /// What is counted for each address.
     pub replicas: Replicas,
     /// What just changed.
@@ -75,11 +83,31 @@ pub struct Api {
 impl Api {
     /// Sets it up.
     #[must_use]
-    pub fn new(store: Store, objects: Objects, replicas: Replicas, live: Arc<Live>, http: HttpConfig) -> Arc<Self> {
+    pub fn new(
+        store: Store,
+        objects: Objects,
+        replicas: Replicas,
+        live: Arc<Live>,
+        keys: Arc<LiveKeys>,
+        http: HttpConfig,
+        auth: AuthConfig,
+    ) -> Arc<Self> {
         let secure = http.public_url.is_some_and(|url| url.starts_with("https://"));
         let (dashboard_dir, trusted_proxies) = (http.dashboard_dir, http.trusted_proxies);
         let (hashers, seats) = (Semaphore::new(HASHERS), Arc::new(Semaphore::new(events::MAX_STREAMS)));
-        Arc::new(Self { store, objects, replicas, live, dashboard_dir, secure, trusted_proxies, hashers, seats })
+        Arc::new(Self {
+            store,
+            objects,
+            keys,
+            auth,
+            replicas,
+            live,
+            dashboard_dir,
+            secure,
+            trusted_proxies,
+            hashers,
+            seats,
+        })
     }
 }
 
@@ -105,6 +133,10 @@ pub fn router(api: &Arc<Api>) -> Router {
 pub fn documented() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::with_openapi(docs::preface())
         .routes(routes!(session::open, session::current, session::close))
+        .routes(routes!(account::change_password))
+        .routes(routes!(account::second_factor, account::begin))
+        .routes(routes!(account::confirm))
+        .routes(routes!(account::remove))
         .routes(routes!(results::list))
         .routes(routes!(results::one))
         .routes(routes!(images::image))

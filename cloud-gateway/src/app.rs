@@ -96,7 +96,7 @@ pub async fn start(
     }
     let (database, broker) = (health.part("database", "not asked yet"), health.part("broker", "not connected yet"));
     let (live, keeper) = replicas.keeper(&health, stop.clone());
-    let desk = Arc::new(Desk::new(store.clone(), objects.clone(), keys, live.clone()));
+    let desk = Arc::new(Desk::new(store.clone(), objects.clone(), keys.clone(), live.clone()));
     let (log, lines) = mpsc::channel(broker_log::WAITING);
     let mut rooms = vec![
         tokio::spawn(watch_database(store.clone(), database, stop.clone())),
@@ -112,7 +112,7 @@ pub async fn start(
         est_address = Some(address);
         rooms.extend(more);
     }
-    let api = Api::new(store.clone(), objects, replicas, live.clone(), config.http);
+    let api = Api::new(store.clone(), objects, replicas, live.clone(), keys, config.http, config.auth);
     let router = signs_of_life.merge(api::router(&api)).into_make_service_with_connect_info::<SocketAddr>();
     let streams = live.clone();
     let stopped = async move {

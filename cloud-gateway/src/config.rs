@@ -8,6 +8,8 @@ use serde::Deserialize;
 use vitals::config::{Checked, Mistakes};
 use vitals::logging::LogConfig;
 
+use crate::auth::roles::Role;
+
 /// The whole file.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -28,6 +30,9 @@ pub struct Config {
     pub ca: Option<CaConfig>,
     /// `[est]`; where devices enrol over the network. It needs `[ca]`.
     pub est: Option<EstConfig>,
+    /// `[auth]`.
+    #[serde(default)]
+    pub auth: AuthConfig,
     /// `[log]`.
     #[serde(default)]
     pub log: LogConfig,
@@ -49,6 +54,23 @@ pub struct HttpConfig {
     /// Blocks of addresses of the proxies in front, whose word in `X-Forwarded-For` is believed. Nobody else's is.
     #[serde(default)]
     pub trusted_proxies: Vec<IpNet>,
+}
+
+/// What accounts must have.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AuthConfig {
+    /// Roles that may do nothing until they have a second factor; everybody else may have one.
+    #[serde(default)]
+    pub second_factor_required: Vec<Role>,
+}
+
+impl AuthConfig {
+    /// Whether this role must have one.
+    #[must_use]
+    pub fn requires_second_factor(&self, role: Role) -> bool {
+        self.second_factor_required.contains(&role)
+    }
 }
 
 /// Where results are kept.
@@ -285,6 +307,7 @@ hpke_key = "hpke.key"
         let config = config::parse::<Config>(Path::new("example"), &whole.join("\n")).unwrap();
         assert_eq!((config.mqtt.group.as_str(), config.log.level.as_str()), ("gateway", "info"));
         assert!(config.redis.is_some() && config.http.trusted_proxies.len() == 1);
+        assert!(config.auth.requires_second_factor(Role::Administrator));
         assert!(config.http.public_url.is_some() && config.est.is_some_and(|est| est.authorities.is_some()));
     }
 
@@ -308,6 +331,7 @@ hpke_key = "hpke.key"
             ("[objects]", "requests_per_minute = 1\n[objects]", "requests_per_minute"),
             ("[database]", "requests_per_minute = 10001\n[database]", "[http] requests_per_minute"),
             ("[database]", "trusted_proxies = [\"proxy\"]\n[database]", "trusted_proxies"),
+            ("[mqtt]", "[auth]\nsecond_factor_required = [\"root\"]\n[mqtt]", "second_factor_required"),
             ("[mqtt]", "[redis]\nurl = \"localhost:6379\"\n[mqtt]", "[redis] url"),
             ("[mqtt]", "[redis]\nurl = \"redis://:s3cret@localhost\"\n[mqtt]", "password_file"),
             ("[mqtt]", "[redis]\nurl = \"redis://localhost\"\nca = \"ca.pem\"\n[mqtt]", "[redis] ca"),

@@ -21,6 +21,7 @@ pub mod refusals;
 pub mod results;
 pub mod revocations;
 pub mod sealing_keys;
+pub mod second_factors;
 pub mod sessions;
 pub mod shadow;
 pub mod sites;
@@ -147,6 +148,14 @@ impl Store {
 /// [`StoreError::Query`]; then nothing of it happened.
 pub async fn commit(work: Work) -> Result<(), StoreError> {
     work.commit().await.map_err(failed("commit"))
+}
+
+/// Undoes what was done in it, and gives the connection back.
+///
+/// # Errors
+/// [`StoreError::Query`]; nothing of it happened then, either.
+pub async fn undo(work: Work) -> Result<(), StoreError> {
+    work.rollback().await.map_err(failed("undo a transaction"))
 }
 
 impl Backend {

@@ -17,6 +17,9 @@ use serde_json::{Value, json};
 /// Enough for two pages of nothing and two batches of the model, few enough for a minute.
 const FILMS: usize = 12;
 
+/// Who sets up a second factor, so that the reviewer need not type a code in each test.
+const TWO_FACTORS: &str = "two-factors";
+
 #[test]
 fn films_become_results_that_a_reviewer_sees_and_judges() {
     let mut house = House::for_test("image-to-review").unwrap();
@@ -146,6 +149,8 @@ fn a_browser_finds_its_way(house: &House) {
     let mut playwright = Command::new(runner);
     playwright.arg("test").current_dir(&folder).env("HILUM_URL", house.cloud.address());
     playwright.env("HILUM_USER", REVIEWER).env("HILUM_PASSWORD", &house.cloud.plan.password);
+    house.cloud.add_user(TWO_FACTORS, "auditor").unwrap();
+    playwright.env("HILUM_FACTOR_USER", TWO_FACTORS);
     if std::env::var_os("HILUM_SCREENSHOTS").is_none() {
         playwright.env("HILUM_SCREENSHOTS", house.folder.join("screenshots"));
     }

@@ -122,7 +122,7 @@ async function session(request: IncomingMessage, response: ServerResponse): Prom
     return;
   }
   if (signedIn) response.setHeader('set-cookie', 'hilum_session=fake; HttpOnly; SameSite=Strict; Path=/');
-  if (signedIn) json(response, 200, { username: 'demo', display_name: 'Demo Reviewer', role: 'reviewer', may: ['keep_session', 'hear_changes', 'read_results', 'give_verdict', 'read_audit', 'read_devices'], sites: null, csrf: 'fake' });
+  if (signedIn) json(response, 200, { username: 'demo', display_name: 'Demo Reviewer', role: 'reviewer', may: ['keep_session', 'hear_changes', 'read_results', 'give_verdict', 'read_audit', 'read_devices'], sites: null, second_factor: 'none', idle_s: 1800, csrf: 'fake' });
   else problem(response, 401, 'Not signed in', 'User name or password is wrong.');
 }
 

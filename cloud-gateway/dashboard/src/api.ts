@@ -1,4 +1,5 @@
-// The gateway's HTTP API, typed in this one place. Every page goes through these functions; nothing else calls fetch.
+// The gateway's HTTP API, typed here and, for accounts, in account/requests.ts. Every page goes through these functions;
+// nothing else calls fetch.
 import type { Voi } from './grayscale';
 import type { Region } from './region';
 
@@ -13,6 +14,10 @@ export interface Session {
   may: Act[];
   /** The sites that the account sees; null where it is every site. */
   sites: string[] | null;
+  /** `due`: the account's role needs one, and nothing else may be done before it is set up. */
+  second_factor: 'set_up' | 'none' | 'due';
+  /** Seconds without use after which the session ends. */
+  idle_s: number;
   csrf: string;
 }
 
@@ -294,14 +299,14 @@ async function explanation(response: Response): Promise<string> {
 /** What a page asks by itself, with nobody at it, keeps no session alive. */
 const attendance = (unattended: boolean): Record<string, string> => (unattended ? { 'x-hilum-unattended': '1' } : {});
 
-async function get<T>(path: string, query: Record<string, string | number | boolean | null> = {}, unattended = false): Promise<T> {
+export async function get<T>(path: string, query: Record<string, string | number | boolean | null> = {}, unattended = false): Promise<T> {
   const given = Object.entries(query).flatMap(([key, value]) => (value === null ? [] : [[key, String(value)]]));
   const search = given.length > 0 ? `?${new URLSearchParams(given).toString()}` : '';
   const response = await call(path + search, { headers: { accept: 'application/json', ...attendance(unattended) } });
   return (await response.json()) as T;
 }
 
-async function send(method: 'POST' | 'DELETE', path: string, body?: unknown, more: Record<string, string> = {}): Promise<Response> {
+export async function send(method: 'POST' | 'DELETE', path: string, body?: unknown, more: Record<string, string> = {}): Promise<Response> {
   const headers: Record<string, string> = { accept: 'application/json', 'x-hilum-csrf': csrf, ...more };
   if (body !== undefined) headers['content-type'] = 'application/json';
   return call(path, { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) });
@@ -323,8 +328,11 @@ function u16(buffer: ArrayBuffer): Uint16Array {
 
 const at = (id: string): string => `/results/${encodeURIComponent(id)}`;
 
-export async function signIn(username: string, password: string): Promise<Session> {
-  const session = (await (await send('POST', '/session', { username, password })).json()) as Session;
+/** Null where the password is right and a code of the second factor is wanted with it. */
+export async function signIn(username: string, password: string, code: string | null): Promise<Session | null> {
+  const response = await send('POST', '/session', code === null ? { username, password } : { username, password, code });
+  if (response.status === 202) return null;
+  const session = (await response.json()) as Session;
   csrf = session.csrf;
   return session;
 }

@@ -2,6 +2,7 @@
 import { useSignalEffect } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import type { JSX } from 'preact';
+import { AccountPage } from './pages/account';
 import { AuditPage } from './pages/audit';
 import type { Session } from './api';
 import { DevicesPage } from './pages/devices';
@@ -24,6 +25,7 @@ const TITLES: Record<Route['page'], string> = {
   study: 'Study',
   audit: 'Audit log',
   devices: 'Devices',
+  account: 'Your account',
   missing: 'Not found',
 };
 
@@ -78,6 +80,8 @@ function Open({ to }: { to: Route }): JSX.Element {
       return <AuditPage />;
     case 'devices':
       return <DevicesPage />;
+    case 'account':
+      return <AccountPage />;
     case 'missing':
       return <MissingPage />;
   }

@@ -4,16 +4,19 @@ import './style/shell.css';
 import './style/list.css';
 import './style/study.css';
 import './style/viewer.css';
+import './style/account.css';
 import { render } from 'preact';
 import { App } from './app';
+import { watchIdle } from './idle';
 import { startKeyboard } from './keyboard';
 import { startRouter } from './router';
-import { restore } from './session';
+import { restore, signOutIdle, state } from './session';
 
 const root = document.getElementById('app');
 if (root !== null) {
   startRouter();
   startKeyboard();
   render(<App />, root);
+  watchIdle(() => (state.value.is === 'in' ? state.value.session.idle_s : null), () => void signOutIdle());
   void restore();
 }

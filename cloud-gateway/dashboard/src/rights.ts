@@ -9,6 +9,7 @@ const NEEDS: Record<Route['page'], Act | null> = {
   study: 'read_results',
   audit: 'read_audit',
   devices: 'read_devices',
+  account: null,
   missing: null,
 };
 
@@ -18,8 +19,9 @@ export function mayOpen({ may }: Pick<Session, 'may'>, page: Route['page']): boo
   return act === null || may.includes(act);
 }
 
-/** The page behind an address: who sees no results begins at the devices. */
-export function pageFor(session: Pick<Session, 'may'>, route: Route): Route {
+/** The page behind an address: who has to set up a second factor does that first; who sees no results begins at the devices. */
+export function pageFor(session: Pick<Session, 'may' | 'second_factor'>, route: Route): Route {
+  if (session.second_factor === 'due') return { page: 'account' };
   return route.page === 'list' && !mayOpen(session, 'list') && mayOpen(session, 'devices') ? { page: 'devices' } : route;
 }
 

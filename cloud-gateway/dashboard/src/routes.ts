@@ -5,6 +5,7 @@ export type Route =
   | { page: 'study'; id: string }
   | { page: 'audit' }
   | { page: 'devices' }
+  | { page: 'account' }
   | { page: 'missing' };
 
 /** Reads a path; what is not listed here is a missing page. */
@@ -15,6 +16,7 @@ export function parse(path: string): Route {
   if (first === 'results' && second !== undefined && parts.length === 2) return study(second);
   if (first === 'audit' && parts.length === 1) return { page: 'audit' };
   if (first === 'devices' && parts.length === 1) return { page: 'devices' };
+  if (first === 'account' && parts.length === 1) return { page: 'account' };
   return { page: 'missing' };
 }
 

@@ -29,13 +29,28 @@ export async function restore(): Promise<void> {
   }
 }
 
-export async function signIn(username: string, password: string): Promise<void> {
-  const session = await api.signIn(username, password);
+/** False where a code of the second factor is wanted, too. */
+export async function signIn(username: string, password: string, code: string | null): Promise<boolean> {
+  const session = await api.signIn(username, password, code);
+  if (session === null) return false;
   localStorage.setItem(HINT, '1');
   // What the last user had loaded is not for the next one's eyes.
   if (lastUser !== null && lastUser !== session.username) location.assign('/');
   lastUser = session.username;
   state.value = { is: 'in', session };
+  return true;
+}
+
+/** Asks anew who is signed in: what she may has changed. */
+export async function renew(): Promise<void> {
+  state.value = { is: 'in', session: await api.currentSession() };
+}
+
+/** Signs out whoever has left; the screen is cleared whether or not the gateway can be told. */
+export async function signOutIdle(): Promise<void> {
+  localStorage.removeItem(HINT);
+  state.value = { is: 'out', why: 'You were signed out because nobody used this page. Sign in again to go on where you were.' };
+  await api.signOut().catch(() => undefined);
 }
 
 /** Signs out and forgets all that was loaded. If the gateway can't be told, it says so: the cookie still lives. */

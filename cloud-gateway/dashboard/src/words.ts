@@ -169,6 +169,17 @@ const ACTIONS: Record<string, string> = {
   'carry.imported': 'brought results by hand',
   'carry.refused': 'brought results by hand that were not taken in',
   'user.added': 'added a user',
+  'user.role_set': 'gave a user another role',
+  'user.site_granted': 'let a user see a site',
+  'user.site_revoked': 'let a user see a site no more',
+  'user.password_set': 'set a password',
+  'user.disabled': 'switched a user off',
+  'user.enabled': 'switched a user on again',
+  'second_factor.begun': 'began to set up a second factor',
+  'second_factor.set_up': 'set up a second factor',
+  'second_factor.removed': 'removed a second factor',
+  'key.rotated': 'made a newer sealing key',
+  'key.retired': 'destroyed an older sealing key',
 };
 
 export function actionWords(action: string): string {

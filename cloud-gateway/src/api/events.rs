@@ -18,8 +18,7 @@ use tokio::time::{Interval, MissedTickBehavior};
 use super::Api;
 use super::guard::Person;
 use super::problem::Problem;
-use crate::auth::roles::Role;
-use crate::auth::token::IDLE_MS;
+use crate::auth::token::Alive;
 use crate::domain::when;
 use crate::live::place::Place;
 use crate::live::{Event, Heard, Kind, Message, Watch};
@@ -110,10 +109,11 @@ impl Viewer {
     /// Looks at the session again, without using it: a page that is merely open keeps nobody signed in. What the account
     /// may see counts from now on. Where the database can't say, the stream ends, and the page asks anew.
     async fn may_stay(&mut self) -> bool {
-        let session = self.api.store.session(&self.person.token.hash(), when::now() - IDLE_MS).await;
+        let token = self.person.token.clone();
+        let session = self.api.store.session(&token.hash(), Alive::at(when::now())).await;
         let Ok(Some(session)) = session else { return false };
-        let Some(role) = Role::from_name(&session.role) else { return false };
-        (self.person.role, self.person.sites) = (role, session.sites);
+        let Ok(person) = Person::of(session, token, &self.api.auth) else { return false };
+        self.person = person;
         true
     }
 
@@ -134,7 +134,7 @@ impl Viewer {
     }
 
     fn is_for_this_person(&self, event: &Event) -> bool {
-        self.person.role.may(event.kind.act()) && self.person.sites.include(&event.site)
+        self.person.may(event.kind.act()) && self.person.sites.include(&event.site)
     }
 
     fn change(&self, place: &Place, changed: &Event) -> sse::Event {

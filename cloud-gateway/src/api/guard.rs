@@ -7,13 +7,15 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use serde::Serialize;
 
 use super::problem::Problem;
 use super::view::verdicts::Reader;
 use super::{Api, MAX_BODY_BYTES};
 use crate::auth::roles::{Act, Role};
 use crate::auth::sites::Sites;
-use crate::auth::token::{IDLE_MS, RENEW_MS, Token};
+use crate::auth::token::{Alive, RENEW_MS, Token};
+use crate::config::AuthConfig;
 use crate::domain::when;
 use crate::store::sessions::SessionRow;
 
@@ -38,10 +40,15 @@ pub enum Gate {
 use Gate::{Needs, Open};
 
 /// Every route of the API.
-pub const GATES: [(Method, &str, Gate); 19] = [
+pub const GATES: &[(Method, &str, Gate)] = &[
     (Method::POST, "/api/v1/session", Open),
     (Method::GET, "/api/v1/session", Needs(Act::KeepSession)),
     (Method::DELETE, "/api/v1/session", Needs(Act::KeepSession)),
+    (Method::POST, "/api/v1/account/password", Needs(Act::KeepSession)),
+    (Method::GET, "/api/v1/account/second-factor", Needs(Act::KeepSession)),
+    (Method::POST, "/api/v1/account/second-factor", Needs(Act::KeepSession)),
+    (Method::POST, "/api/v1/account/second-factor/confirmation", Needs(Act::KeepSession)),
+    (Method::POST, "/api/v1/account/second-factor/removal", Needs(Act::KeepSession)),
     (Method::GET, "/api/v1/results", Needs(Act::ReadResults)),
     (Method::GET, "/api/v1/results/{id}", Needs(Act::ReadResults)),
     (Method::GET, "/api/v1/results/{id}/image", Needs(Act::ReadResults)),
@@ -71,11 +78,46 @@ pub struct Person {
     pub role: Role,
     /// Where.
     pub sites: Sites,
+    /// Whether they have a second factor, or have to.
+    pub second_factor: Factor,
     /// Their session.
     pub token: Token,
 }
 
+/// How it stands with somebody's second factor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Factor {
+    /// There is one, and it was asked for.
+    SetUp,
+    /// There is none.
+    None,
+    /// There is none, and nothing else may be done before there is.
+    Due,
+}
+
 impl Person {
+    /// Who has this session.
+    ///
+    /// # Errors
+    /// 500 where the account's role is none.
+    pub fn of(session: SessionRow, token: Token, policy: &AuthConfig) -> Result<Self, Problem> {
+        let SessionRow { username, display_name, role, has_factor, sites, .. } = session;
+        let role = Role::from_name(&role).ok_or_else(Problem::internal)?;
+        let second_factor = match has_factor {
+            true => Factor::SetUp,
+            false if policy.requires_second_factor(role) => Factor::Due,
+            false => Factor::None,
+        };
+        Ok(Self { username, display_name, role, sites, second_factor, token })
+    }
+
+    /// Whether they may do this now.
+    #[must_use]
+    pub fn may(&self, act: Act) -> bool {
+        self.role.may(act) && (act == Act::KeepSession || self.second_factor != Factor::Due)
+    }
+
     /// Who verdicts are shown to.
     #[must_use]
     pub fn reader(&self) -> Reader<'_> {
@@ -115,24 +157,27 @@ pub async fn guard(State(api): State<Arc<Api>>, mut request: Request, next: Next
 async fn admit(api: &Api, act: Act, method: &Method, headers: &HeaderMap) -> Result<Person, Problem> {
     let token = cookie(headers).and_then(Token::from_cookie).ok_or_else(Problem::no_session)?;
     let now = when::now();
-    let session = api.store.session(&token.hash(), now - IDLE_MS).await?.ok_or_else(Problem::no_session)?;
-    let role = Role::from_name(&session.role).ok_or_else(Problem::internal)?;
+    let session = api.store.session(&token.hash(), Alive::at(now)).await?.ok_or_else(Problem::no_session)?;
+    let last_used_at = session.last_used_at;
+    let person = Person::of(session, token, &api.auth)?;
     if !method.is_safe() {
         let given = headers.get(CSRF_HEADER).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        if !token.accepts_csrf(given) {
+        if !person.token.accepts_csrf(given) {
             return Err(Problem::no_csrf());
         }
     }
-    if !role.may(act) {
-        return Err(Problem::not_allowed(role.as_str()));
+    if !person.role.may(act) {
+        return Err(Problem::not_allowed(person.role.as_str()));
+    }
+    if !person.may(act) {
+        return Err(Problem::second_factor_due());
     }
     // Listening is what a page does by itself, too, and a browser sends no header of ours with it.
     let is_attended = act != Act::HearChanges && !headers.contains_key(UNATTENDED_HEADER);
-    if is_attended && now - session.last_used_at > RENEW_MS {
-        api.store.touch_session(&token.hash(), now).await?;
+    if is_attended && now - last_used_at > RENEW_MS {
+        api.store.touch_session(&person.token.hash(), now).await?;
     }
-    let SessionRow { username, display_name, sites, .. } = session;
-    Ok(Person { username, display_name, role, sites, token })
+    Ok(person)
 }
 
 /// Our cookie among those that the browser sent (RFC 6265, section 4.2).

@@ -30,7 +30,7 @@ pub async fn limit(State(api): State<Arc<Api>>, mut request: Request, next: Next
     if !request.uri().path().starts_with("/api/") {
         return next.run(request).await;
     }
-    let Some((limit, standing)) = api.replicas.admit(sender(origin.0), when::now()).await else {
+    let Some((limit, standing)) = api.replicas.admit(sender(origin.address), when::now()).await else {
         return next.run(request).await;
     };
     let mut response = if standing.admitted {

@@ -56,6 +56,29 @@ impl Problem {
         Self::new(StatusCode::UNAUTHORIZED, "wrong-password", "You could not be logged in", detail)
     }
 
+    /// 401: the code of the second factor.
+    #[must_use]
+    pub fn wrong_code() -> Self {
+        let detail = "The code is wrong, or was used before; wait for the next one.";
+        Self::new(StatusCode::UNAUTHORIZED, "wrong-code", "You could not be logged in", detail)
+    }
+
+    /// The same of somebody who is logged in, and stays so: 403 instead of 401.
+    #[must_use]
+    pub fn in_session(self) -> Self {
+        if self.status != StatusCode::UNAUTHORIZED.as_u16() {
+            return self;
+        }
+        Self { status: StatusCode::FORBIDDEN.as_u16(), title: "You could not be recognised".to_owned(), ..self }
+    }
+
+    /// 403: nothing else before that.
+    #[must_use]
+    pub fn second_factor_due() -> Self {
+        let detail = "Your role needs a second factor: set one up on your account's page, then go on.";
+        Self::new(StatusCode::FORBIDDEN, "second-factor-due", "Set up a second factor first", detail)
+    }
+
     /// 429: too many failed logins.
     #[must_use]
     pub fn locked_out(wait_ms: i64) -> Self {

@@ -1,11 +1,10 @@
 //! Logging in and out.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
@@ -14,18 +13,15 @@ use zeroize::Zeroizing;
 use super::Api;
 use super::address::Origin;
 use super::extract::Body;
-use super::guard::{COOKIE, Person};
+use super::guard::{COOKIE, Factor, Person};
 use super::problem::Problem;
-use crate::auth::password;
+use super::proof::{Claimant, Spent};
 use crate::auth::roles::{Act, Role};
-use crate::auth::token::{IDLE_MS, Token};
+use crate::auth::token::{Alive, IDLE_MS, Token};
 use crate::domain::audit::{Action, Statement};
 use crate::domain::when;
 use crate::store::users::UserRow;
-use crate::store::{StoreError, audit, commit, sessions};
-
-/// Longest name that is looked up; longer ones were never given to anyone.
-pub const MAX_USERNAME: usize = 64;
+use crate::store::{Work, audit, commit, sessions};
 
 /// A login.
 #[derive(Deserialize, utoipa::ToSchema)]
@@ -36,6 +32,15 @@ pub struct Credentials {
     /// Its password.
     #[schema(format = Password)]
     password: String,
+    /// Six digits of its second factor, or a recovery code, where it has one.
+    code: Option<String>,
+}
+
+/// The password is right, and is not enough.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct CodeWanted {
+    /// Always true: log in again with `code`.
+    code_wanted: bool,
 }
 
 /// Who is logged in.
@@ -47,61 +52,77 @@ pub struct Session {
     display_name: String,
     /// What they are here for.
     role: Role,
-    /// What that allows.
+    /// What they may do now.
     may: Vec<Act>,
     /// The sites that they see; null where it is every site.
     sites: Option<BTreeSet<String>>,
+    /// How it stands with their second factor.
+    second_factor: Factor,
+    /// Seconds without use after which the session ends.
+    idle_s: i64,
     /// To be sent as `X-Hilum-Csrf` with everything that changes something.
     csrf: String,
 }
 
 impl Session {
     fn of(person: Person) -> Self {
-        let Person { username, display_name, role, sites, token } = person;
-        let may = Act::ALL.into_iter().filter(|act| role.may(*act)).collect();
-        Self { username, display_name, role, may, sites: sites.names().cloned(), csrf: token.csrf() }
+        let may = Act::ALL.into_iter().filter(|act| person.may(*act)).collect();
+        let Person { username, display_name, role, sites, second_factor, token } = person;
+        let (sites, csrf) = (sites.names().cloned(), token.csrf());
+        Self { username, display_name, role, may, sites, second_factor, idle_s: IDLE_MS / 1_000, csrf }
     }
 }
 
-/// Log in.
+/// Log in. An account with a second factor is asked for a code: the answer to the password alone is 202 then.
 #[utoipa::path(
     post, path = "/api/v1/session", tag = "session", request_body = Credentials,
     responses(
         (status = 200, description = "Logged in; the cookie is set", body = Session),
-        (status = 401, description = "Wrong name or password, or switched off", body = Problem, content_type = "application/problem+json"),
+        (status = 202, description = "Send it again with a code", body = CodeWanted),
+        (status = 401, description = "Wrong name, password or code, or switched off", body = Problem, content_type = "application/problem+json"),
         (status = 429, description = "Too many failures", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub async fn open(
     State(api): State<Arc<Api>>,
-    Extension(Origin(address)): Extension<Origin>,
-    headers: HeaderMap,
+    Extension(origin): Extension<Origin>,
     Body(credentials): Body<Credentials>,
 ) -> Result<Response, Problem> {
-    let now = when::now();
-    if let Some(wait) = api.replicas.sign_in_wait(&credentials.username, address, now).await {
-        return Err(Problem::locked_out(wait));
-    }
-    let user = match credentials.username.chars().count() {
-        1..=MAX_USERNAME if !credentials.username.contains('\0') => api.store.user(&credentials.username).await?,
-        _ => None,
+    let Credentials { username, password, code } = credentials;
+    let claimant = Claimant { api: &api, username: &username, address: origin.address, now: when::now() };
+    let user = claimant.password(Zeroizing::new(password)).await?;
+    let factor = api.store.second_factor(&user.username).await?.filter(|factor| factor.confirmed_at.is_some());
+    let (work, proof) = match (factor, code) {
+        (None, _) => (api.store.begin().await?, ""),
+        (Some(_), None) => return Ok((StatusCode::ACCEPTED, Json(CodeWanted { code_wanted: true })).into_response()),
+        (Some(factor), Some(code)) => match claimant.code(&factor, &code).await? {
+            (work, Spent::Code) => (work, ", with a code"),
+            (work, Spent::Recovery) => (work, ", with a recovery code"),
+        },
     };
-    // Who is switched off is told what a stranger is told.
-    let user = user.filter(|user| user.disabled_at.is_none());
-    if !verified(&api, user.as_ref(), Zeroizing::new(credentials.password)).await? {
-        let locked = api.replicas.sign_in_failed(&credentials.username, address, now).await;
-        refused(&api, user.as_ref(), address, now, locked).await?;
-        return Err(Problem::wrong_password());
-    }
-    let user = user.ok_or_else(Problem::internal)?;
-    api.replicas.signed_in(&user.username, address).await;
-    let token = Token::new(rand::random());
-    opened(&api, &user, &token, address, now).await?;
-    let secure = api.secure || headers.get("x-forwarded-proto").is_some_and(|scheme| scheme == "https");
-    let role = Role::from_name(&user.role).ok_or_else(Problem::internal)?;
-    let sites = api.store.sites(&user.username).await?;
-    let person = Person { username: user.username, display_name: user.display_name, role, sites, token: token.clone() };
-    Ok(([(header::SET_COOKIE, set_cookie(token.as_cookie(), secure))], Json(Session::of(person))).into_response())
+    api.replicas.signed_in(&user.username, origin.address).await;
+    let person = opened(work, &claimant, &user, proof).await?;
+    let secure = api.secure || origin.is_https;
+    let cookie = set_cookie(person.token.as_cookie(), secure);
+    Ok(([(header::SET_COOKIE, cookie)], Json(Session::of(person))).into_response())
+}
+
+/// Opens the session in the transaction that used up its code.
+async fn opened(mut work: Work, claimant: &Claimant<'_>, user: &UserRow, proof: &str) -> Result<Person, Problem> {
+    let (api, now) = (claimant.api, claimant.now);
+    let (token, alive) = (Token::new(rand::random()), Alive::at(now));
+    sessions::open(&mut work, &token.hash(), &user.username, now, alive).await?;
+    let statement = Statement {
+        at: now,
+        actor: user.username.clone(),
+        action: Action::SessionOpened,
+        subject: user.username.clone(),
+        detail: format!("from {}{proof}", claimant.address),
+    };
+    audit::append(&mut work, &statement).await?;
+    commit(work).await?;
+    let session = api.store.session(&token.hash(), alive).await?.ok_or_else(Problem::no_session)?;
+    Person::of(session, token, &api.auth)
 }
 
 /// Who am I?
@@ -137,54 +158,6 @@ pub async fn close(State(api): State<Arc<Api>>, Extension(person): Extension<Per
     api.live.session_over(person.token.hash());
     let gone = format!("{COOKIE}=; HttpOnly; SameSite=Strict; Path=/; Max-Age=0");
     Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, gone)]).into_response())
-}
-
-/// Checks a password on a thread of its own, a few at a time.
-async fn verified(api: &Api, user: Option<&UserRow>, given: Zeroizing<String>) -> Result<bool, Problem> {
-    let _permit = api.hashers.acquire().await.map_err(|_| Problem::internal())?;
-    let stored = user.map(|user| user.password_hash.clone());
-    tokio::task::spawn_blocking(move || password::verify(&given, stored.as_deref()))
-        .await
-        .map_err(|_| Problem::internal())
-}
-
-async fn opened(
-    api: &Api,
-    user: &UserRow,
-    token: &Token,
-    address: IpAddr,
-    now: when::UnixMs,
-) -> Result<(), StoreError> {
-    let mut work = api.store.begin().await?;
-    sessions::open(&mut work, &token.hash(), &user.username, now, now - IDLE_MS).await?;
-    let statement = Statement {
-        at: now,
-        actor: user.username.clone(),
-        action: Action::SessionOpened,
-        subject: user.username.clone(),
-        detail: format!("from {address}"),
-    };
-    audit::append(&mut work, &statement).await?;
-    commit(work).await
-}
-
-/// A name that is no account's is not written down: people type passwords into the wrong field.
-async fn refused(
-    api: &Api,
-    user: Option<&UserRow>,
-    address: IpAddr,
-    now: when::UnixMs,
-    locked: bool,
-) -> Result<(), StoreError> {
-    let consequence = if locked { "; locked for 15 minutes" } else { "" };
-    let statement = Statement {
-        at: now,
-        actor: "anonymous".to_owned(),
-        action: Action::SessionRefused,
-        subject: user.map_or_else(|| "unknown account".to_owned(), |user| user.username.clone()),
-        detail: format!("from {address}{consequence}"),
-    };
-    api.store.audit(&statement).await
 }
 
 /// No Max-Age: the browser forgets it when it closes, the server after half an hour without use.

@@ -25,7 +25,7 @@ pub enum Role {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Act {
-    /// See one's own session, and end it.
+    /// See one's own session, and end it; look after one's own password and second factor.
     KeepSession,
     /// Hear what changes, of what one may read.
     HearChanges,

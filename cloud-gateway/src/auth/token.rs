@@ -5,6 +5,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
+use crate::domain::when::UnixMs;
+
 /// Bytes of a token: 256 bits, out of reach of guessing.
 pub const TOKEN_BYTES: usize = 32;
 
@@ -12,8 +14,29 @@ pub const TOKEN_BYTES: usize = 32;
 /// at most; a reading room's shared screen deserves less.
 pub const IDLE_MS: i64 = 30 * 60 * 1000;
 
+/// How long a session lives however much it is used: what NIST SP 800-63B-4 section 2.2.3 asks of AAL2 is a day at most;
+/// twelve hours outlast a shift. A page that asks by itself must not keep a session for ever.
+pub const MOST_MS: i64 = 12 * 60 * 60 * 1000;
+
 /// How stale `last_used_at` may be before a request renews it, so that reading a work list isn't a write per request.
 pub const RENEW_MS: i64 = 60 * 1000;
+
+/// Which sessions are alive.
+#[derive(Clone, Copy, Debug)]
+pub struct Alive {
+    /// Those that were used since then,
+    pub used_since: UnixMs,
+    /// and opened since then.
+    pub opened_since: UnixMs,
+}
+
+impl Alive {
+    /// At this moment.
+    #[must_use]
+    pub fn at(now: UnixMs) -> Self {
+        Self { used_since: now - IDLE_MS, opened_since: now - MOST_MS }
+    }
+}
 
 /// One session's secret, from 32 random bytes.
 #[derive(Clone)]

@@ -16,11 +16,12 @@ use wire::{codec, ids::DeviceId};
 
 use super::ConfigFile;
 use crate::app;
+use crate::auth::kept_secret;
 use crate::config::Config;
 use crate::domain::audit::{Action, Statement};
 use crate::domain::when;
 use crate::identity::{self, SealingKeys};
-use crate::store::{Store, audit, commit, sealing_keys};
+use crate::store::{Store, audit, commit, sealing_keys, second_factors};
 
 /// The sealing keys.
 #[derive(Subcommand)]
@@ -102,7 +103,10 @@ async fn retire(config: &Config, id: &KeyId) -> anyhow::Result<()> {
     }
     // What was cut off in the middle is done again: until the file changes, the key still opens.
     match keys.find(id) {
-        Some(key) => announce(&store, &keys, key).await?,
+        Some(key) => {
+            seal_anew(&store, &keys, key).await?;
+            announce(&store, &keys, key).await?;
+        }
         None if keys.is_retired(id) => {}
         None => bail!("there is no key {}; see `cloud-gateway identity list`", id.0),
     }
@@ -111,6 +115,23 @@ async fn retire(config: &Config, id: &KeyId) -> anyhow::Result<()> {
     println!("key {} is destroyed in {}; destroy the copies of it, too", id.0, file.display());
     println!("a device that still seals to it is refused, told the newest key, and sends again by itself");
     Ok(())
+}
+
+/// Puts the second factors that lie under `key` under the newest one; what is destroyed opens nothing.
+async fn seal_anew(store: &Store, keys: &SealingKeys, key: &PrivateKey) -> anyhow::Result<()> {
+    let rows = store.second_factors().await?;
+    let mut work = store.begin().await?;
+    for row in rows.iter().filter(|row| kept_secret::is_under(&row.secret, key)) {
+        let secret = kept_secret::open(&row.secret, &row.username, keys).with_context(|| {
+            format!(
+                "{0}'s second factor cannot be opened; `cloud-gateway user reset-second-factor --username {0}`",
+                row.username
+            )
+        })?;
+        let sealed = kept_secret::seal(&secret, &row.username, keys, &mut rand::rng())?;
+        second_factors::reseal(&mut work, row, &sealed).await?;
+    }
+    Ok(commit(work).await?)
 }
 
 /// Has `key` say to every device which key comes next, for those that are away now.

@@ -17,7 +17,7 @@ use crate::config::Config;
 use crate::domain::audit::{Action, Statement};
 use crate::domain::when;
 use crate::store::users::{self, Change, UserRow};
-use crate::store::{Store, Work, audit, commit, sessions};
+use crate::store::{Store, Work, audit, commit, second_factors, sessions};
 
 /// Accounts.
 #[derive(Subcommand)]
@@ -54,6 +54,8 @@ pub enum UserCommand {
     Revoke(Grant),
     /// Give an account another password, read from standard input, and end its sessions
     Password(Account),
+    /// Take an account's second factor away, for whoever lost it, and end its sessions
+    ResetSecondFactor(Account),
     /// Switch an account off and end its sessions
     Disable(Account),
     /// Switch an account on again
@@ -111,6 +113,7 @@ pub async fn run(command: UserCommand) -> anyhow::Result<()> {
             let hash = password::hash(&read_password()?)?;
             change(account, Change::Password(hash), Action::UserPasswordSet, String::new()).await
         }
+        UserCommand::ResetSecondFactor(account) => reset_second_factor(account).await,
         UserCommand::Disable(account) => {
             change(account, Change::Disabled(Some(when::now())), Action::UserDisabled, String::new()).await
         }
@@ -154,6 +157,7 @@ async fn add(account: Account, role: Role, display_name: Option<String>, where_t
 
 async fn list(config: &Config) -> anyhow::Result<()> {
     let store = app::open_store(config).await?;
+    let factors = store.second_factors().await?;
     for user in store.users().await? {
         let sites = store.sites(&user.username).await?;
         let sites = match sites.names() {
@@ -162,7 +166,9 @@ async fn list(config: &Config) -> anyhow::Result<()> {
             Some(names) => names.iter().cloned().collect::<Vec<_>>().join(", "),
         };
         let state = if user.disabled_at.is_some() { "disabled" } else { "enabled" };
-        println!("{}\t{}\t{state}\t{sites}\t{}", user.username, user.role, user.display_name);
+        let has_factor = factors.iter().any(|row| row.username == user.username && row.confirmed_at.is_some());
+        let factor = if has_factor { "second factor" } else { "password alone" };
+        println!("{}\t{}\t{state}\t{factor}\t{sites}\t{}", user.username, user.role, user.display_name);
     }
     store.close().await;
     Ok(())
@@ -184,6 +190,23 @@ async fn change(account: Account, change: Change, action: Action, detail: String
     commit(work).await?;
     store.close().await;
     println!("{}: {}", account.username, action.as_str());
+    Ok(())
+}
+
+async fn reset_second_factor(account: Account) -> anyhow::Result<()> {
+    let store = app::open_store(&load(&account.config.file)?).await?;
+    if store.user(&account.username).await?.is_none() {
+        return Err(unknown(&account.username));
+    }
+    let mut work = store.begin().await?;
+    if !second_factors::remove(&mut work, &account.username).await? {
+        bail!("{} has no second factor", account.username);
+    }
+    sessions::close_all(&mut work, &account.username).await?;
+    say(&mut work, Action::SecondFactorRemoved, &account.username, String::new()).await?;
+    commit(work).await?;
+    store.close().await;
+    println!("{} signs in with the password alone, until another second factor is set up", account.username);
     Ok(())
 }
 

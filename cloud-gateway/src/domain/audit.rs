@@ -63,6 +63,12 @@ pub enum Action {
     UserDisabled,
     /// An account was switched on again.
     UserEnabled,
+    /// Somebody began to set up a second factor.
+    SecondFactorBegun,
+    /// An account has a second factor.
+    SecondFactorSetUp,
+    /// An account has none any more.
+    SecondFactorRemoved,
 }
 
 impl Action {
@@ -97,6 +103,9 @@ impl Action {
             Self::UserPasswordSet => "user.password_set",
             Self::UserDisabled => "user.disabled",
             Self::UserEnabled => "user.enabled",
+            Self::SecondFactorBegun => "second_factor.begun",
+            Self::SecondFactorSetUp => "second_factor.set_up",
+            Self::SecondFactorRemoved => "second_factor.removed",
         }
     }
 }

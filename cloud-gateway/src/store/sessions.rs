@@ -4,6 +4,7 @@ use sqlx::FromRow;
 
 use super::{Connection, Store, StoreError, failed};
 use crate::auth::sites::Sites;
+use crate::auth::token::Alive;
 use crate::domain::when::UnixMs;
 
 /// An open session with its account.
@@ -17,6 +18,8 @@ pub struct SessionRow {
     pub role: String,
     /// When it was last used.
     pub last_used_at: i64,
+    /// Whether the account has a second factor.
+    pub has_factor: bool,
     /// What the account was granted.
     pub sites: Sites,
 }
@@ -27,10 +30,11 @@ struct SessionAtSite {
     display_name: String,
     role: String,
     last_used_at: i64,
+    confirmed_at: Option<i64>,
     site: Option<String>,
 }
 
-/// Opens a session and forgets those that ended before `idle_since`.
+/// Opens a session and forgets those that are over.
 ///
 /// # Errors
 /// [`StoreError::Query`].
@@ -39,10 +43,11 @@ pub async fn open(
     token_hash: &str,
     username: &str,
     at: UnixMs,
-    idle_since: UnixMs,
+    alive: Alive,
 ) -> Result<(), StoreError> {
-    sqlx::query("DELETE FROM sessions WHERE last_used_at < $1")
-        .bind(idle_since)
+    sqlx::query("DELETE FROM sessions WHERE last_used_at < $1 OR opened_at < $2")
+        .bind(alive.used_since)
+        .bind(alive.opened_since)
         .execute(&mut *connection)
         .await
         .map_err(failed("forget ended sessions"))?;
@@ -69,6 +74,20 @@ pub async fn close(connection: &mut Connection, token_hash: &str) -> Result<(), 
         .map_err(failed("close a session"))
 }
 
+/// Closes an account's sessions but this one.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn close_others(connection: &mut Connection, username: &str, token_hash: &str) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM sessions WHERE username = $1 AND token_hash <> $2")
+        .bind(username.to_owned())
+        .bind(token_hash.to_owned())
+        .execute(connection)
+        .await
+        .map(drop)
+        .map_err(failed("close an account's other sessions"))
+}
+
 /// Closes all of an account's sessions; how many there were.
 ///
 /// # Errors
@@ -83,29 +102,30 @@ pub async fn close_all(connection: &mut Connection, username: &str) -> Result<u6
 }
 
 impl Store {
-    /// The session of this token, if it was used since `idle_since` and its account is not switched off.
+    /// The session of this token, if it is alive and its account is not switched off.
     ///
     /// # Errors
     /// [`StoreError::Query`].
-    pub async fn session(&self, token_hash: &str, idle_since: UnixMs) -> Result<Option<SessionRow>, StoreError> {
+    pub async fn session(&self, token_hash: &str, alive: Alive) -> Result<Option<SessionRow>, StoreError> {
         let mut rows: Vec<SessionAtSite> = sqlx::query_as(
-            "SELECT users.username, users.display_name, users.role, sessions.last_used_at, user_sites.site
+            "SELECT users.username, users.display_name, users.role, sessions.last_used_at,
+                 second_factors.confirmed_at, user_sites.site
              FROM sessions JOIN users ON users.username = sessions.username
+             LEFT JOIN second_factors ON second_factors.username = users.username
              LEFT JOIN user_sites ON user_sites.username = users.username
-             WHERE sessions.token_hash = $1 AND sessions.last_used_at >= $2 AND users.disabled_at IS NULL",
+             WHERE sessions.token_hash = $1 AND sessions.last_used_at >= $2 AND sessions.opened_at >= $3
+                 AND users.disabled_at IS NULL",
         )
         .bind(token_hash.to_owned())
-        .bind(idle_since)
+        .bind(alive.used_since)
+        .bind(alive.opened_since)
         .fetch_all(&self.pool)
         .await
         .map_err(failed("look up a session"))?;
         let sites = Sites::granted(rows.iter_mut().filter_map(|row| row.site.take()));
-        Ok(rows.pop().map(|SessionAtSite { username, display_name, role, last_used_at, .. }| SessionRow {
-            username,
-            display_name,
-            role,
-            last_used_at,
-            sites,
+        Ok(rows.pop().map(|SessionAtSite { username, display_name, role, last_used_at, confirmed_at, .. }| {
+            let has_factor = confirmed_at.is_some();
+            SessionRow { username, display_name, role, last_used_at, has_factor, sites }
         }))
     }
 

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::samples::{read, shadow};
+use super::second_factor::App;
 use super::world::{Answer, Client, PASSWORD, World};
 
 /// One operation of the API's description.
@@ -42,16 +43,29 @@ impl Route {
     }
 
     /// What is sent with it. A route that changes something says here how it is asked, or these tests fail.
-    fn body(&self) -> Value {
+    fn body(&self, world: &World, client: &Client) -> Value {
         match self.path.as_str() {
             "/api/v1/results/{id}/verdicts" => json!({ "verdict": "agree" }),
             "/api/v1/results/{id}/verdicts/{verdict}/withdrawal" => Value::Null,
             "/api/v1/filters" => json!({ "name": "mine", "query": "finding=positive&sort=age" }),
+            "/api/v1/account/password" => json!({ "current": PASSWORD, "new": PASSWORD }),
+            "/api/v1/account/second-factor" => {
+                App::forget(world, client);
+                json!({ "password": PASSWORD })
+            }
+            "/api/v1/account/second-factor/confirmation" => {
+                App::forget(world, client);
+                json!({ "code": App::begin(client).map_or_else(String::new, |app| app.code(0)) })
+            }
+            "/api/v1/account/second-factor/removal" => {
+                App::forget(world, client);
+                json!({ "code": App::set_up(client).map_or_else(String::new, |(app, _)| app.code(1)) })
+            }
             path => panic!("{} {path}: say in Route::body what it takes", self.method),
         }
     }
 
-    fn ask(&self, client: &Client, at: &Place) -> Answer {
+    fn ask(&self, world: &World, client: &Client, at: &Place) -> Answer {
         let name = if self.path.starts_with("/api/v1/devices/") { at.device } else { &at.result };
         let path = self.path.replace("{id}", name).replace("{verdict}", &self.verdict(client, at));
         let path = path.replace("{filter}", &self.filter(client, at));
@@ -60,7 +74,7 @@ impl Route {
             "GET" if path == "/api/v1/events" => client.head(&path),
             "GET" => client.get(&path),
             "DELETE" => client.delete(&path),
-            "POST" => client.post(&path, &self.body()),
+            "POST" => client.post(&path, &self.body(world, client)),
             other => panic!("{other} {path}: this test does not know how to ask that"),
         }
     }
@@ -152,19 +166,19 @@ fn the_table_is_what_happens() {
         let client = world.client_at(role.as_str(), role, &["st-mary"]);
         for route in routes.iter().filter(|route| !route.opens_session() && !route.ends_session()) {
             let Some(Gate::Needs(act)) = gate(&route.method, &route.path) else { panic!("{route} has no gate") };
-            let (hers, others) = (route.ask(&client, &own), route.ask(&client, &foreign));
+            let (hers, others) = (route.ask(&world, &client, &own), route.ask(&world, &client, &foreign));
             if !role.may(act) {
                 // Refused before anybody looks: the answer does not tell what is there.
                 assert_eq!((hers.status, others.status), (403, 403), "{route}, {role:?}");
                 continue;
             }
             assert!(matches!(hers.status, 200 | 201 | 204), "{route}, {role:?}: {}", hers.text());
-            let expected = if route.path.contains('{') { 404 } else { 200 };
+            let expected = if route.path.contains('{') { 404 } else { hers.status };
             assert_eq!(others.status, expected, "{route}, {role:?}, at another site");
             assert!(names_nothing_of(&foreign, &others), "{route}, {role:?}: {}", others.text());
         }
         for route in routes.iter().filter(|route| route.ends_session()) {
-            assert_eq!(route.ask(&client, &own).status, 204, "{route}, {role:?}");
+            assert_eq!(route.ask(&world, &client, &own).status, 204, "{route}, {role:?}");
         }
     }
 }
@@ -174,12 +188,12 @@ fn nobody_gets_in_without_a_session_or_changes_anything_from_another_page() {
     let world = World::without_broker();
     let (own, _) = two_sites(&world);
     for route in Route::all(&world).iter().filter(|route| !route.opens_session()) {
-        assert_eq!(route.ask(&world.stranger(), &own).status, 401, "{route} let a stranger in");
+        assert_eq!(route.ask(&world, &world.stranger(), &own).status, 401, "{route} let a stranger in");
     }
     let mut forger = world.client("ada", Role::LeadReviewer);
     forger.csrf.clear();
     for route in Route::all(&world).iter().filter(|route| route.changes_something() && !route.opens_session()) {
-        let answer = route.ask(&forger, &own);
+        let answer = route.ask(&world, &forger, &own);
         assert_eq!((answer.status, &answer.json()["type"]), (403, &json!("urn:hilum:problem:csrf")), "{route}");
     }
 }
@@ -197,8 +211,11 @@ fn whatever_changes_something_leaves_a_record() {
         let mut client = world.client(&name, role);
         let trail = || world.runtime.block_on(world.store.audit_page(&Sites::All, None, 1)).unwrap().remove(0);
         let before = trail().sequence;
-        let status =
-            if route.opens_session() { client.login(&name, PASSWORD).status } else { route.ask(&client, &own).status };
+        let status = if route.opens_session() {
+            client.login(&name, PASSWORD).status
+        } else {
+            route.ask(&world, &client, &own).status
+        };
         assert!(matches!(status, 200 | 201 | 204), "{route} answered {status}");
         let newest = trail();
         assert!(newest.sequence > before && newest.actor == name, "{route} left no record of who did it");
@@ -213,6 +230,17 @@ fn an_idle_session_is_over() {
     let age = "UPDATE sessions SET last_used_at = last_used_at - 1800001";
     world.runtime.block_on(sqlx::query(age).execute(world.store.pool())).unwrap();
     assert_eq!(client.get("/api/v1/session").status, 401);
+}
+
+#[test]
+fn no_use_keeps_a_session_for_more_than_a_shift() {
+    let world = World::without_broker();
+    let client = world.client("ada", Role::Reviewer);
+    for (age, status) in [(43_100_000, 200), (100_001, 401)] {
+        let older = sqlx::AssertSqlSafe(format!("UPDATE sessions SET opened_at = opened_at - {age}"));
+        world.runtime.block_on(sqlx::query(older).execute(world.store.pool())).unwrap();
+        assert_eq!(client.get("/api/v1/session").status, status, "{age}");
+    }
 }
 
 #[test]

@@ -14,6 +14,7 @@ mod ingest;
 mod papers;
 mod replicas;
 mod samples;
+mod second_factor;
 mod sites;
 mod store;
 mod work_list;

@@ -16,7 +16,7 @@ use wire::ids::{DeviceId, MessageId};
 use super::enrolment::{gateway, words, write_config};
 use super::samples::{self, read, shadow};
 use super::store::promise;
-use super::world::{PASSWORD, World, add_device_at, fresh_postgres};
+use super::world::{PASSWORD, World, add_device_at, fresh_postgres, used_since};
 
 fn these(names: &[&str]) -> Sites {
     Sites::granted(names.iter().map(|name| (*name).to_owned()))
@@ -129,9 +129,9 @@ promise!(grants_are_kept_and_a_switched_off_account_has_no_session, store, {
     };
     let mut work = store.begin().await.unwrap();
     assert!(users::add(&mut work, &user).await.unwrap());
-    sessions::open(&mut work, "hash", "ada", 5, 0).await.unwrap();
+    sessions::open(&mut work, "hash", "ada", 5, used_since(0)).await.unwrap();
     commit(work).await.unwrap();
-    let sites = async || store.session("hash", 0).await.unwrap().unwrap().sites;
+    let sites = async || store.session("hash", used_since(0)).await.unwrap().unwrap().sites;
     assert_eq!(sites().await, these(&[]));
     let mut work = store.begin().await.unwrap();
     for (site, first) in [("st-mary", true), ("st-john", true), ("st-mary", false)] {
@@ -147,9 +147,9 @@ promise!(grants_are_kept_and_a_switched_off_account_has_no_session, store, {
         let mut work = store.begin().await.unwrap();
         assert!(users::change(&mut work, "ada", change).await.unwrap());
         commit(work).await.unwrap();
-        assert_eq!(store.session("hash", 0).await.unwrap().is_some(), open);
+        assert_eq!(store.session("hash", used_since(0)).await.unwrap().is_some(), open);
     }
-    assert_eq!(store.session("hash", 0).await.unwrap().unwrap().role, "auditor");
+    assert_eq!(store.session("hash", used_since(0)).await.unwrap().unwrap().role, "auditor");
     let mut work = store.begin().await.unwrap();
     assert!(!users::change(&mut work, "eve", Change::Disabled(None)).await.unwrap());
     assert_eq!(sessions::close_all(&mut work, "ada").await.unwrap(), 1);
@@ -166,7 +166,7 @@ promise!(grants_are_kept_and_a_switched_off_account_has_no_session, store, {
     .await
     .unwrap();
     commit(work).await.unwrap();
-    assert!(store.session("hash", 0).await.unwrap().is_none());
+    assert!(store.session("hash", used_since(0)).await.unwrap().is_none());
 });
 
 #[test]
@@ -227,10 +227,10 @@ fn accounts_are_looked_after_by_command() {
     let add = ["add", "--username", "ada", "--role", "reviewer", "--site", "st-mary", "--display-name", "Dr Ada"];
     assert!(done(&add, PASSWORD).contains("ada sees st-mary"));
     let list = || done(&["list"], "");
-    assert_eq!(list(), "ada\treviewer\tenabled\tst-mary\tDr Ada\n");
+    assert_eq!(list(), "ada\treviewer\tenabled\tpassword alone\tst-mary\tDr Ada\n");
     done(&["set-role", "--username", "ada", "--role", "lead_reviewer"], "");
     done(&["grant", "--username", "ada", "--site", "st-john", "--site", "st-mary"], "");
-    assert_eq!(list(), "ada\tlead_reviewer\tenabled\tst-john, st-mary\tDr Ada\n");
+    assert_eq!(list(), "ada\tlead_reviewer\tenabled\tpassword alone\tst-john, st-mary\tDr Ada\n");
     done(&["revoke", "--username", "ada", "--site", "st-john"], "");
     let mut ada = world.stranger();
     assert_eq!(ada.login("ada", PASSWORD).json()["role"], "lead_reviewer");

@@ -1,6 +1,7 @@
 //! What the gateway promises of its database, held by SQLite and by PostgreSQL alike.
 
 use gateway::auth::sites::Sites;
+use gateway::auth::token::Alive;
 use gateway::domain::audit::{Action, Broken, Statement};
 use gateway::domain::result::{self, NOT_URGENT};
 use gateway::domain::review::Opinion;
@@ -21,7 +22,7 @@ use wire::topics::Up;
 use wire::v1::TelemetryV1;
 
 use super::samples;
-use super::world::{add_device, fresh_postgres};
+use super::world::{add_device, fresh_postgres, used_since};
 
 /// Runs a promise on a fresh database of each kind.
 macro_rules! promise {
@@ -478,17 +479,22 @@ promise!(a_session_ends_when_it_is_idle_or_closed, store, {
     assert!(add_user(&store, "ada").await);
     assert!(!add_user(&store, "ada").await, "a name was given twice");
     let mut work = store.begin().await.unwrap();
-    sessions::open(&mut work, "hash", "ada", 100, 0).await.unwrap();
+    sessions::open(&mut work, "hash", "ada", 100, used_since(0)).await.unwrap();
     commit(work).await.unwrap();
-    assert_eq!(store.session("hash", 100).await.unwrap().unwrap().username, "ada");
-    assert!(store.session("hash", 101).await.unwrap().is_none());
+    assert_eq!(store.session("hash", used_since(100)).await.unwrap().unwrap().username, "ada");
+    assert!(store.session("hash", used_since(101)).await.unwrap().is_none());
     store.touch_session("hash", 200).await.unwrap();
-    assert_eq!(store.session("hash", 101).await.unwrap().unwrap().last_used_at, 200);
-    assert!(store.session("other", 0).await.unwrap().is_none());
+    assert_eq!(store.session("hash", used_since(101)).await.unwrap().unwrap().last_used_at, 200);
+    assert!(store.session("other", used_since(0)).await.unwrap().is_none());
+    // However much it is used: it was opened at 100.
+    for (opened_since, is_open) in [(100, true), (101, false)] {
+        let alive = Alive { used_since: 0, opened_since };
+        assert_eq!(store.session("hash", alive).await.unwrap().is_some(), is_open);
+    }
     let mut work = store.begin().await.unwrap();
     sessions::close(&mut work, "hash").await.unwrap();
     commit(work).await.unwrap();
-    assert!(store.session("hash", 0).await.unwrap().is_none());
+    assert!(store.session("hash", used_since(0)).await.unwrap().is_none());
 });
 
 promise!(migrating_twice_changes_nothing, store, {

@@ -8,8 +8,9 @@ use gateway::app::{self, Running};
 use gateway::auth::password;
 use gateway::auth::roles::Role;
 use gateway::auth::sites::EVERY;
+use gateway::auth::token::Alive;
 use gateway::config::{
-    CaConfig, Config, DatabaseConfig, EstConfig, HttpConfig, IdentityConfig, MqttConfig, ObjectsConfig,
+    AuthConfig, CaConfig, Config, DatabaseConfig, EstConfig, HttpConfig, IdentityConfig, MqttConfig, ObjectsConfig,
 };
 use gateway::domain::result;
 use gateway::identity;
@@ -33,6 +34,11 @@ use super::papers::Papers;
 
 /// The one password of every account here.
 pub const PASSWORD: &str = "correct horse battery";
+
+/// Sessions of any age that were used since then.
+pub fn used_since(at: i64) -> Alive {
+    Alive { used_since: at, opened_since: 0 }
+}
 
 /// A port on which nobody listens: binding and dropping it frees it.
 pub fn free_port() -> u16 {
@@ -287,6 +293,7 @@ fn config(folder: &Path, mqtt: MqttConfig) -> Config {
             key: at("broker.key"),
             authorities: None,
         }),
+        auth: AuthConfig::default(),
         log: vitals::logging::LogConfig::default(),
     }
 }

@@ -33,6 +33,9 @@ for (const colorScheme of ['light', 'dark'] as const) {
       await expect(rows(page).first()).toBeVisible();
       expect(await violations(page)).toEqual([]);
     }
+    await page.goto('/account');
+    await expect(page.getByRole('button', { name: 'Set up' })).toBeVisible();
+    expect(await violations(page)).toEqual([]);
   });
 }
 
@@ -40,7 +43,7 @@ test('on a tablet nothing has to be scrolled sideways', async ({ page }) => {
   await page.setViewportSize({ width: 820, height: 1180 });
   await signIn(page);
   await openStudy(page);
-  for (const path of [page.url(), '/', '/audit', '/devices']) {
+  for (const path of [page.url(), '/', '/audit', '/devices', '/account']) {
     await page.goto(path);
     await expect(page.getByRole('banner')).toBeVisible();
     const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);

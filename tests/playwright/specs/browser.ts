@@ -22,9 +22,9 @@ export const test = base.extend<{ complaints: string[] }>({
   ],
 });
 
-export async function enter(page: Page, password = required('HILUM_PASSWORD')): Promise<void> {
+export async function enter(page: Page, password = required('HILUM_PASSWORD'), user = required('HILUM_USER')): Promise<void> {
   await page.goto('/');
-  await page.getByLabel('User name').fill(required('HILUM_USER'));
+  await page.getByLabel('User name').fill(user);
   await page.getByLabel('Password').fill(password);
   await page.getByRole('button', { name: 'Sign in' }).click();
 }

@@ -25,9 +25,9 @@ export function Header({ session }: { session: Session }): JSX.Element {
         {mayOpen(session, 'devices') && <Tab to="/devices" page="devices" here={here} words="Devices" />}
       </nav>
       <div class="who">
-        <span class="user" title={`Signed in as ${session.username}; sees ${sitesWords(session.sites)}`}>
+        <a class="user" href="/account" aria-current={here === 'account' ? 'page' : undefined} title={`Signed in as ${session.username}; sees ${sitesWords(session.sites)}`}>
           {session.display_name || session.username} <span class="quiet">({roleWords(session.role)})</span>
-        </span>
+        </a>
         <button type="button" class="plain" onClick={() => (helpOpen.value = true)} aria-keyshortcuts="?">
           Keys <kbd>?</kbd>
         </button>
