@@ -18,6 +18,7 @@ pub mod identity;
 pub mod ingest;
 pub mod live;
 pub mod objects;
+pub mod quality;
 pub mod replicas;
 pub mod revocation;
 pub mod store;

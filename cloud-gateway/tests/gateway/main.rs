@@ -12,6 +12,7 @@ mod est;
 mod events;
 mod ingest;
 mod papers;
+mod quality_reference;
 mod replicas;
 mod samples;
 mod second_factor;
