@@ -39,6 +39,7 @@ pub mod limit;
 pub mod problem;
 pub mod proof;
 pub mod qr;
+pub mod quality;
 pub mod results;
 pub mod session;
 pub mod shadow;
@@ -152,6 +153,11 @@ pub fn documented() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(devices::list))
         .routes(routes!(shadow::list))
         .routes(routes!(events::stream))
+        .routes(routes!(quality::drift))
+        .routes(routes!(quality::accuracy))
+        .routes(routes!(quality::fairness))
+        .routes(routes!(quality::flow))
+        .routes(routes!(quality::studies))
 }
 
 async fn in_time(request: Request, next: Next) -> Response {

@@ -24,7 +24,7 @@ use crate::live::Live;
 use crate::objects::Objects;
 use crate::replicas::Replicas;
 use crate::store::{Store, sqlite_folder};
-use crate::{broker_log, est, ingest, objects, replicas, revocation};
+use crate::{broker_log, est, ingest, objects, replicas, revocation, survey};
 
 /// How often the database is asked whether it is there: readiness follows within one probe of Kubernetes' default 10 s.
 const DATABASE_PROBE: Duration = Duration::from_secs(5);
@@ -60,6 +60,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     broker_log::describe_metrics();
     api::limit::describe_metrics();
     replicas::redis::describe_metrics();
+    survey::watch::describe_metrics();
     let health = Health::default();
     let running = start(config, health.clone(), health.router(metrics), stop.clone()).await?;
     tracing::info!(address = %running.address, "serving");
@@ -103,6 +104,7 @@ pub async fn start(
         tokio::spawn(ingest::run(config.mqtt.clone(), tls, desk, log, broker, stop.clone())),
         // It ends with the ingest, whose lines it reads.
         tokio::spawn(broker_log::keep(lines, store.clone())),
+        tokio::spawn(survey::watch::run(store.clone(), stop.clone())),
     ];
     rooms.extend(keeper.map(tokio::spawn));
     let mut est_address = None;

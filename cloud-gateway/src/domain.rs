@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod image;
+pub mod reading;
 pub mod result;
 pub mod review;
 pub mod shadow;

@@ -22,3 +22,4 @@ pub mod quality;
 pub mod replicas;
 pub mod revocation;
 pub mod store;
+pub mod survey;

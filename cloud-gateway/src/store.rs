@@ -17,6 +17,7 @@ pub mod devices;
 pub mod filters;
 pub mod images;
 pub mod messages;
+pub mod readings;
 pub mod refusals;
 pub mod results;
 pub mod revocations;

@@ -1,10 +1,11 @@
 // The gateway's HTTP API, typed here and, for accounts, in account/requests.ts. Every page goes through these functions;
 // nothing else calls fetch.
 import type { Voi } from './grayscale';
+import type { Accuracy, Drift, Fairness, Flow } from './quality/types';
 import type { Region } from './region';
 
 /** What an account may be allowed to do. */
-export type Act = 'keep_session' | 'hear_changes' | 'read_results' | 'give_verdict' | 'read_audit' | 'read_devices';
+export type Act = 'keep_session' | 'hear_changes' | 'read_results' | 'give_verdict' | 'read_audit' | 'read_devices' | 'read_quality';
 
 /** Who is signed in; `csrf` goes with every request that changes something. */
 export interface Session {
@@ -411,4 +412,28 @@ export function listDevices(unattended = false): Promise<{ items: Device[] }> {
 /** The stream of changes: `change` with a Change, `resync`, `reach` and `end`; the gateway's description says what each holds. */
 export function events(): EventSource {
   return new EventSource(`${BASE}/events`);
+}
+
+/** What the numbers about quality are narrowed to. */
+export type QualityFilter = Record<'from' | 'to' | 'device' | 'site' | 'model', string | null>;
+
+export function getAccuracy(of: QualityFilter): Promise<Accuracy> {
+  return get('/quality/accuracy', of);
+}
+
+export function getDrift(of: QualityFilter): Promise<{ items: Drift[] }> {
+  return get('/quality/drift', of);
+}
+
+export function getFairness(of: QualityFilter): Promise<Fairness> {
+  return get('/quality/fairness', of);
+}
+
+export function getFlow(of: QualityFilter): Promise<Flow> {
+  return get('/quality/flow', of);
+}
+
+/** The studies behind a number; `query` is the gateway's own, from its link. */
+export function listBehind(query: URLSearchParams, cursor: string | null): Promise<Page<ResultSummary>> {
+  return get('/quality/studies', { ...Object.fromEntries(query), cursor });
 }

@@ -5,8 +5,10 @@ import type { JSX } from 'preact';
 import { AccountPage } from './pages/account';
 import { AuditPage } from './pages/audit';
 import type { Session } from './api';
+import { BehindPage } from './pages/behind';
 import { DevicesPage } from './pages/devices';
 import { MissingPage } from './pages/missing';
+import { QualityPage } from './pages/quality';
 import { SignInPage } from './pages/sign_in';
 import { StudyPage } from './pages/study';
 import { WorkListPage } from './pages/work_list';
@@ -26,6 +28,8 @@ const TITLES: Record<Route['page'], string> = {
   audit: 'Audit log',
   devices: 'Devices',
   account: 'Your account',
+  quality: 'Quality',
+  behind: 'Studies behind a number',
   missing: 'Not found',
 };
 
@@ -82,6 +86,10 @@ function Open({ to }: { to: Route }): JSX.Element {
       return <DevicesPage />;
     case 'account':
       return <AccountPage />;
+    case 'quality':
+      return <QualityPage />;
+    case 'behind':
+      return <BehindPage />;
     case 'missing':
       return <MissingPage />;
   }

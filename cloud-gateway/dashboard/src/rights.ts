@@ -10,6 +10,8 @@ const NEEDS: Record<Route['page'], Act | null> = {
   audit: 'read_audit',
   devices: 'read_devices',
   account: null,
+  quality: 'read_quality',
+  behind: 'read_results',
   missing: null,
 };
 

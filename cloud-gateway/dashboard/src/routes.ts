@@ -6,6 +6,8 @@ export type Route =
   | { page: 'audit' }
   | { page: 'devices' }
   | { page: 'account' }
+  | { page: 'quality' }
+  | { page: 'behind' }
   | { page: 'missing' };
 
 /** Reads a path; what is not listed here is a missing page. */
@@ -17,6 +19,8 @@ export function parse(path: string): Route {
   if (first === 'audit' && parts.length === 1) return { page: 'audit' };
   if (first === 'devices' && parts.length === 1) return { page: 'devices' };
   if (first === 'account' && parts.length === 1) return { page: 'account' };
+  if (first === 'quality' && parts.length === 1) return { page: 'quality' };
+  if (first === 'quality' && second === 'studies' && parts.length === 2) return { page: 'behind' };
   return { page: 'missing' };
 }
 

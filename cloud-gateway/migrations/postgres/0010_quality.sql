@@ -36,7 +36,9 @@ SELECT id, device, site, received_at, stored_at,
     said #>> '{outcome,reason,code}',
     (said #>> '{outcome,model,id}') || '@' || (said #>> '{outcome,model,version}'),
     (said #>> '{outcome,probability}')::DOUBLE PRECISION,
-    LEAST(FLOOR((said #>> '{outcome,probability}')::DOUBLE PRECISION * 1000), 999)::BIGINT,
+    -- LEAST alone would make 999 of what was not read.
+    CASE WHEN (said #>> '{outcome,probability}') IS NOT NULL
+         THEN LEAST(FLOOR((said #>> '{outcome,probability}')::DOUBLE PRECISION * 1000), 999)::BIGINT END,
     CASE said #>> '{outcome,positive}' WHEN 'true' THEN 1 WHEN 'false' THEN 0 END,
     CASE said #>> '{facts,sex}' WHEN 'F' THEN 'F' WHEN 'M' THEN 'M' WHEN 'O' THEN 'O' ELSE 'unknown' END,
     CASE WHEN (said #>> '{facts,age_years}') IS NULL THEN 'unknown'
@@ -52,4 +54,6 @@ SELECT id, device, site, received_at, stored_at,
     COALESCE(said #>> '{facts,photometric}', 'unknown'),
     COALESCE(said #>> '{facts,bits_stored}', 'unknown')
 FROM (SELECT results.*, payload::JSON AS said FROM results
-      WHERE NOT EXISTS (SELECT 1 FROM results AS newer WHERE newer.supersedes = results.id)) AS stored;
+      WHERE NOT EXISTS (SELECT 1 FROM results AS newer WHERE newer.supersedes = results.id)) AS stored
+-- What this program did not write is not counted, and stops nobody.
+WHERE said #>> '{outcome,kind}' IN ('read', 'abstained', 'unreadable');

@@ -52,4 +52,6 @@ SELECT id, device, site, received_at, stored_at,
     COALESCE(json_extract(payload, '$.facts.photometric'), 'unknown'),
     COALESCE(CAST(json_extract(payload, '$.facts.bits_stored') AS TEXT), 'unknown')
 FROM results
-WHERE NOT EXISTS (SELECT 1 FROM results AS newer WHERE newer.supersedes = results.id);
+WHERE NOT EXISTS (SELECT 1 FROM results AS newer WHERE newer.supersedes = results.id)
+    -- What this program did not write is not counted, and stops nobody.
+    AND json_extract(payload, '$.outcome.kind') IN ('read', 'abstained', 'unreadable');

@@ -4,6 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::problem::Problem;
+use crate::domain::when::UnixMs;
 use crate::domain::work_list::{Order, Sort};
 use crate::store::work_list::After;
 
@@ -51,6 +52,26 @@ pub fn result(order: Order, cursor: &str) -> Result<After, Problem> {
     parse().ok_or_else(foreign)
 }
 
+/// Writes the place of a study in a list that is sorted by when it was received.
+#[must_use]
+pub fn after_study(received_at: UnixMs, id: &str) -> String {
+    URL_SAFE_NO_PAD.encode(format!("{received_at}.{id}"))
+}
+
+/// Reads [`after_study`] back.
+///
+/// # Errors
+/// 400 for a text of another origin.
+pub fn study(cursor: &str) -> Result<(UnixMs, String), Problem> {
+    let parse = || {
+        let text = String::from_utf8(URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()?;
+        let (received_at, id) = text.split_once('.')?;
+        let id: uuid::Uuid = id.parse().ok()?;
+        Some((received_at.parse().ok()?, id.to_string()))
+    };
+    parse().ok_or_else(foreign)
+}
+
 /// Writes an audit entry's place.
 #[must_use]
 pub fn after_entry(sequence: i64) -> String {
@@ -90,11 +111,13 @@ mod tests {
                 let turned = Order { sort, reverse: !reverse };
                 assert!(result(turned, &after_result(order, &after)).is_err(), "a place of another order");
             }
+            let id = uuid::Uuid::from_u128(id).to_string();
+            assert_eq!(study(&after_study(whole, &id)).unwrap(), (whole, id));
         }
 
         #[test]
         fn any_text_is_answered_without_a_panic(text: String) {
-            let _ = (result(Order::default(), &text), entry(&text));
+            let _ = (result(Order::default(), &text), entry(&text), study(&text));
         }
     }
 

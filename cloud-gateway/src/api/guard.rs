@@ -65,6 +65,11 @@ pub const GATES: &[(Method, &str, Gate)] = &[
     (Method::GET, "/api/v1/devices", Needs(Act::ReadDevices)),
     (Method::GET, "/api/v1/devices/{id}/shadow", Needs(Act::ReadDevices)),
     (Method::GET, "/api/v1/events", Needs(Act::HearChanges)),
+    (Method::GET, "/api/v1/quality/drift", Needs(Act::ReadQuality)),
+    (Method::GET, "/api/v1/quality/accuracy", Needs(Act::ReadQuality)),
+    (Method::GET, "/api/v1/quality/fairness", Needs(Act::ReadQuality)),
+    (Method::GET, "/api/v1/quality/flow", Needs(Act::ReadQuality)),
+    (Method::GET, "/api/v1/quality/studies", Needs(Act::ReadResults)),
 ];
 
 /// Who is asking, for the handlers behind the gate.

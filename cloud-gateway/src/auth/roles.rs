@@ -37,19 +37,22 @@ pub enum Act {
     ReadAudit,
     /// See the devices.
     ReadDevices,
+    /// See the numbers about the model's quality.
+    ReadQuality,
 }
 
 use Role::{Administrator, Auditor, FleetOperator, LeadReviewer, Reviewer, SiteTechnician};
 
 /// A verdict is a reviewer's and nobody else's. A reviewer sees the audit trail, since her own verdicts are in it. Who looks
 /// after devices sees no patient's film: he needs none for it.
-const GRANTS: [(Act, &[Role]); 6] = [
+const GRANTS: [(Act, &[Role]); 7] = [
     (Act::KeepSession, &Role::ALL),
     (Act::HearChanges, &Role::ALL),
     (Act::ReadResults, &[Reviewer, LeadReviewer, Auditor, Administrator]),
     (Act::GiveVerdict, &[Reviewer, LeadReviewer]),
     (Act::ReadAudit, &[Reviewer, LeadReviewer, Auditor, Administrator]),
     (Act::ReadDevices, &Role::ALL),
+    (Act::ReadQuality, &[Reviewer, LeadReviewer, FleetOperator, Auditor, Administrator]),
 ];
 
 impl Act {
@@ -108,6 +111,7 @@ read_results     yes      yes           -              -               yes     y
 give_verdict     yes      yes           -              -               -       -
 read_audit       yes      yes           -              -               yes     yes
 read_devices     yes      yes           yes            yes             yes     yes
+read_quality     yes      yes           yes            -               yes     yes
 ";
 
     #[test]

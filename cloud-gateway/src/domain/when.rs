@@ -30,6 +30,13 @@ pub fn rfc3339(at: UnixMs) -> Option<String> {
     instant.format(&layout).ok()
 }
 
+/// Reads RFC 3339, whatever its offset; what is finer than a millisecond is cut off. `None` for another text.
+#[must_use]
+pub fn from_rfc3339(text: &str) -> Option<UnixMs> {
+    let instant = OffsetDateTime::parse(text, &time::format_description::well_known::Rfc3339).ok()?;
+    i64::try_from(instant.unix_timestamp_nanos().div_euclid(1_000_000)).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -46,5 +53,14 @@ mod tests {
         ] {
             assert_eq!(rfc3339(at).as_deref(), words, "{at}");
         }
+    }
+
+    #[test]
+    fn an_instant_is_read_back_and_an_offset_understood() {
+        for at in [0, 1_767_322_845_678, -1] {
+            assert_eq!(from_rfc3339(&rfc3339(at).unwrap()), Some(at));
+        }
+        assert_eq!(from_rfc3339("2026-01-02T04:00:45.6789+01:00"), Some(1_767_322_845_678));
+        assert_eq!(from_rfc3339("2026-01-02"), None);
     }
 }

@@ -15,6 +15,7 @@ use super::judge::{self, Addressed, Arrived, Body, Opened, Refusal, Refused};
 use super::receipt::Receipts;
 use crate::domain::audit::{Action, Statement};
 use crate::domain::image::Voi;
+use crate::domain::reading::Reading;
 use crate::domain::result;
 use crate::domain::when::UnixMs;
 use crate::identity::{LiveKeys, SealingKeys};
@@ -285,6 +286,7 @@ impl Accepted {
             urgency: result::urgency(reading),
             keys: result::keys(reading),
             payload: serde_json::to_string(reading).map_err(|_| StoreError::Content { what: "result" })?,
+            reading: Reading::of(reading),
             // Named after the sender, so a device can replace its own results only; none can hide itself.
             supersedes: reading
                 .supersedes

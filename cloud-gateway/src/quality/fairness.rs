@@ -5,7 +5,7 @@
 use serde::Serialize;
 
 use super::confusion::Confusion;
-use super::interval::{Share, float};
+use super::interval::{Interval, Share};
 use super::verification::{Called, Corrected, false_negative_rate};
 
 /// Judged positives under which no rate of a group is told: with 20 Wilson's interval is still 40 percentage points wide.
@@ -38,11 +38,17 @@ pub struct Said {
     pub false_negative_rate: Option<Share>,
     /// The same over all its readings, judged or not; null where there are too few.
     pub corrected_false_negative_rate: Option<Corrected>,
-    /// The false negative rate less that of all others, corrected where both can be; null where one of them has too few.
-    pub gap: Option<f64>,
-    /// The gap in its own standard errors, by which a gap of 2 is seen by chance in one comparison of 20; null where the gap is,
-    /// or where nobody was missed.
-    pub standardised_gap: Option<f64>,
+    /// How much more it is missed than all others; null where one of both has too few.
+    pub gap: Option<Gap>,
+}
+
+/// One group's false negative rate less that of all others, corrected where both can be.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, utoipa::ToSchema)]
+pub struct Gap {
+    /// -1 to 1; over 0 the group is missed more often.
+    pub value: f64,
+    /// 95 %, out of both rates' own limits (Newcombe, Stat Med 1998;17:873, method 10).
+    pub interval: Interval,
 }
 
 impl Counts {
@@ -84,11 +90,12 @@ fn say(group: &Counts, others: &Counts) -> Said {
     let readings = group.called.positive + group.called.negative;
     let (missed, missed_elsewhere) = (group.missed(), others.missed());
     let corrected = |counts: &Counts| counts.missed().and_then(|_| false_negative_rate(counts.called, &counts.judged));
-    let plain = missed.zip(missed_elsewhere);
-    let gap = corrected(group)
-        .zip(corrected(others))
-        .map(|(here, there)| here.value - there.value)
-        .or_else(|| plain.and_then(|(here, there)| Some(here.value? - there.value?)));
+    let plain = |share: Option<Share>| share.and_then(|share| Some((share.value?, share.interval?)));
+    let whole = |corrected: Option<Corrected>| corrected.map(|rate| (rate.value, rate.interval));
+    let gap = whole(corrected(group))
+        .zip(whole(corrected(others)))
+        .or_else(|| plain(missed).zip(plain(missed_elsewhere)))
+        .map(|(here, there)| difference(here, there));
     Said {
         called: group.called,
         judged: group.judged,
@@ -97,15 +104,14 @@ fn say(group: &Counts, others: &Counts) -> Said {
         false_negative_rate: missed,
         corrected_false_negative_rate: corrected(group),
         gap,
-        standardised_gap: plain.and_then(|(here, there)| standardised(here, there)),
     }
 }
 
-/// The difference of two shares in standard errors, pooled as under no difference.
-fn standardised(here: Share, there: Share) -> Option<f64> {
-    let pooled = float(here.hits + there.hits) / float(here.n + there.n);
-    let error = (pooled * (1.0 - pooled) * (1.0 / float(here.n) + 1.0 / float(there.n))).sqrt();
-    (error > 0.0).then(|| here.value.zip(there.value).map(|(here, there)| (here - there) / error)).flatten()
+fn difference((here, own): (f64, Interval), (there, others): (f64, Interval)) -> Gap {
+    let value = here - there;
+    let below = (here - own.low).hypot(others.high - there);
+    let above = (own.high - here).hypot(there - others.low);
+    Gap { value, interval: Interval { low: value - below, high: value + above } }
 }
 
 #[cfg(test)]
@@ -120,12 +126,13 @@ mod tests {
     #[test]
     fn a_group_that_is_missed_more_often_has_a_gap_and_the_others_its_mirror() {
         let said = compare(&[counts(90, 10, 90, 10), counts(70, 10, 90, 30)]);
-        assert!((said[0].gap.unwrap() + 0.2).abs() < 1e-12 && (said[1].gap.unwrap() - 0.2).abs() < 1e-12);
+        let (fewer, more) = (said[0].gap.unwrap(), said[1].gap.unwrap());
+        assert!((fewer.value + 0.2).abs() < 1e-12 && (more.value - 0.2).abs() < 1e-12);
+        assert!((fewer.interval.low + more.interval.high).abs() < 1e-12 && more.interval.low > 0.05, "{more:?}");
         // Everything was judged, so that there is nothing to correct.
         let corrected = said[1].corrected_false_negative_rate.unwrap();
         assert!((corrected.value - 0.3).abs() < 1e-12, "{corrected:?}");
         assert!(corrected.interval.low < 0.3 && 0.3 < corrected.interval.high);
-        assert!((said[1].standardised_gap.unwrap() - 3.535_533_905_932_737).abs() < 1e-9);
     }
 
     #[test]
@@ -145,5 +152,16 @@ mod tests {
         let corrected = said.corrected_false_negative_rate.unwrap();
         assert!((corrected.value - 100.0 / 190.0).abs() < 1e-12, "{corrected:?}");
         assert!(corrected.interval.low > 0.3 && corrected.interval.high < 0.7, "{corrected:?}");
+    }
+
+    /// Newcombe's own example: 56 of 70 less 48 of 80 is 0.2, from 0.0524 to 0.3339.
+    #[test]
+    fn the_difference_is_newcombes() {
+        let of = |hits, n| {
+            let share = Share::of(hits, n);
+            (share.value.unwrap(), share.interval.unwrap())
+        };
+        let gap = difference(of(56, 70), of(48, 80));
+        assert!((gap.interval.low - 0.0524).abs() < 5e-5 && (gap.interval.high - 0.3339).abs() < 5e-5, "{gap:?}");
     }
 }

@@ -5,8 +5,9 @@ use uuid::Uuid;
 use wire::v1::ResultV1;
 
 use super::sites::{bound, within};
-use super::{Connection, Store, StoreError, failed};
+use super::{Connection, Store, StoreError, failed, readings};
 use crate::auth::sites::Sites;
+use crate::domain::reading::Reading;
 use crate::domain::result::Keys;
 
 /// A result on its way in.
@@ -30,6 +31,8 @@ pub struct NewResult {
     pub keys: Keys,
     /// As the device sent it, JSON.
     pub payload: String,
+    /// What is counted of it.
+    pub reading: Reading,
     /// The result in whose place it stands.
     pub supersedes: Option<Uuid>,
 }
@@ -102,10 +105,10 @@ pub async fn insert(connection: &mut Connection, result: &NewResult) -> Result<(
     .bind(result.keys.probability)
     .bind(result.keys.age_years)
     .bind(result.keys.model.clone())
-    .execute(connection)
+    .execute(&mut *connection)
     .await
-    .map(drop)
-    .map_err(failed("insert a result"))
+    .map_err(failed("insert a result"))?;
+    readings::insert(connection, result.id, &result.reading, result.supersedes).await
 }
 
 /// Where a result's device stands, if there is such a result.

@@ -49,7 +49,15 @@ fn session() {
     assert_eq!(session["username"], "ada");
     assert_eq!(session["display_name"], "Dr ada");
     assert_eq!(session["role"], "reviewer");
-    let may = json!(["keep_session", "hear_changes", "read_results", "give_verdict", "read_audit", "read_devices"]);
+    let may = json!([
+        "keep_session",
+        "hear_changes",
+        "read_results",
+        "give_verdict",
+        "read_audit",
+        "read_devices",
+        "read_quality"
+    ]);
     assert_eq!((&session["may"], &session["sites"]), (&may, &Value::Null));
     let cookie = opened.header("set-cookie");
     assert!(cookie.starts_with("hilum_session=") && cookie.contains("HttpOnly; SameSite=Strict; Path=/"), "{cookie}");

@@ -12,6 +12,7 @@ mod est;
 mod events;
 mod ingest;
 mod papers;
+mod quality;
 mod quality_reference;
 mod replicas;
 mod samples;

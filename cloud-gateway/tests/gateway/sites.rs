@@ -3,6 +3,7 @@
 use gateway::auth::roles::Role;
 use gateway::auth::sites::Sites;
 use gateway::domain::audit::{Action, Statement};
+use gateway::domain::reading::Reading;
 use gateway::domain::result;
 use gateway::domain::work_list::{Order, Sort};
 use gateway::store::results::NewResult;
@@ -37,6 +38,7 @@ async fn add_result(store: &Store, device: &str, number: u128) -> Uuid {
         urgency: result::urgency(&reading),
         keys: result::keys(&reading),
         payload: serde_json::to_string(&reading).unwrap(),
+        reading: Reading::of(&reading),
     };
     let mut work = store.begin().await.unwrap();
     results::insert(&mut work, &row).await.unwrap();

@@ -3,6 +3,7 @@
 use gateway::auth::sites::Sites;
 use gateway::auth::token::Alive;
 use gateway::domain::audit::{Action, Broken, Statement};
+use gateway::domain::reading::Reading;
 use gateway::domain::result::{self, NOT_URGENT};
 use gateway::domain::review::Opinion;
 use gateway::domain::work_list::{Order, Sort};
@@ -72,6 +73,7 @@ fn row(number: u128, probability: f64, later: i64) -> NewResult {
         urgency: result::urgency(&reading),
         keys: result::keys(&reading),
         payload: serde_json::to_string(&reading).unwrap(),
+        reading: Reading::of(&reading),
     }
 }
 

@@ -12,6 +12,7 @@ use gateway::auth::token::Alive;
 use gateway::config::{
     AuthConfig, CaConfig, Config, DatabaseConfig, EstConfig, HttpConfig, IdentityConfig, MqttConfig, ObjectsConfig,
 };
+use gateway::domain::reading::Reading;
 use gateway::domain::result;
 use gateway::identity;
 use gateway::live::Live;
@@ -198,6 +199,7 @@ impl World {
             urgency: result::urgency(reading),
             keys: result::keys(reading),
             payload: serde_json::to_string(reading).unwrap(),
+            reading: Reading::of(reading),
         };
         self.runtime.block_on(async {
             let mut work = self.store.begin().await.unwrap();

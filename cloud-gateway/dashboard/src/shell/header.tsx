@@ -23,6 +23,7 @@ export function Header({ session }: { session: Session }): JSX.Element {
         {mayOpen(session, 'list') && <Tab to={listPath(filter.value)} page="list" here={here} words="Work list" also="study" />}
         {mayOpen(session, 'audit') && <Tab to="/audit" page="audit" here={here} words="Audit log" />}
         {mayOpen(session, 'devices') && <Tab to="/devices" page="devices" here={here} words="Devices" />}
+        {mayOpen(session, 'quality') && <Tab to="/quality" page="quality" here={here} words="Quality" also="behind" />}
       </nav>
       <div class="who">
         <a class="user" href="/account" aria-current={here === 'account' ? 'page' : undefined} title={`Signed in as ${session.username}; sees ${sitesWords(session.sites)}`}>
