@@ -9,22 +9,17 @@
 mod sealed;
 
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use fail_points::Point;
-use rusqlite::Connection;
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 pub use sealed::{Reseal, Sealed};
 
 use crate::{BUSY_WAIT, DatabaseKey, Outbox, OutboxError};
-
-/// How each plain `SQLite` file begins.
-///
-/// Source: `SQLite`, "Database File Format", 1.2.1; in an encrypted file, 16 random bytes are there.
-const PLAIN: &[u8; 16] = b"SQLite format 3\0";
 
 /// What is over when the power may go; for tests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,16 +34,28 @@ enum Step {
     Renamed,
 }
 
-/// Whether the file is one from before it was encrypted; false where there is none.
+/// Whether the file is one from before it was encrypted: whether it opens without a key. False where there is none.
+///
+/// It is `SQLite` that looks, for what is closed by other means takes this process's locks on the file away from every connection
+/// that has it open.
+///
+/// Source: POSIX, `fcntl`; `SQLite`, "How To Corrupt An SQLite Database File", 2.2.
 ///
 /// # Errors
-/// [`OutboxError::Header`].
+/// [`OutboxError::Statement`] and the like.
 pub fn is_plain(path: &Path) -> Result<bool, OutboxError> {
-    let mut found = Vec::new();
-    match File::open(path).and_then(|file| file.take(PLAIN.len() as u64).read_to_end(&mut found)) {
-        Ok(_) => Ok(found == PLAIN),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(source) => Err(OutboxError::Header { path: path.to_owned(), source }),
+    if fs::metadata(path).map_or(0, |about| about.len()) == 0 {
+        return Ok(false);
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let looked = Connection::open_with_flags(path, flags).and_then(|connection| {
+        connection.busy_timeout(BUSY_WAIT)?;
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))
+    });
+    match looked {
+        Ok(()) => Ok(true),
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::NotADatabase) => Ok(false),
+        Err(error) => Err(OutboxError::statement("look whether the database is encrypted")(error)),
     }
 }
 

@@ -41,7 +41,7 @@ pub enum OutboxError {
     /// The library can't encrypt, which no build of ours should be able to say.
     #[error("this program was built without SQLCipher and must not write patients' data; install the released one")]
     Cipher,
-    /// The file's beginning can't be read.
+    /// What guards the file's name can't be opened.
     #[error("cannot read the device database {}; check that it belongs to the service's user", path.display())]
     Header {
         /// The file.

@@ -145,15 +145,15 @@ impl Outbox {
 
     /// Without a look at its tables.
     fn connect_bare(path: &Path, key: &DatabaseKey) -> Result<Self, OutboxError> {
-        if encryption::is_plain(path)? {
-            return Err(OutboxError::Plain { path: path.to_owned() });
-        }
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let opened = Connection::open_with_flags(path, flags);
         let connection = opened.map_err(|source| OutboxError::Open { path: path.to_owned(), source })?;
         let file = rescue::identity(path);
         let outbox = Self { connection, path: path.to_owned(), key: key.clone(), file, shared: false, closing: None };
-        outbox.unlock(key)?;
+        match outbox.unlock(key) {
+            Err(OutboxError::Key { path }) if encryption::is_plain(&path)? => Err(OutboxError::Plain { path }),
+            other => other,
+        }?;
         outbox.promise_durability()?;
         Ok(outbox)
     }
@@ -209,5 +209,34 @@ impl Outbox {
         } else {
             Err(OutboxError::Durability { path: self.path.clone(), journal, synchronous })
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+
+    #[test]
+    #[ignore = "the other test starts it"]
+    fn the_process_that_closes() {
+        let Some((path, _)) = power_cut::order(&[()]) else { return };
+        drop(Outbox::open(&path, &[9; 32].into()).unwrap());
+    }
+
+    /// Whoever closes a file last moves its log into it and deletes the log. A process has one lock on a file however many
+    /// connections it has, and loses it with whichever it closes by other means than `SQLite`'s.
+    #[test]
+    fn a_second_connection_that_came_and_went_leaves_the_log_to_the_first() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("outbox.sqlite");
+        let log = PathBuf::from(format!("{}-wal", path.display()));
+        let first = Outbox::open(&path, &[9; 32].into()).unwrap();
+        drop(first.open_again().unwrap());
+        power_cut::beside("tests::the_process_that_closes", &path);
+        assert!(log.exists(), "another process took the log away under a connection that is open");
+        drop(first);
+        assert!(!log.exists());
     }
 }
