@@ -14,7 +14,7 @@ use wire::ids::MessageId;
 use wire::topics::Up;
 
 use crate::queue::message_id;
-use crate::{Outbox, OutboxError, rescue};
+use crate::{Outbox, OutboxError, Priority, rescue};
 
 /// A lease lasts a day at most. One that ends later than this was given by a clock that has been put back since, and is over.
 const LONGEST_LEASE_MS: i64 = 2 * 24 * 60 * 60 * 1000;
@@ -58,8 +58,10 @@ impl Outbox {
         let turn: i64 = transaction.query_row(TURN, [], |row| row.get(0)).map_err(&sql)?;
         let by_age = age_places(turn, limit);
         let ends = now_ms.saturating_add(lease_ms);
-        let mut leased = take(&transaction, BY_PRIORITY, limit - by_age, ends).map_err(&sql)?;
-        leased.extend(take(&transaction, BY_AGE, by_age, ends).map_err(&sql)?);
+        let urgent = most_urgent(&transaction, limit - by_age).map_err(&sql)?;
+        let mut leased = take(&transaction, &urgent, ends).map_err(&sql)?;
+        let first = first_in_line(&transaction, by_age).map_err(&sql)?;
+        leased.extend(take(&transaction, &first, ends).map_err(&sql)?);
         if !leased.is_empty() {
             let count = i64::try_from(leased.len()).unwrap_or(0);
             transaction.prepare_cached(ADVANCE).and_then(|mut turn| turn.execute([count])).map_err(&sql)?;
@@ -75,7 +77,7 @@ impl Outbox {
     /// # Errors
     /// [`OutboxError::Statement`] if the database does not answer.
     pub fn end_lease(&mut self, ids: &[MessageId]) -> Result<(), OutboxError> {
-        self.put_back(END, ids)
+        self.put_back(ids, |line, id| line.prepare_cached(END)?.execute([id]))
     }
 
     /// Puts these leased messages back at the end of the line: they were sent, and no receipt came.
@@ -83,14 +85,21 @@ impl Outbox {
     /// # Errors
     /// [`OutboxError::Statement`] if the database does not answer.
     pub fn requeue(&mut self, ids: &[MessageId]) -> Result<(), OutboxError> {
-        self.put_back(REQUEUE, ids)
+        self.put_back(ids, |line, id| {
+            line.prepare_cached(DRAW)?.execute([])?;
+            line.prepare_cached(REQUEUE)?.execute([id])
+        })
     }
 
-    fn put_back(&mut self, how: &str, ids: &[MessageId]) -> Result<(), OutboxError> {
+    fn put_back(
+        &mut self,
+        ids: &[MessageId],
+        how: impl Fn(&Connection, &[u8; 16]) -> rusqlite::Result<usize>,
+    ) -> Result<(), OutboxError> {
         let sql = OutboxError::statement("end a lease");
         let transaction = self.unit().map_err(&sql)?;
         for id in ids {
-            transaction.prepare_cached(how).and_then(|mut back| back.execute([id.0.as_bytes()])).map_err(&sql)?;
+            how(&transaction, id.0.as_bytes()).map_err(&sql)?;
         }
         transaction.commit().map_err(&sql)
     }
@@ -126,16 +135,33 @@ fn age_places(turn: i64, limit: u32) -> u32 {
     u32::try_from((before + i64::from(limit)) / share).unwrap_or(0).min(limit)
 }
 
-/// Leases up to `limit` pending messages that `select` finds.
-fn take(transaction: &Connection, select: &str, limit: u32, ends_ms: i64) -> rusqlite::Result<Vec<Leased>> {
-    let mut rows = transaction.prepare_cached(select)?;
-    let found: Vec<(i64, Leased)> =
-        rows.query_map([limit], |row| Ok((row.get(0)?, leased(row)?)))?.collect::<Result<_, _>>()?;
-    let mut mark = transaction.prepare_cached(MARK)?;
-    for (sequence, _) in &found {
-        mark.execute(params![sequence, ends_ms])?;
+/// Pending messages, the most urgent first and in the order of the line among these.
+fn most_urgent(transaction: &Connection, limit: u32) -> rusqlite::Result<Vec<i64>> {
+    transaction.prepare_cached(BY_PRIORITY)?.query_map([limit], |row| row.get(0))?.collect()
+}
+
+/// Pending messages in the order of the line: of the first ones of each priority, those with the lowest places.
+fn first_in_line(transaction: &Connection, limit: u32) -> rusqlite::Result<Vec<i64>> {
+    let mut heads: Vec<(i64, i64)> = Vec::new();
+    let mut head = transaction.prepare_cached(HEAD)?;
+    for priority in Priority::ALL {
+        let rows = head.query_map(params![limit, priority as i64], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        heads.extend(rows.collect::<Result<Vec<_>, _>>()?);
     }
-    Ok(found.into_iter().map(|(_, message)| message).collect())
+    heads.sort_unstable();
+    Ok(heads.into_iter().take(limit as usize).map(|(_, sequence)| sequence).collect())
+}
+
+/// Leases these.
+fn take(transaction: &Connection, sequences: &[i64], ends_ms: i64) -> rusqlite::Result<Vec<Leased>> {
+    let mut read = transaction.prepare_cached(READ)?;
+    let mut mark = transaction.prepare_cached(MARK)?;
+    let take = |sequence: &i64| {
+        let message = read.query_row([sequence], leased)?;
+        mark.execute(params![sequence, ends_ms])?;
+        Ok(message)
+    };
+    sequences.iter().map(take).collect()
 }
 
 fn leased(row: &Row<'_>) -> rusqlite::Result<Leased> {
@@ -158,23 +184,25 @@ const EXPIRE_AHEAD: &str = "UPDATE message INDEXED BY message_leased SET state =
     WHERE state = 'leased' AND lease_ends_ms > ?1";
 const TURN: &str = "SELECT leased FROM turn";
 const ADVANCE: &str = "UPDATE turn SET leased = leased + ?1 WHERE id = 0";
-// `INDEXED BY`, because the planner takes the index that counts by state for shorter and would sort the whole backlog; `CROSS
-// JOIN` is SQLite's way to say which of two tables is walked: the line, never the payloads.
-const BY_PRIORITY: &str = "SELECT sequence, id, kind, created_ms, traceparent, bytes, attempts
-    FROM message INDEXED BY message_by_priority CROSS JOIN payload ON payload.message = message.sequence
-    WHERE state = 'pending' ORDER BY priority, place LIMIT ?1";
-const BY_AGE: &str = "SELECT sequence, id, kind, created_ms, traceparent, bytes, attempts
-    FROM message INDEXED BY message_by_age CROSS JOIN payload ON payload.message = message.sequence
-    WHERE state = 'pending' ORDER BY place LIMIT ?1";
-/// Whatever waits, in the order of its writing: to be read, not to be taken.
+// The kinds are those of [`Up`]: what a later release wrote waits for it to come back.
+const BY_PRIORITY: &str = "SELECT sequence FROM message INDEXED BY message_line
+    WHERE state = 'pending' AND kind IN ('result', 'image', 'telemetry', 'shadow') ORDER BY priority, place LIMIT ?1";
+const HEAD: &str = "SELECT place, sequence FROM message INDEXED BY message_line
+    WHERE state = 'pending' AND kind IN ('result', 'image', 'telemetry', 'shadow') AND priority = ?2 ORDER BY place LIMIT ?1";
+const READ: &str = "SELECT sequence, id, kind, created_ms, traceparent, bytes, attempts
+    FROM message CROSS JOIN payload ON payload.message = message.sequence WHERE sequence = ?1";
+/// Whatever waits, in the order of its writing: to be read, not to be taken. `CROSS JOIN` is `SQLite`'s way to say which of two
+/// tables is walked.
 pub(crate) const WAITING: &str = "SELECT sequence, id, kind, created_ms, traceparent, bytes, attempts
     FROM message NOT INDEXED CROSS JOIN payload ON payload.message = message.sequence
-    WHERE sequence > ?1 AND state IN ('pending', 'leased') ORDER BY sequence LIMIT ?2";
+    WHERE sequence > ?1 AND kind IN ('result', 'image', 'telemetry', 'shadow') ORDER BY sequence LIMIT ?2";
 const MARK: &str =
     "UPDATE message SET state = 'leased', lease_ends_ms = ?2, attempts = attempts + 1 WHERE sequence = ?1";
+/// Places come from the counter that numbers the messages, so that each is behind all that were given before.
+const DRAW: &str = "UPDATE sqlite_sequence SET seq = seq + 1 WHERE name = 'message'";
 const END: &str = "UPDATE message SET state = 'pending', lease_ends_ms = NULL WHERE id = ?1 AND state = 'leased'";
 const REQUEUE: &str = "UPDATE message SET state = 'pending', lease_ends_ms = NULL,
-        place = (SELECT max(place) + 1 FROM message)
+        place = (SELECT seq FROM sqlite_sequence WHERE name = 'message')
     WHERE id = ?1 AND state = 'leased'";
 const END_ALL: &str = "UPDATE message SET state = 'pending', lease_ends_ms = NULL WHERE state = 'leased'";
 

@@ -10,7 +10,7 @@ use crate::{Outbox, OutboxError};
 pub struct Depth {
     /// Messages without a receipt, leased ones included.
     pub waiting: u64,
-    /// When the oldest of them was written, milliseconds since the Unix epoch.
+    /// When the first of them was written, milliseconds since the Unix epoch.
     pub oldest_ms: Option<i64>,
     /// Messages that the gateway rejected.
     pub rejected: u64,
@@ -33,11 +33,7 @@ impl Outbox {
     /// # Errors
     /// [`OutboxError::Statement`] if the database does not answer.
     pub fn depth(&self) -> Result<Depth, OutboxError> {
-        let depth = |row: &Row<'_>| {
-            let [pending, leased]: [Option<i64>; 2] = [row.get(2)?, row.get(3)?];
-            let oldest_ms = pending.into_iter().chain(leased).min();
-            Ok(Depth { waiting: row.get(0)?, rejected: row.get(1)?, oldest_ms })
-        };
+        let depth = |row: &Row<'_>| Ok(Depth { waiting: row.get(0)?, rejected: row.get(1)?, oldest_ms: row.get(2)? });
         self.connection
             .prepare_cached(DEPTH)
             .and_then(|mut row| row.query_row([], depth))
@@ -58,11 +54,10 @@ impl Outbox {
     }
 }
 
-/// The least of each state is the first entry of its part of the index; of both at once it would be the least of all.
+/// What was written first has the lowest number, whatever the clock said since.
 const DEPTH: &str = "SELECT (SELECT count FROM level WHERE what = 'waiting'),
         (SELECT count FROM level WHERE what = 'rejected'),
-        (SELECT min(created_ms) FROM message INDEXED BY message_levels WHERE state = 'pending'),
-        (SELECT min(created_ms) FROM message INDEXED BY message_levels WHERE state = 'leased')";
+        (SELECT created_ms FROM message NOT INDEXED ORDER BY sequence LIMIT 1)";
 const COUNTS: &str = "SELECT (SELECT count FROM level WHERE what = 'accepted'),
         (SELECT count FROM level WHERE what = 'concluded'),
         (SELECT count FROM level WHERE what = 'receipted')";
@@ -79,9 +74,11 @@ mod tests {
             let mut plan = outbox.connection.prepare(&format!("EXPLAIN QUERY PLAN {statement}")).unwrap();
             let steps = plan.query_map([], |row| row.get::<_, String>("detail")).unwrap();
             for step in steps.map(Result::unwrap) {
-                // The outermost SELECT has no table: one row without a scan.
-                let sought =
-                    step.starts_with("SEARCH") || step.contains("SCALAR SUBQUERY") || step == "SCAN CONSTANT ROW";
+                // The outermost SELECT has no table: one row without a scan. The messages are walked in their order, as far as the first.
+                let sought = step.starts_with("SEARCH")
+                    || step.contains("SCALAR SUBQUERY")
+                    || step == "SCAN CONSTANT ROW"
+                    || step == "SCAN message";
                 assert!(sought, "{statement}\n{step}");
             }
         }

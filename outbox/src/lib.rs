@@ -47,6 +47,7 @@ mod levels;
 #[cfg(test)]
 mod power_cut;
 mod queue;
+mod rejection;
 pub mod rescue;
 mod retention;
 mod retry;
@@ -69,7 +70,8 @@ pub use key::{CREDENTIAL, DatabaseKey, KeyError};
 pub use lease::{AGE_SHARE, Leased};
 pub use ledger::{Access, Entry, Found, NewEntry, Pseudonyms, Tally};
 pub use levels::{Depth, JournalCounts};
-pub use queue::{NewMessage, Priority, Rejected, Settlement};
+pub use queue::{NewMessage, Priority, Settlement};
+pub use rejection::Rejected;
 use rescue::Door;
 pub use retry::{Retry, Undelivered};
 

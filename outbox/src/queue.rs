@@ -8,8 +8,8 @@ use wire::ids::MessageId;
 use wire::topics::Up;
 use wire::v1::ReceiptStatus;
 
-use crate::journal;
 use crate::{Outbox, OutboxError};
+use crate::{journal, rejection};
 
 /// Who goes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -20,6 +20,11 @@ pub enum Priority {
     Live = 1,
     /// Pictures and whatever else can wait.
     Backlog = 2,
+}
+
+impl Priority {
+    /// Most urgent first.
+    pub const ALL: [Self; 3] = [Self::Urgent, Self::Live, Self::Backlog];
 }
 
 /// A message to be written.
@@ -50,17 +55,6 @@ pub enum Settlement {
     Unknown,
 }
 
-/// A message that the gateway will never take.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rejected {
-    /// Its identity.
-    pub id: MessageId,
-    /// What it is.
-    pub kind: String,
-    /// The gateway's sentence.
-    pub reason: String,
-}
-
 impl Outbox {
     /// Queues a message that belongs to no image.
     ///
@@ -82,24 +76,18 @@ impl Outbox {
     pub fn settle(&mut self, id: MessageId, status: &ReceiptStatus) -> Result<Settlement, OutboxError> {
         let sql = OutboxError::statement("settle a message");
         let transaction = self.unit().map_err(&sql)?;
-        let row = transaction
+        let waits = transaction
             .prepare_cached(FIND)
             .and_then(|mut find| find.query_row([id.0.as_bytes()], |row| row.get::<_, i64>(0)).optional())
             .map_err(&sql)?;
-        let settlement = match (status, row) {
-            (_, None) => Settlement::Unknown,
-            (ReceiptStatus::Stored, Some(row)) => {
-                delete(&transaction, row).map_err(&sql)?;
-                Settlement::Deleted
-            }
-            (ReceiptStatus::Rejected { reason }, Some(row)) => {
-                transaction
-                    .prepare_cached(REJECT)
-                    .and_then(|mut keep| keep.execute(params![row, reason]))
-                    .map_err(&sql)?;
-                Settlement::Kept
-            }
+        let done = match (status, waits) {
+            (ReceiptStatus::Stored, Some(sequence)) => delete(&transaction, sequence).map(|()| Settlement::Deleted),
+            (ReceiptStatus::Rejected { reason }, Some(sequence)) => rejection::keep(&transaction, sequence, reason)
+                .and_then(|()| delete(&transaction, sequence))
+                .map(|()| Settlement::Kept),
+            (status, None) => rejection::settle(&transaction, id, status),
         };
+        let settlement = done.map_err(&sql)?;
         // Whatever becomes of the row: an image whose message is long gone has its receipt all the same.
         if *status == ReceiptStatus::Stored {
             journal::receipted(&transaction, id.0).map_err(&sql)?;
@@ -108,31 +96,6 @@ impl Outbox {
         transaction.commit().map_err(&sql)?;
         fail_points::reach(Point::SettleAfterCommit);
         Ok(settlement)
-    }
-
-    /// Puts rejected messages back in the queue: for after the gateway, or whatever made it reject them, was mended.
-    ///
-    /// # Errors
-    /// [`OutboxError::Statement`] if the database does not answer.
-    pub fn retry_rejected(&mut self) -> Result<usize, OutboxError> {
-        self.connection
-            .execute("UPDATE message SET state = 'pending', reason = NULL WHERE state = 'rejected'", [])
-            .map_err(OutboxError::statement("put rejected messages back"))
-    }
-
-    /// What the gateway rejected, newest first.
-    ///
-    /// # Errors
-    /// [`OutboxError::Statement`] if the database does not answer.
-    pub fn rejected(&self, limit: u32) -> Result<Vec<Rejected>, OutboxError> {
-        let sql = OutboxError::statement("list the rejected messages");
-        let list = "SELECT id, kind, coalesce(reason, '') FROM message WHERE state = 'rejected'
-                    ORDER BY sequence DESC LIMIT ?1";
-        let mut rows = self.connection.prepare_cached(list).map_err(&sql)?;
-        let found = rows
-            .query_map([limit], |row| Ok(Rejected { id: message_id(row, 0)?, kind: row.get(1)?, reason: row.get(2)? }))
-            .map_err(&sql)?;
-        found.collect::<Result<_, _>>().map_err(&sql)
     }
 }
 
@@ -160,12 +123,10 @@ pub(crate) fn message_id(row: &Row<'_>, column: usize) -> rusqlite::Result<Messa
     Ok(MessageId(Uuid::from_bytes(bytes)))
 }
 
-/// A new message stands behind all others.
+/// A new message stands behind all others: its place is the number that it is about to be given.
 pub(crate) const APPEND: &str = "INSERT INTO message (id, kind, priority, created_ms, traceparent, place)
-    VALUES (?1, ?2, ?3, ?4, ?5, (SELECT coalesce(max(place), 0) + 1 FROM message))";
+    VALUES (?1, ?2, ?3, ?4, ?5, (SELECT coalesce(max(seq), 0) + 1 FROM sqlite_sequence WHERE name = 'message'))";
 pub(crate) const APPEND_PAYLOAD: &str = "INSERT INTO payload (message, bytes) VALUES (?1, ?2)";
 pub(crate) const FIND: &str = "SELECT sequence FROM message WHERE id = ?1";
-pub(crate) const REJECT: &str =
-    "UPDATE message SET state = 'rejected', lease_ends_ms = NULL, reason = ?2 WHERE sequence = ?1";
 pub(crate) const DELETE: &str = "DELETE FROM message WHERE sequence = ?1";
 pub(crate) const DELETE_PAYLOAD: &str = "DELETE FROM payload WHERE message = ?1";

@@ -7,7 +7,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use crate::OutboxError;
 
 /// Step n brings `user_version` from n to n + 1.
-const STEPS: [&str; 10] = [
+const STEPS: [&str; 11] = [
     "
     CREATE TABLE instance (
         id            INTEGER PRIMARY KEY,
@@ -195,6 +195,70 @@ const STEPS: [&str; 10] = [
     DROP INDEX instance_levels;
     CREATE INDEX instance_old    ON instance (received_ms) WHERE state = 'receipted' AND file IS NULL AND wanted = 0;
     CREATE INDEX report_instance ON report (instance);
+",
+    // What the cloud refused lies apart from what waits, so that each index has only rows that somebody will lease, and the first
+    // row is the oldest. A place is drawn from the counter that numbers the messages; see `outbox/src/lease.rs`. The conditions
+    // are no lists: for `IN` with three values or more, SQLite makes and drops a table with each row that it writes.
+    "
+    ALTER TABLE message RENAME TO message_before;
+    ALTER TABLE payload RENAME TO payload_before;
+    CREATE TABLE message (
+        sequence       INTEGER PRIMARY KEY AUTOINCREMENT,
+        id             BLOB    NOT NULL UNIQUE CHECK (length(id) = 16),
+        kind           TEXT    NOT NULL,
+        priority       INTEGER NOT NULL CHECK (priority BETWEEN 0 AND 2),
+        place          INTEGER NOT NULL,
+        created_ms     INTEGER NOT NULL,
+        traceparent    TEXT,
+        state          TEXT    NOT NULL DEFAULT 'pending' CHECK (state = 'pending' OR state = 'leased'),
+        lease_ends_ms  INTEGER,
+        attempts       INTEGER NOT NULL DEFAULT 0
+    ) STRICT;
+    CREATE TABLE payload (
+        message  INTEGER PRIMARY KEY REFERENCES message (sequence),
+        bytes    BLOB    NOT NULL
+    ) STRICT;
+    CREATE TABLE rejected (
+        sequence     INTEGER PRIMARY KEY,
+        id           BLOB    NOT NULL UNIQUE CHECK (length(id) = 16),
+        kind         TEXT    NOT NULL,
+        priority     INTEGER NOT NULL CHECK (priority BETWEEN 0 AND 2),
+        place        INTEGER NOT NULL,
+        created_ms   INTEGER NOT NULL,
+        traceparent  TEXT,
+        attempts     INTEGER NOT NULL,
+        reason       TEXT    NOT NULL,
+        payload      BLOB    NOT NULL
+    ) STRICT;
+    INSERT INTO message
+        SELECT sequence, id, kind, priority, place, created_ms, traceparent, state, lease_ends_ms, attempts
+        FROM message_before WHERE state <> 'rejected' ORDER BY sequence;
+    INSERT INTO payload SELECT * FROM payload_before WHERE message IN (SELECT sequence FROM message) ORDER BY message;
+    INSERT INTO rejected
+        SELECT sequence, id, kind, priority, place, created_ms, traceparent, attempts, coalesce(reason, ''), coalesce(bytes, x'')
+        FROM message_before LEFT JOIN payload_before ON message = sequence WHERE state = 'rejected';
+    INSERT INTO sqlite_sequence (name, seq)
+        SELECT 'message', 0 WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'message');
+    UPDATE sqlite_sequence SET seq = (SELECT max(seq) FROM (
+            SELECT seq FROM sqlite_sequence WHERE name = 'message_before'
+            UNION ALL SELECT max(place) FROM message UNION ALL SELECT max(place) FROM rejected UNION ALL SELECT 0))
+        WHERE name = 'message';
+    DROP TABLE payload_before;
+    DROP TABLE message_before;
+    CREATE INDEX message_line   ON message (priority, place) WHERE state = 'pending';
+    CREATE INDEX message_leased ON message (lease_ends_ms)   WHERE state = 'leased';
+    CREATE TRIGGER message_written AFTER INSERT ON message BEGIN
+        UPDATE level SET count = count + 1 WHERE what = 'waiting';
+    END;
+    CREATE TRIGGER message_gone AFTER DELETE ON message BEGIN
+        UPDATE level SET count = count - 1 WHERE what = 'waiting';
+    END;
+    CREATE TRIGGER rejected_kept AFTER INSERT ON rejected BEGIN
+        UPDATE level SET count = count + 1 WHERE what = 'rejected';
+    END;
+    CREATE TRIGGER rejected_gone AFTER DELETE ON rejected BEGIN
+        UPDATE level SET count = count - 1 WHERE what = 'rejected';
+    END;
 ",
 ];
 

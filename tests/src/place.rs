@@ -101,6 +101,15 @@ pub fn left_over(kind: &str) -> anyhow::Result<Vec<PathBuf>> {
     Ok(listed.flatten().map(|entry| entry.path()).filter(|path| is_left_over(path, kind)).collect())
 }
 
+/// Removes the folders of all runs, which no process may be using.
+///
+/// # Errors
+/// Where the disk refuses.
+pub fn clear_runs() -> anyhow::Result<()> {
+    make(&runs())?;
+    std::fs::remove_dir_all(runs()).with_context(|| format!("{} cannot be removed", runs().display()))
+}
+
 fn runs() -> PathBuf {
     workshop().join("runs")
 }

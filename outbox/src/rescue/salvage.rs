@@ -17,10 +17,11 @@ use super::aside;
 use crate::{DatabaseKey, Outbox, OutboxError, schema};
 
 /// Whatever holds rows, each after those that it refers to, with its name for people.
-const TABLES: [(&str, &str); 8] = [
+const TABLES: [(&str, &str); 9] = [
     ("instance", "images"),
     ("message", "messages for the cloud"),
     ("payload", "contents of messages for the cloud"),
+    ("rejected", "messages that the cloud rejected"),
     ("commitment", "storage commitments owed"),
     ("report", "reports for the hospital's systems"),
     ("delivery", "deliveries to the hospital's systems"),
@@ -116,10 +117,15 @@ fn agree(connection: &mut Connection) -> Result<(u64, u64), OutboxError> {
         dropped += transaction.execute(delete, []).map_err(&sql)? as u64;
     }
     let again = "UPDATE instance SET state = 'accepted', attempts = 0, wanted = 0
-                 WHERE state = 'concluded' AND file IS NOT NULL AND (result IS NULL OR result NOT IN (SELECT id FROM message))";
+                 WHERE state = 'concluded' AND file IS NOT NULL AND (result IS NULL
+                      OR result NOT IN (SELECT id FROM message UNION ALL SELECT id FROM rejected))";
     let read_again = transaction.execute(again, []).map_err(&sql)? as u64;
     let back = "UPDATE message SET state = 'pending', lease_ends_ms = NULL WHERE state = 'leased'";
     transaction.execute(back, []).map_err(&sql)?;
+    // No place is given twice, although the counter was not copied.
+    let drawn = "UPDATE sqlite_sequence SET seq = max(seq, (SELECT coalesce(max(place), 0) FROM message),
+                     (SELECT coalesce(max(place), 0) FROM rejected)) WHERE name = 'message'";
+    transaction.execute(drawn, []).map_err(&sql)?;
     transaction.commit().map_err(&sql)?;
     Ok((read_again, dropped))
 }
@@ -197,7 +203,7 @@ impl Pair<'_> {
         let own = indexes.iter().map(|index| format!("SELECT rowid FROM damaged.{table} INDEXED BY \"{index}\""));
         // These two have no index: others name their rows.
         let others = match table {
-            "payload" => Some("SELECT sequence FROM damaged.message INDEXED BY message_levels"),
+            "payload" => Some("SELECT sequence FROM damaged.message INDEXED BY sqlite_autoindex_message_1"),
             "report" => Some("SELECT DISTINCT report FROM damaged.delivery INDEXED BY sqlite_autoindex_delivery_1"),
             _ => None,
         };
