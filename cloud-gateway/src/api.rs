@@ -25,15 +25,18 @@ use crate::store::Store;
 pub mod account;
 pub mod address;
 pub mod audit;
+pub mod cross_origin;
 pub mod cursor;
 pub mod dashboard;
 pub mod devices;
 pub mod docs;
+pub mod etag;
 pub mod events;
 pub mod extract;
 pub mod filters;
 pub mod guard;
 pub mod headers;
+pub mod idempotency;
 pub mod images;
 pub mod limit;
 pub mod problem;
@@ -75,6 +78,8 @@ pub struct Api {
     pub dashboard_dir: PathBuf,
     /// Whether browsers come by HTTPS, so that the cookie must not leave it.
     pub secure: bool,
+    /// Other origins whose pages may ask, as browsers name them.
+    pub allowed_origins: Vec<String>,
     /// Whose word about others' addresses is believed.
     pub trusted_proxies: Vec<IpNet>,
     hashers: Semaphore,
@@ -94,7 +99,8 @@ impl Api {
         auth: AuthConfig,
     ) -> Arc<Self> {
         let secure = http.public_url.is_some_and(|url| url.starts_with("https://"));
-        let (dashboard_dir, trusted_proxies) = (http.dashboard_dir, http.trusted_proxies);
+        let (dashboard_dir, trusted_proxies, allowed_origins) =
+            (http.dashboard_dir, http.trusted_proxies, http.allowed_origins);
         let (hashers, seats) = (Semaphore::new(HASHERS), Arc::new(Semaphore::new(events::MAX_STREAMS)));
         Arc::new(Self {
             store,
@@ -105,6 +111,7 @@ impl Api {
             live,
             dashboard_dir,
             secure,
+            allowed_origins,
             trusted_proxies,
             hashers,
             seats,
@@ -115,7 +122,10 @@ impl Api {
 /// Everything but `/health` and `/metrics`.
 pub fn router(api: &Arc<Api>) -> Router {
     let (routes, document) = documented().split_for_parts();
-    let guarded = routes.route_layer(middleware::from_fn_with_state(api.clone(), guard::guard)).with_state(api.clone());
+    let guarded = routes
+        .route_layer(middleware::from_fn(etag::tag))
+        .route_layer(middleware::from_fn_with_state(api.clone(), guard::guard))
+        .with_state(api.clone());
     Router::new()
         .merge(guarded)
         .merge(docs::router(document))
@@ -125,6 +135,7 @@ pub fn router(api: &Arc<Api>) -> Router {
         .layer(middleware::from_fn(in_time))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(middleware::from_fn_with_state(api.clone(), limit::limit))
+        .layer(cross_origin::layer(&api.allowed_origins))
         .layer(CompressionLayer::new().gzip(true))
         .layer(middleware::from_fn_with_state(api.clone(), headers::secure))
         .layer(middleware::from_fn(vitals::metrics::record_http))

@@ -44,6 +44,8 @@ pub struct Running {
     pub live: Arc<Live>,
     store: Store,
     rooms: Vec<JoinHandle<()>>,
+    /// Ends the rooms, once nobody is being answered any more.
+    rest: CancellationToken,
     http: JoinHandle<std::io::Result<()>>,
 }
 
@@ -67,7 +69,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     vitals::notify::ready();
     tokio::spawn(vitals::notify::feed_watchdog(|| true, stop.clone()));
     stop.cancelled().await;
-    vitals::notify::stopping(HTTP_GRACE);
+    vitals::notify::stopping(HTTP_GRACE + ingest::DRAIN);
     running.finish().await
 }
 
@@ -96,12 +98,13 @@ pub async fn start(
         );
     }
     let (database, broker) = (health.part("database", "not asked yet"), health.part("broker", "not connected yet"));
-    let (live, keeper) = replicas.keeper(&health, stop.clone());
+    let rest = CancellationToken::new();
+    let (live, keeper) = replicas.keeper(&health, rest.clone());
     let desk = Arc::new(Desk::new(store.clone(), objects.clone(), keys.clone(), live.clone()));
     let (log, lines) = mpsc::channel(broker_log::WAITING);
     let mut rooms = vec![
-        tokio::spawn(watch_database(store.clone(), database, stop.clone())),
-        tokio::spawn(ingest::run(config.mqtt.clone(), tls, desk, log, broker, stop.clone())),
+        tokio::spawn(watch_database(store.clone(), database, rest.clone())),
+        tokio::spawn(ingest::run(config.mqtt.clone(), tls, desk, log, broker, rest.clone())),
         // It ends with the ingest, whose lines it reads.
         tokio::spawn(broker_log::keep(lines, store.clone())),
         tokio::spawn(survey::watch::run(store.clone(), stop.clone())),
@@ -116,14 +119,19 @@ pub async fn start(
     }
     let api = Api::new(store.clone(), objects, replicas, live.clone(), keys, config.http, config.auth);
     let router = signs_of_life.merge(api::router(&api)).into_make_service_with_connect_info::<SocketAddr>();
-    let streams = live.clone();
-    let stopped = async move {
-        stop.cancelled().await;
-        // Streams have no end of their own, and the server waits for what was begun.
-        streams.close();
-    };
-    let http = tokio::spawn(async move { axum::serve(listener, router).with_graceful_shutdown(stopped).await });
-    Ok(Running { address, est_address, health, live, store, rooms, http })
+    let stopping = no_more(stop, health.part("service", "starting"), live.clone());
+    let http = tokio::spawn(async move { axum::serve(listener, router).with_graceful_shutdown(stopping).await });
+    Ok(Running { address, est_address, health, live, store, rooms, rest, http })
+}
+
+/// The beginning of the end: whoever sends people here is told to send no more, and streams, which have no end of their own,
+/// end before the server waits for what was begun.
+async fn no_more(stop: CancellationToken, service: Part, live: Arc<Live>) {
+    service.up();
+    stop.cancelled().await;
+    service.down("stopping");
+    live.close();
+    tracing::info!("stopping: no more requests are taken, and streams have ended");
 }
 
 /// Starts the EST port and what keeps the revocation list fresh.
@@ -187,15 +195,19 @@ pub async fn open_store(config: &Config) -> anyhow::Result<Store> {
 }
 
 impl Running {
-    /// Waits for what was begun: messages are committed and receipted, answers are sent.
+    /// Waits for what was begun, in the order in which one needs the other: answers are sent; then messages are committed and
+    /// receipted, and the broker and Redis are left; the database closes last.
     ///
     /// # Errors
     /// Where the HTTP server failed.
     pub async fn finish(self) -> anyhow::Result<()> {
+        let ended = tokio::time::timeout(HTTP_GRACE, self.http).await;
+        tracing::info!("stopping: what was asked is answered");
+        self.rest.cancel();
         for room in self.rooms {
             let _ = room.await;
         }
-        let ended = tokio::time::timeout(HTTP_GRACE, self.http).await;
+        tracing::info!("stopping: the broker is left");
         self.store.close().await;
         tracing::info!("stopped");
         match ended {

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use vitals::config::{Checked, Mistakes};
 use vitals::logging::LogConfig;
 
+use crate::api::cross_origin::is_origin;
 use crate::auth::roles::Role;
 
 /// The whole file.
@@ -54,6 +55,9 @@ pub struct HttpConfig {
     /// Blocks of addresses of the proxies in front, whose word in `X-Forwarded-For` is believed. Nobody else's is.
     #[serde(default)]
     pub trusted_proxies: Vec<IpNet>,
+    /// Other origins whose pages may ask the API, such as `https://ris.example.org`; none by default.
+    #[serde(default)]
+    pub allowed_origins: Vec<String>,
 }
 
 /// What accounts must have.
@@ -218,6 +222,8 @@ impl Checked for Config {
         http.require(public, "public_url", remedy);
         let few = self.http.requests_per_minute <= MOST_REQUESTS_PER_MINUTE;
         http.require(few, "requests_per_minute", "use 1 to 10000, or 0 for no limit");
+        let origins = self.http.allowed_origins.iter().all(|origin| is_origin(origin));
+        http.require(origins, "allowed_origins", "write each as https://HOST[:PORT], small letters, nothing after it");
         if let Some(redis) = &self.redis {
             redis.mistakes(mistakes);
         }
@@ -308,6 +314,7 @@ hpke_key = "hpke.key"
         assert_eq!((config.mqtt.group.as_str(), config.log.level.as_str()), ("gateway", "info"));
         assert!(config.redis.is_some() && config.http.trusted_proxies.len() == 1);
         assert!(config.auth.requires_second_factor(Role::Administrator));
+        assert_eq!(config.http.allowed_origins.len(), 1);
         assert!(config.http.public_url.is_some() && config.est.is_some_and(|est| est.authorities.is_some()));
     }
 
@@ -332,6 +339,7 @@ hpke_key = "hpke.key"
             ("[database]", "requests_per_minute = 10001\n[database]", "[http] requests_per_minute"),
             ("[database]", "trusted_proxies = [\"proxy\"]\n[database]", "trusted_proxies"),
             ("[mqtt]", "[auth]\nsecond_factor_required = [\"root\"]\n[mqtt]", "second_factor_required"),
+            ("[database]", "allowed_origins = [\"*\"]\n[database]", "[http] allowed_origins"),
             ("[mqtt]", "[redis]\nurl = \"localhost:6379\"\n[mqtt]", "[redis] url"),
             ("[mqtt]", "[redis]\nurl = \"redis://:s3cret@localhost\"\n[mqtt]", "password_file"),
             ("[mqtt]", "[redis]\nurl = \"redis://localhost\"\nca = \"ca.pem\"\n[mqtt]", "[redis] ca"),

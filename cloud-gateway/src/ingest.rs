@@ -22,7 +22,7 @@ use desk::Desk;
 
 /// How long one connection's last messages may take to be committed and answered once the service stops; systemd and
 /// Kubernetes grant 30 s and more.
-const DRAIN: Duration = Duration::from_secs(10);
+pub const DRAIN: Duration = Duration::from_secs(10);
 
 /// Says what this room measures, once a recorder is there.
 pub fn describe_metrics() {

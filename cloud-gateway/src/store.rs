@@ -15,6 +15,7 @@ pub mod certificates;
 pub mod claims;
 pub mod devices;
 pub mod filters;
+pub mod idempotency;
 pub mod images;
 pub mod messages;
 pub mod readings;

@@ -385,10 +385,32 @@ export async function getSaliency(id: string, signal: AbortSignal | null = null)
   return new Uint8Array(await bytes(`${at(id)}/saliency`, signal));
 }
 
+/** The change whose answer never came; whoever sends it once more gives the first one's key, so that it happens once. */
+let unanswered: { change: string; key: string } | null = null;
+
+function keyFor(change: string): string {
+  if (unanswered?.change !== change) {
+    const random = crypto.getRandomValues(new Uint8Array(16));
+    unanswered = { change, key: [...random].map((byte) => byte.toString(16).padStart(2, '0')).join('') };
+  }
+  return unanswered.key;
+}
+
 /** Refused (412) if another verdict came in, or was withdrawn, since `etag` was read. */
 export async function giveVerdict(id: string, judgement: Judgement, etag: string): Promise<Verdict & { verdict_etag: string }> {
-  const response = await send('POST', `${at(id)}/verdicts`, judgement, { 'if-match': etag });
-  return (await response.json()) as Verdict & { verdict_etag: string };
+  const path = `${at(id)}/verdicts`;
+  const key = keyFor(path + JSON.stringify(judgement));
+  try {
+    const response = await send('POST', path, judgement, { 'if-match': etag, 'idempotency-key': `"${key}"` });
+    const given = (await response.json()) as Verdict & { verdict_etag: string };
+    unanswered = null;
+    return given;
+  } catch (error) {
+    // A refusal is an answer. What broke off (0), failed there (500 and over) or is not answered yet (409) is to be sent once more.
+    const refused = error instanceof ApiError && error.status !== 0 && error.status !== 409 && error.status < 500;
+    if (refused) unanswered = null;
+    throw error;
+  }
 }
 
 /** Takes a verdict back; answers with what stands now. */

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::problem::Problem;
 use super::view::verdicts::Reader;
-use super::{Api, MAX_BODY_BYTES};
+use super::{Api, MAX_BODY_BYTES, idempotency};
 use crate::auth::roles::{Act, Role};
 use crate::auth::sites::Sites;
 use crate::auth::token::{Alive, RENEW_MS, Token};
@@ -147,8 +147,9 @@ pub async fn guard(State(api): State<Arc<Api>>, mut request: Request, next: Next
     };
     match admit(&api, act, request.method(), request.headers()).await {
         Ok(person) => {
+            let username = person.username.clone();
             request.extensions_mut().insert(person);
-            next.run(request).await
+            idempotency::once(&api, &path, &username, request, next).await
         }
         Err(problem) => {
             // Read what was sent with it: a connection with an unread body is closed, and a client that has others in

@@ -143,6 +143,29 @@ impl Problem {
         Self::new(StatusCode::CONFLICT, "conflict", "This does not fit what there is", detail)
     }
 
+    /// 409: the same request is being worked on, or nobody knows what became of it.
+    #[must_use]
+    pub fn unanswered() -> Self {
+        let detail = "A request with this Idempotency-Key is being worked on, or broke off; wait a moment, then read what it was \
+                      to change before you send it with another key.";
+        let problem = Self::new(StatusCode::CONFLICT, "unanswered", "This request is not answered yet", detail);
+        Self { retry_after_s: Some(1), ..problem }
+    }
+
+    /// 422: one key, two requests.
+    #[must_use]
+    pub fn other_request() -> Self {
+        let detail = "This Idempotency-Key was sent with another request; each change needs a key of its own.";
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "idempotency-key", "The key stands for another request", detail)
+    }
+
+    /// 413: more than anything that is asked here needs.
+    #[must_use]
+    pub fn too_large(most: usize) -> Self {
+        let detail = format!("A request may have {most} bytes at most.");
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The request is too large", detail)
+    }
+
     /// 405.
     #[must_use]
     pub fn method_not_allowed() -> Self {

@@ -557,7 +557,7 @@ fn too_much_and_nonsense_are_refused_as_problems() {
     let world = world();
     let client = world.stranger();
     let large = client.post("/api/v1/session", &json!({ "username": "x".repeat(100_000), "password": "x" }));
-    assert_eq!((large.status, large.header("content-type")), (400, "application/problem+json"));
+    assert_eq!((large.status, large.header("content-type")), (413, "application/problem+json"));
     let nonsense = client.post("/api/v1/session", &json!([1]));
     assert_eq!(nonsense.status, 400);
     let wrong_method = client.delete("/api/v1/results");

@@ -18,12 +18,21 @@ use super::{events, samples};
 const SECRET: &str = "redis-pass-phrase";
 
 /// A process that ends with the test.
-struct Program(Child);
+pub struct Program(Child);
 
 impl Program {
     fn start(command: &mut Command, log: &Path) -> Self {
         let log = std::fs::File::create(log).unwrap();
         Self(command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap())
+    }
+
+    /// SIGTERM.
+    pub fn terminate(&self) {
+        assert!(Command::new("kill").args(["-TERM", &self.0.id().to_string()]).status().unwrap().success());
+    }
+
+    pub fn wait(&mut self) -> std::process::ExitStatus {
+        self.0.wait().unwrap()
     }
 }
 
@@ -109,11 +118,11 @@ impl Pair {
     }
 }
 
-fn log(world: &World, port: u16) -> PathBuf {
+pub fn log(world: &World, port: u16) -> PathBuf {
     world.folder.path().join(format!("gateway-{port}.log"))
 }
 
-fn gateway(world: &World, port: u16, redis_port: u16, requests_per_minute: u32) -> Program {
+pub fn gateway(world: &World, port: u16, redis_port: u16, requests_per_minute: u32) -> Program {
     let at = |name: &str| world.folder.path().join(name).display().to_string();
     let config = format!(
         "[http]\nlisten = \"127.0.0.1:{port}\"\ndashboard_dir = \"{}\"\nrequests_per_minute = {requests_per_minute}\n\

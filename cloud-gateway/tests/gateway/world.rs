@@ -275,6 +275,7 @@ fn config(folder: &Path, mqtt: MqttConfig) -> Config {
             // All tests come from one address; those of the limit set one.
             requests_per_minute: 0,
             trusted_proxies: Vec::new(),
+            allowed_origins: Vec::new(),
         },
         database: DatabaseConfig { url: format!("sqlite:{}", at("gateway.sqlite").display()) },
         objects: ObjectsConfig { dir: at("objects") },
@@ -365,6 +366,25 @@ impl Client {
 
     pub fn get_with(&self, path: &str, header: (&str, &str)) -> Answer {
         answer(self.agent.get(format!("{}{path}", self.base)).header(header.0, header.1).call().unwrap())
+    }
+
+    /// What a browser asks before a page of another origin may send something.
+    pub fn preflight(&self, path: &str, origin: &str) -> Answer {
+        let request = self.agent.options(format!("{}{path}", self.base)).header("origin", origin);
+        let request = request.header("access-control-request-method", "POST");
+        answer(request.header("access-control-request-headers", "x-hilum-csrf").call().unwrap())
+    }
+
+    /// The same of a gateway that may be gone.
+    pub fn try_get(&self, path: &str) -> Result<Answer, ureq::Error> {
+        self.agent.get(format!("{}{path}", self.base)).call().map(answer)
+    }
+
+    /// The same of a gateway that may be gone, over a connection of its own: one that is kept may be closed by the other end
+    /// just when something is sent.
+    pub fn try_post(&self, path: &str, body: &Value) -> Result<Answer, ureq::Error> {
+        let request = self.agent.post(format!("{}{path}", self.base)).header("connection", "close");
+        request.header("x-hilum-csrf", &self.csrf).send_json(body).map(answer)
     }
 
     pub fn post(&self, path: &str, body: &Value) -> Answer {
