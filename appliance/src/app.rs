@@ -87,7 +87,7 @@ pub async fn serve(config: Config, origin: Origin, program: PathBuf) -> anyhow::
     let watch = Watch::start(http, status, metrics, &state, &shared);
     watch.export(exporter);
     watch.reload(origin, hangups, |log| live(log, &config, &dicom, stow.as_ref(), &shared), &shared);
-    watch.forget(&state, &shared);
+    watch.forget(&state, &config.device.state_dir, &shared);
     watch.mind_papers(&config, &shared);
     let models = Models::open(&config)?;
     let reader = open_reader(&config, &models, program)?;

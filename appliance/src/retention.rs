@@ -1,6 +1,9 @@
 //! Removes files that nobody is owed any more, since their results are in the cloud, and identities and the journal's rows that
 //! were kept long enough. Slowly, so that it never competes with receiving; safe to run twice.
 
+mod pace;
+
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use fail_points::Point;
@@ -11,11 +14,15 @@ use crate::journal::{Journal, JournalError};
 use crate::ledger::LookupConfig;
 use crate::spool::Spool;
 use crate::world::World;
+use pace::{Note, Pace};
 
 /// Pause between two rounds.
 const PAUSE: Duration = Duration::from_secs(10);
 /// Files in one round: ten a second is more than scanners send, and a journal row each is a small commit.
 const ROUND: u32 = 100;
+
+/// How often it is noted how the clock goes: what a restart costs of it at most, and 144 small writes a day.
+const NOTE_EVERY: Duration = Duration::from_secs(10 * 60);
 
 /// How long the journal knows an image at the least, days: the same bytes that come again are acknowledged and not read again. Two
 /// years are what a follow-up's prior films go back; senders repeat what they think was lost within days.
@@ -35,12 +42,28 @@ pub async fn run(journal: Journal, spool: Spool, stop: CancellationToken) {
     }
 }
 
-/// Forgets the identities, and then the images, that were kept long enough, until `stop`; by a clock that goes evenly only.
-pub async fn forget(journal: Journal, lookup: watch::Receiver<LookupConfig>, world: World, stop: CancellationToken) {
-    let (began, mut pace) = (Instant::now(), Pace::default());
+/// Forgets the identities, and then the images, that were kept long enough, until `stop`; by a clock that goes evenly only, of
+/// which `note` is kept over restarts.
+pub async fn forget(
+    journal: Journal,
+    lookup: watch::Receiver<LookupConfig>,
+    note: PathBuf,
+    world: World,
+    stop: CancellationToken,
+) {
+    let (began, mut noted) = (Instant::now(), Instant::now());
+    let mut pace = Pace::resumed(Note::read(&note), (world.now_ms)());
     while stop.run_until_cancelled(tokio::time::sleep(PAUSE)).await.is_some() {
         let now_ms = (world.now_ms)();
-        if !pace.is_steady(now_ms, i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX)) {
+        let is_steady = pace.is_steady(now_ms, i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX));
+        if noted.elapsed() >= NOTE_EVERY {
+            noted = Instant::now();
+            if let Err(error) = pace.note(now_ms).write(&note) {
+                // Then the next start counts from before, and forgets later.
+                tracing::debug!(error = vitals::exit::chain(&error), "how the clock goes was not noted");
+            }
+        }
+        if !is_steady {
             continue;
         }
         let before_ms = lookup.borrow().forget_before_ms(now_ms);
@@ -61,36 +84,6 @@ pub async fn forget(journal: Journal, lookup: watch::Receiver<LookupConfig>, wor
 /// `identities_ms` lost theirs, and no round walks rows that cannot go.
 fn unknown_before_ms(identities_ms: i64, now_ms: i64) -> i64 {
     identities_ms.min(now_ms.saturating_sub(KNOWN_DAYS * DAY_MS))
-}
-
-/// How long the clock on the wall must have gone like the one that cannot be set before something is forgotten by it: a technician
-/// who set a wrong year, or a battery that is empty, is noticed within a day.
-const STEADY_MS: i64 = DAY_MS;
-
-/// What a clock may be put right by meanwhile: a time server's first step on a machine whose clock ran by itself.
-const STEP_MS: i64 = 60 * 60 * 1000;
-
-/// How the clock on the wall goes beside the one that cannot be set.
-#[derive(Debug, Default)]
-struct Pace {
-    /// Their difference, and since when it has been that.
-    since: Option<(i64, i64)>,
-}
-
-impl Pace {
-    /// Takes both clocks' milliseconds; true once the one has gone like the other for [`STEADY_MS`].
-    fn is_steady(&mut self, wall_ms: i64, running_ms: i64) -> bool {
-        let difference = wall_ms.saturating_sub(running_ms);
-        match self.since {
-            Some((before, since)) if before.abs_diff(difference) <= STEP_MS.unsigned_abs() => {
-                running_ms.saturating_sub(since) >= STEADY_MS
-            }
-            _ => {
-                self.since = Some((difference, running_ms));
-                false
-            }
-        }
-    }
 }
 
 /// One round; gives how many files went.
@@ -132,28 +125,6 @@ mod tests {
         let now_ms = 1_000 * DAY_MS;
         assert_eq!(unknown_before_ms(970 * DAY_MS, now_ms), 270 * DAY_MS);
         assert_eq!(unknown_before_ms(100 * DAY_MS, now_ms), 100 * DAY_MS);
-    }
-
-    #[test]
-    fn nothing_is_forgotten_by_a_clock_that_has_just_jumped() {
-        const HOUR: i64 = 60 * 60 * 1000;
-        const YEAR: i64 = 365 * 24 * HOUR;
-        let mut pace = Pace::default();
-        // Hours that it runs, what the wall says beyond them, and whether it is believed.
-        for (hour, beyond, believed) in [
-            (0, 0, false),
-            (23, 0, false),
-            (24, 0, true),
-            (25, HOUR / 2, true),
-            (26, 5 * YEAR, false),
-            (49, 5 * YEAR, false),
-            (50, 5 * YEAR, true),
-            (51, 0, false),
-            (75, -HOUR / 2, true),
-            (76, -20 * YEAR, false),
-        ] {
-            assert_eq!(pace.is_steady(hour * HOUR + beyond, hour * HOUR), believed, "hour {hour}");
-        }
     }
 
     #[tokio::test]

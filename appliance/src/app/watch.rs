@@ -1,6 +1,7 @@
 //! The rooms that look on from the very start until the very end, so that the status page tells of start and shutdown, too.
 //! It starts and ends them; what they look at is theirs.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -95,9 +96,10 @@ impl Watch {
     }
 
     /// Forgets identities that were kept long enough.
-    pub(super) fn forget(&self, state: &State, shared: &Shared) {
+    pub(super) fn forget(&self, state: &State, state_dir: &Path, shared: &Shared) {
         let (journal, lookup) = (state.journal.clone(), shared.lookup.subscribe());
-        self.tasks.spawn(retention::forget(journal, lookup, shared.world, self.stop.clone()));
+        let note = state_dir.join("clock.json");
+        self.tasks.spawn(retention::forget(journal, lookup, note, shared.world, self.stop.clone()));
     }
 
     /// Looks how long certificates last.
