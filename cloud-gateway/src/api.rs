@@ -23,7 +23,9 @@ use crate::replicas::Replicas;
 use crate::store::Store;
 
 pub mod account;
+pub mod accounts;
 pub mod address;
+pub mod api_keys;
 pub mod audit;
 pub mod cross_origin;
 pub mod cursor;
@@ -149,6 +151,12 @@ pub fn documented() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(account::second_factor, account::begin))
         .routes(routes!(account::confirm))
         .routes(routes!(account::remove))
+        .routes(routes!(accounts::list, accounts::add))
+        .routes(routes!(accounts::change))
+        .routes(routes!(accounts::set_password))
+        .routes(routes!(accounts::reset_second_factor))
+        .routes(routes!(api_keys::list, api_keys::make))
+        .routes(routes!(api_keys::revoke))
         .routes(routes!(results::list))
         .routes(routes!(results::one))
         .routes(routes!(images::image))

@@ -8,6 +8,7 @@ use vitals::config::load;
 use crate::app;
 use crate::config::Config;
 
+pub mod api_key;
 pub mod broker_log;
 pub mod certificate;
 pub mod device;
@@ -16,6 +17,7 @@ pub mod identity;
 pub mod import;
 pub mod user;
 
+use api_key::ApiKeyCommand;
 use certificate::CertificateCommand;
 use device::DeviceCommand;
 use enrol::EnrolCommand;
@@ -32,6 +34,9 @@ pub enum Command {
     /// Look after accounts
     #[command(subcommand)]
     User(UserCommand),
+    /// Look after the keys with which programs ask the API
+    #[command(subcommand)]
+    ApiKey(ApiKeyCommand),
     /// Look after the key that devices seal to
     #[command(subcommand)]
     Identity(IdentityCommand),
@@ -85,6 +90,7 @@ pub async fn run(command: Command) -> anyhow::Result<()> {
         Command::Serve(config) => app::serve(load(&config.file)?).await,
         Command::Migrate(config) => migrate(&load(&config.file)?).await,
         Command::User(command) => user::run(command).await,
+        Command::ApiKey(command) => api_key::run(command).await,
         Command::Identity(command) => identity::run(command).await,
         Command::Enrol(command) => enrol::run(command).await,
         Command::Device(command) => device::run(command).await,

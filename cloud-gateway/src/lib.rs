@@ -3,7 +3,9 @@
 //! Data flows one way: broker → [`ingest`] → [`store`] and [`objects`] → [`api`] → dashboard. Only receipts flow back,
 //! and only after the commit they speak of; [`live`] tells open pages what was committed. Beside it [`broker_log`] brings what the broker refused into the audit trail.
 
+pub mod accounts;
 pub mod api;
+pub mod api_keys;
 pub mod app;
 pub mod auth;
 pub mod authority;

@@ -3,6 +3,7 @@
 //   HILUM_USER           a reviewer's name                             (required)
 //   HILUM_PASSWORD       her password                                  (required)
 //   HILUM_FACTOR_USER    another account with that password, for the second factor (required)
+//   HILUM_ADMINISTRATOR  an administrator with that password           (required)
 //   HILUM_SCREENSHOTS    a folder for a picture of each page           (optional)
 //   HILUM_CHROMIUM       the browser                                   (default /usr/bin/chromium)
 import { defineConfig } from '@playwright/test';

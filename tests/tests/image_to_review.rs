@@ -20,6 +20,9 @@ const FILMS: usize = 12;
 /// Who sets up a second factor, so that the reviewer need not type a code in each test.
 const TWO_FACTORS: &str = "two-factors";
 
+/// Who looks after accounts.
+const ADMINISTRATOR: &str = "administrator";
+
 #[test]
 fn films_become_results_that_a_reviewer_sees_and_judges() {
     let mut house = House::for_test("image-to-review").unwrap();
@@ -150,7 +153,8 @@ fn a_browser_finds_its_way(house: &House) {
     playwright.arg("test").current_dir(&folder).env("HILUM_URL", house.cloud.address());
     playwright.env("HILUM_USER", REVIEWER).env("HILUM_PASSWORD", &house.cloud.plan.password);
     house.cloud.add_user(TWO_FACTORS, "auditor").unwrap();
-    playwright.env("HILUM_FACTOR_USER", TWO_FACTORS);
+    house.cloud.add_user(ADMINISTRATOR, "administrator").unwrap();
+    playwright.env("HILUM_FACTOR_USER", TWO_FACTORS).env("HILUM_ADMINISTRATOR", ADMINISTRATOR);
     if std::env::var_os("HILUM_SCREENSHOTS").is_none() {
         playwright.env("HILUM_SCREENSHOTS", house.folder.join("screenshots"));
     }

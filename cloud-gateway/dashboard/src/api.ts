@@ -1,11 +1,11 @@
-// The gateway's HTTP API, typed here and, for accounts, in account/requests.ts. Every page goes through these functions;
+// The gateway's HTTP API, typed here and, for accounts, in account/ and accounts/requests.ts. Every page goes through these functions;
 // nothing else calls fetch.
 import type { Voi } from './grayscale';
 import type { Accuracy, Drift, Fairness, Flow } from './quality/types';
 import type { Region } from './region';
 
 /** What an account may be allowed to do. */
-export type Act = 'keep_session' | 'hear_changes' | 'read_results' | 'give_verdict' | 'read_audit' | 'read_devices' | 'read_quality';
+export type Act = 'keep_session' | 'hear_changes' | 'read_results' | 'give_verdict' | 'read_audit' | 'read_devices' | 'read_quality' | 'manage_accounts';
 
 /** Who is signed in; `csrf` goes with every request that changes something. */
 export interface Session {
@@ -307,7 +307,7 @@ export async function get<T>(path: string, query: Record<string, string | number
   return (await response.json()) as T;
 }
 
-export async function send(method: 'POST' | 'DELETE', path: string, body?: unknown, more: Record<string, string> = {}): Promise<Response> {
+export async function send(method: 'POST' | 'PUT' | 'DELETE', path: string, body?: unknown, more: Record<string, string> = {}): Promise<Response> {
   const headers: Record<string, string> = { accept: 'application/json', 'x-hilum-csrf': csrf, ...more };
   if (body !== undefined) headers['content-type'] = 'application/json';
   return call(path, { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) });

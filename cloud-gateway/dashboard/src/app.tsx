@@ -3,6 +3,7 @@ import { useSignalEffect } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import type { JSX } from 'preact';
 import { AccountPage } from './pages/account';
+import { AccountsPage } from './pages/accounts';
 import { AuditPage } from './pages/audit';
 import type { Session } from './api';
 import { BehindPage } from './pages/behind';
@@ -30,6 +31,7 @@ const TITLES: Record<Route['page'], string> = {
   account: 'Your account',
   quality: 'Quality',
   behind: 'Studies behind a number',
+  accounts: 'Accounts',
   missing: 'Not found',
 };
 
@@ -90,6 +92,8 @@ function Open({ to }: { to: Route }): JSX.Element {
       return <QualityPage />;
     case 'behind':
       return <BehindPage />;
+    case 'accounts':
+      return <AccountsPage />;
     case 'missing':
       return <MissingPage />;
   }

@@ -12,6 +12,7 @@ const NEEDS: Record<Route['page'], Act | null> = {
   account: null,
   quality: 'read_quality',
   behind: 'read_results',
+  accounts: 'manage_accounts',
   missing: null,
 };
 

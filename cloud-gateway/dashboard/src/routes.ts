@@ -8,6 +8,7 @@ export type Route =
   | { page: 'account' }
   | { page: 'quality' }
   | { page: 'behind' }
+  | { page: 'accounts' }
   | { page: 'missing' };
 
 /** Reads a path; what is not listed here is a missing page. */
@@ -21,6 +22,7 @@ export function parse(path: string): Route {
   if (first === 'account' && parts.length === 1) return { page: 'account' };
   if (first === 'quality' && parts.length === 1) return { page: 'quality' };
   if (first === 'quality' && second === 'studies' && parts.length === 2) return { page: 'behind' };
+  if (first === 'accounts' && parts.length === 1) return { page: 'accounts' };
   return { page: 'missing' };
 }
 

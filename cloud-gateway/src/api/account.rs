@@ -98,7 +98,7 @@ pub async fn second_factor(
     Ok(Json(SecondFactor {
         since: since.map(view::instant).transpose()?,
         recovery_codes_left: api.store.recovery_codes_left(&person.username).await?,
-        required: api.auth.requires_second_factor(person.role),
+        required: api.auth.requires_second_factor(person.signed_in()?.role),
     }))
 }
 
@@ -223,7 +223,7 @@ pub async fn remove(
 
 /// Ends the account's other sessions, says so, and commits.
 async fn changed(mut work: Work, person: &Person, now: when::UnixMs, action: Action) -> Result<(), Problem> {
-    sessions::close_others(&mut work, &person.username, &person.token.hash()).await?;
+    sessions::close_others(&mut work, &person.username, &person.signed_in()?.token.hash()).await?;
     audit::append(&mut work, &said(person, now, action)).await?;
     Ok(commit(work).await?)
 }

@@ -4,7 +4,7 @@ use axum::Router;
 use utoipa::OpenApi;
 use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::Type;
-use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, ObjectBuilder, Ref, Required, ResponseBuilder};
 use utoipa_swagger_ui::SwaggerUi;
 
@@ -20,10 +20,10 @@ pub const PATH: &str = "/api/docs";
         title = "Hilum gateway",
         description = "Results of chest radiographs that devices have read, for review. Log in with POST /api/v1/session; \
                        the cookie does the rest. Requests that change something carry the session's `csrf` in the \
-                       header X-Hilum-Csrf. Errors are RFC 9457 problem details. Not a cleared medical device.",
+                       header X-Hilum-Csrf. Programs send `Authorization: Bearer` with a key, and read. Errors are RFC 9457 problem details. Not a cleared medical device.",
         license(name = "Apache-2.0", identifier = "Apache-2.0")
     ),
-    security(("session" = [])),
+    security(("session" = []), ("key" = [])),
     components(schemas(super::events::Change<'static>))
 )]
 struct Preface;
@@ -33,7 +33,9 @@ struct Preface;
 pub fn preface() -> utoipa::openapi::OpenApi {
     let mut document = Preface::openapi();
     let cookie = SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new(COOKIE)));
-    document.components.get_or_insert_default().add_security_scheme("session", cookie);
+    let components = document.components.get_or_insert_default();
+    components.add_security_scheme("session", cookie);
+    components.add_security_scheme("key", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
     document
 }
 

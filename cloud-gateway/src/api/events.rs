@@ -109,7 +109,7 @@ impl Viewer {
     /// Looks at the session again, without using it: a page that is merely open keeps nobody signed in. What the account
     /// may see counts from now on. Where the database can't say, the stream ends, and the page asks anew.
     async fn may_stay(&mut self) -> bool {
-        let token = self.person.token.clone();
+        let Ok(token) = self.person.signed_in().map(|signed_in| signed_in.token.clone()) else { return false };
         let session = self.api.store.session(&token.hash(), Alive::at(when::now())).await;
         let Ok(Some(session)) = session else { return false };
         let Ok(person) = Person::of(session, token, &self.api.auth) else { return false };
@@ -124,7 +124,8 @@ impl Viewer {
             }
             Heard::Message(place, Message::Missed) => Some(resync().id(place.to_string())),
             Heard::Message(_, Message::SessionOver { session }) => {
-                (session == self.person.token.hash()).then(|| self.end("session_over"))
+                let own = self.person.signed_in().is_ok_and(|signed_in| signed_in.token.hash() == session);
+                own.then(|| self.end("session_over"))
             }
             Heard::Lost(None) => Some(resync()),
             Heard::Lost(Some(place)) => Some(resync().id(place.to_string())),

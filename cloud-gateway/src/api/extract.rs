@@ -6,6 +6,7 @@ use axum::extract::{self, FromRequest, FromRequestParts, Request};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 
 use super::MAX_BODY_BYTES;
 use super::problem::Problem;
@@ -21,6 +22,14 @@ pub struct Query<T>(pub T);
 /// What stands in the braces of a path.
 #[derive(Debug)]
 pub struct Path<T>(pub T);
+
+/// For a field that may be null and must not be left out.
+///
+/// # Errors
+/// Where it is of another type.
+pub fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    Option::deserialize(deserializer)
+}
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     type Rejection = Problem;

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderMap, Method, header};
+use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -12,6 +12,8 @@ use serde::Serialize;
 use super::problem::Problem;
 use super::view::verdicts::Reader;
 use super::{Api, MAX_BODY_BYTES, idempotency};
+use crate::api_keys;
+use crate::auth::api_key::ApiKey;
 use crate::auth::roles::{Act, Role};
 use crate::auth::sites::Sites;
 use crate::auth::token::{Alive, RENEW_MS, Token};
@@ -33,7 +35,7 @@ pub const UNATTENDED_HEADER: &str = "x-hilum-unattended";
 pub enum Gate {
     /// Nothing.
     Open,
-    /// A session whose role may do this.
+    /// A session whose role may do this, or a key whose scopes hold it.
     Needs(Act),
 }
 
@@ -49,6 +51,14 @@ pub const GATES: &[(Method, &str, Gate)] = &[
     (Method::POST, "/api/v1/account/second-factor", Needs(Act::KeepSession)),
     (Method::POST, "/api/v1/account/second-factor/confirmation", Needs(Act::KeepSession)),
     (Method::POST, "/api/v1/account/second-factor/removal", Needs(Act::KeepSession)),
+    (Method::GET, "/api/v1/accounts", Needs(Act::ManageAccounts)),
+    (Method::POST, "/api/v1/accounts", Needs(Act::ManageAccounts)),
+    (Method::PUT, "/api/v1/accounts/{username}", Needs(Act::ManageAccounts)),
+    (Method::POST, "/api/v1/accounts/{username}/password", Needs(Act::ManageAccounts)),
+    (Method::DELETE, "/api/v1/accounts/{username}/second-factor", Needs(Act::ManageAccounts)),
+    (Method::GET, "/api/v1/api-keys", Needs(Act::ManageAccounts)),
+    (Method::POST, "/api/v1/api-keys", Needs(Act::ManageAccounts)),
+    (Method::DELETE, "/api/v1/api-keys/{id}", Needs(Act::ManageAccounts)),
     (Method::GET, "/api/v1/results", Needs(Act::ReadResults)),
     (Method::GET, "/api/v1/results/{id}", Needs(Act::ReadResults)),
     (Method::GET, "/api/v1/results/{id}/image", Needs(Act::ReadResults)),
@@ -75,14 +85,30 @@ pub const GATES: &[(Method, &str, Gate)] = &[
 /// Who is asking, for the handlers behind the gate.
 #[derive(Clone)]
 pub struct Person {
-    /// The account.
+    /// The account; `key:ID` for a program.
     pub username: String,
     /// What others see.
     pub display_name: String,
-    /// What they may.
-    pub role: Role,
     /// Where.
     pub sites: Sites,
+    /// By what they came in.
+    pub by: By,
+}
+
+/// By what somebody came in.
+#[derive(Clone)]
+pub enum By {
+    /// A person's session.
+    Session(SignedIn),
+    /// A program's key, for this much and for reading only.
+    Key(Vec<Act>),
+}
+
+/// A person's session.
+#[derive(Clone)]
+pub struct SignedIn {
+    /// What they may.
+    pub role: Role,
     /// Whether they have a second factor, or have to.
     pub second_factor: Factor,
     /// Their session.
@@ -114,19 +140,36 @@ impl Person {
             false if policy.requires_second_factor(role) => Factor::Due,
             false => Factor::None,
         };
-        Ok(Self { username, display_name, role, sites, second_factor, token })
+        Ok(Self { username, display_name, sites, by: By::Session(SignedIn { role, second_factor, token }) })
+    }
+
+    /// Their session.
+    ///
+    /// # Errors
+    /// 403 for a program: what needs a session is a person's own.
+    pub fn signed_in(&self) -> Result<&SignedIn, Problem> {
+        match &self.by {
+            By::Session(signed_in) => Ok(signed_in),
+            By::Key(_) => Err(Problem::not_for_keys()),
+        }
     }
 
     /// Whether they may do this now.
     #[must_use]
     pub fn may(&self, act: Act) -> bool {
-        self.role.may(act) && (act == Act::KeepSession || self.second_factor != Factor::Due)
+        match &self.by {
+            By::Session(SignedIn { role, second_factor, .. }) => {
+                role.may(act) && (act == Act::KeepSession || *second_factor != Factor::Due)
+            }
+            By::Key(acts) => act.is_for_keys() && acts.contains(&act),
+        }
     }
 
-    /// Who verdicts are shown to.
+    /// Who verdicts are shown to. A program has given none.
     #[must_use]
     pub fn reader(&self) -> Reader<'_> {
-        Reader { username: &self.username, session: self.token.hash() }
+        let session = self.signed_in().map(|signed_in| signed_in.token.hash()).unwrap_or_default();
+        Reader { username: &self.username, session }
     }
 }
 
@@ -160,20 +203,44 @@ pub async fn guard(State(api): State<Arc<Api>>, mut request: Request, next: Next
     }
 }
 
+/// A key counts where one is sent, whatever cookie comes with it.
 async fn admit(api: &Api, act: Act, method: &Method, headers: &HeaderMap) -> Result<Person, Problem> {
+    match headers.get(header::AUTHORIZATION) {
+        Some(given) => admit_program(api, act, method, given).await,
+        None => admit_person(api, act, method, headers).await,
+    }
+}
+
+async fn admit_program(api: &Api, act: Act, method: &Method, given: &HeaderValue) -> Result<Person, Problem> {
+    let key = given.to_str().ok().and_then(ApiKey::from_authorization).ok_or_else(Problem::no_key)?;
+    let now = when::now();
+    let row = api.store.api_key(&key.hash(), now).await?.ok_or_else(Problem::no_key)?;
+    let (username, display_name) = (api_keys::subject(&row.id), row.name);
+    let person = Person { username, display_name, sites: row.sites, by: By::Key(row.acts) };
+    if !method.is_safe() || !person.may(act) {
+        return Err(Problem::not_for_keys());
+    }
+    if row.last_used_at.is_none_or(|last| now - last > RENEW_MS) {
+        api.store.touch_api_key(&row.id, now).await?;
+    }
+    Ok(person)
+}
+
+async fn admit_person(api: &Api, act: Act, method: &Method, headers: &HeaderMap) -> Result<Person, Problem> {
     let token = cookie(headers).and_then(Token::from_cookie).ok_or_else(Problem::no_session)?;
     let now = when::now();
     let session = api.store.session(&token.hash(), Alive::at(now)).await?.ok_or_else(Problem::no_session)?;
     let last_used_at = session.last_used_at;
     let person = Person::of(session, token, &api.auth)?;
+    let SignedIn { role, token, .. } = person.signed_in()?;
     if !method.is_safe() {
         let given = headers.get(CSRF_HEADER).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        if !person.token.accepts_csrf(given) {
+        if !token.accepts_csrf(given) {
             return Err(Problem::no_csrf());
         }
     }
-    if !person.role.may(act) {
-        return Err(Problem::not_allowed(person.role.as_str()));
+    if !role.may(act) {
+        return Err(Problem::not_allowed(role.as_str()));
     }
     if !person.may(act) {
         return Err(Problem::second_factor_due());
@@ -181,7 +248,7 @@ async fn admit(api: &Api, act: Act, method: &Method, headers: &HeaderMap) -> Res
     // Listening is what a page does by itself, too, and a browser sends no header of ours with it.
     let is_attended = act != Act::HearChanges && !headers.contains_key(UNATTENDED_HEADER);
     if is_attended && now - last_used_at > RENEW_MS {
-        api.store.touch_session(&person.token.hash(), now).await?;
+        api.store.touch_session(&token.hash(), now).await?;
     }
     Ok(person)
 }

@@ -49,6 +49,20 @@ impl Problem {
         Self::new(StatusCode::UNAUTHORIZED, "no-session", "You are not logged in", detail)
     }
 
+    /// 401: no key of ours, or none in force.
+    #[must_use]
+    pub fn no_key() -> Self {
+        let detail = "Send `Authorization: Bearer` with a key that is in force; an administrator makes one.";
+        Self::new(StatusCode::UNAUTHORIZED, "no-key", "This key opens nothing", detail)
+    }
+
+    /// 403: not with a key.
+    #[must_use]
+    pub fn not_for_keys() -> Self {
+        let detail = "This key's scopes do not hold this; what changes something needs a person's session.";
+        Self::new(StatusCode::FORBIDDEN, "not-for-keys", "The key does not allow this", detail)
+    }
+
     /// 401: the login failed. It does not say which of the two was wrong.
     #[must_use]
     pub fn wrong_password() -> Self {

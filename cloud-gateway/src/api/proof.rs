@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 
 use super::Api;
 use super::problem::Problem;
+use crate::accounts::MAX_USERNAME;
 use crate::auth::one_time::recovery_hash;
 use crate::auth::{kept_secret, password};
 use crate::domain::audit::{Action, Statement};
@@ -14,9 +15,6 @@ use crate::domain::when::UnixMs;
 use crate::store::second_factors::{self, FactorRow};
 use crate::store::users::UserRow;
 use crate::store::{StoreError, Work, undo};
-
-/// Longest name that is looked up; longer ones were never given to anyone.
-pub const MAX_USERNAME: usize = 64;
 
 /// Codes are counted for the account, wherever they come from: who has its password already could otherwise guess a million
 /// codes from a thousand addresses. Nobody without the password can lock it by this.

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use super::Api;
 use super::address::Origin;
 use super::extract::Body;
-use super::guard::{COOKIE, Factor, Person};
+use super::guard::{COOKIE, Factor, Person, SignedIn};
 use super::problem::Problem;
 use super::proof::{Claimant, Spent};
 use crate::auth::roles::{Act, Role};
@@ -65,11 +65,13 @@ pub struct Session {
 }
 
 impl Session {
-    fn of(person: Person) -> Self {
+    fn of(person: Person) -> Result<Self, Problem> {
         let may = Act::ALL.into_iter().filter(|act| person.may(*act)).collect();
-        let Person { username, display_name, role, sites, second_factor, token } = person;
-        let (sites, csrf) = (sites.names().cloned(), token.csrf());
-        Self { username, display_name, role, may, sites, second_factor, idle_s: IDLE_MS / 1_000, csrf }
+        let SignedIn { role, second_factor, token } = person.signed_in()?;
+        let (role, second_factor, csrf) = (*role, *second_factor, token.csrf());
+        let Person { username, display_name, sites, .. } = person;
+        let sites = sites.names().cloned();
+        Ok(Self { username, display_name, role, may, sites, second_factor, idle_s: IDLE_MS / 1_000, csrf })
     }
 }
 
@@ -103,8 +105,8 @@ pub async fn open(
     api.replicas.signed_in(&user.username, origin.address).await;
     let person = opened(work, &claimant, &user, proof).await?;
     let secure = api.secure || origin.is_https;
-    let cookie = set_cookie(person.token.as_cookie(), secure);
-    Ok(([(header::SET_COOKIE, cookie)], Json(Session::of(person))).into_response())
+    let cookie = set_cookie(person.signed_in()?.token.as_cookie(), secure);
+    Ok(([(header::SET_COOKIE, cookie)], Json(Session::of(person)?)).into_response())
 }
 
 /// Opens the session in the transaction that used up its code.
@@ -133,8 +135,8 @@ async fn opened(mut work: Work, claimant: &Claimant<'_>, user: &UserRow, proof: 
         (status = 401, description = "Not logged in", body = Problem, content_type = "application/problem+json"),
     )
 )]
-pub async fn current(Extension(person): Extension<Person>) -> Json<Session> {
-    Json(Session::of(person))
+pub async fn current(Extension(person): Extension<Person>) -> Result<Json<Session>, Problem> {
+    Session::of(person).map(Json)
 }
 
 /// Log out.
@@ -144,8 +146,9 @@ pub async fn current(Extension(person): Extension<Person>) -> Json<Session> {
     params(("X-Hilum-Csrf" = String, Header, description = "The session's csrf"))
 )]
 pub async fn close(State(api): State<Arc<Api>>, Extension(person): Extension<Person>) -> Result<Response, Problem> {
+    let session = person.signed_in()?.token.hash();
     let mut work = api.store.begin().await?;
-    sessions::close(&mut work, &person.token.hash()).await?;
+    sessions::close(&mut work, &session).await?;
     let statement = Statement {
         at: when::now(),
         actor: person.username.clone(),
@@ -155,7 +158,7 @@ pub async fn close(State(api): State<Arc<Api>>, Extension(person): Extension<Per
     };
     audit::append(&mut work, &statement).await?;
     commit(work).await?;
-    api.live.session_over(person.token.hash());
+    api.live.session_over(session);
     let gone = format!("{COOKIE}=; HttpOnly; SameSite=Strict; Path=/; Max-Age=0");
     Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, gone)]).into_response())
 }

@@ -99,7 +99,7 @@ pub async fn withdraw(
 ) -> Result<Json<Standing>, Problem> {
     api.store.result(&person.sites, id).await?.ok_or_else(no_result)?;
     let (result, verdict, now) = (id.to_string(), verdict.to_string(), when::now());
-    let session = person.token.hash();
+    let session = person.signed_in()?.token.hash();
     let mut work = api.store.begin().await?;
     let by = (person.username.as_str(), session.as_str());
     let (standing, revision) = match verdicts::withdraw(&mut work, &verdict, &result, by, now).await? {
@@ -144,7 +144,7 @@ impl NewVerdict {
             reason: self.reason,
             note: self.note.filter(|note| !note.trim().is_empty()),
             region: region.map_err(|_| Problem::internal())?,
-            given_in: Some(person.token.hash()),
+            given_in: Some(person.signed_in()?.token.hash()),
             given_at: now,
             withdrawn_at: None,
         })

@@ -22,8 +22,9 @@ pub enum Role {
 }
 
 /// What can be done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema, clap::ValueEnum)]
 #[serde(rename_all = "snake_case")]
+#[value(rename_all = "snake_case")]
 pub enum Act {
     /// See one's own session, and end it; look after one's own password and second factor.
     KeepSession,
@@ -39,13 +40,15 @@ pub enum Act {
     ReadDevices,
     /// See the numbers about the model's quality.
     ReadQuality,
+    /// Look after other people's accounts, and after the keys of programs.
+    ManageAccounts,
 }
 
 use Role::{Administrator, Auditor, FleetOperator, LeadReviewer, Reviewer, SiteTechnician};
 
 /// A verdict is a reviewer's and nobody else's. A reviewer sees the audit trail, since her own verdicts are in it. Who looks
 /// after devices sees no patient's film: he needs none for it.
-const GRANTS: [(Act, &[Role]); 7] = [
+const GRANTS: &[(Act, &[Role])] = &[
     (Act::KeepSession, &Role::ALL),
     (Act::HearChanges, &Role::ALL),
     (Act::ReadResults, &[Reviewer, LeadReviewer, Auditor, Administrator]),
@@ -53,6 +56,7 @@ const GRANTS: [(Act, &[Role]); 7] = [
     (Act::ReadAudit, &[Reviewer, LeadReviewer, Auditor, Administrator]),
     (Act::ReadDevices, &Role::ALL),
     (Act::ReadQuality, &[Reviewer, LeadReviewer, FleetOperator, Auditor, Administrator]),
+    (Act::ManageAccounts, &[Administrator]),
 ];
 
 impl Act {
@@ -66,6 +70,31 @@ impl Act {
         }
         all
     };
+
+    /// Whether a program may be given a key for it. What is a person's own, a verdict above all, and what would let a key make
+    /// more of itself, is none of a program's business.
+    #[must_use]
+    pub fn is_for_keys(self) -> bool {
+        match self {
+            Self::ReadResults | Self::ReadAudit | Self::ReadDevices | Self::ReadQuality => true,
+            Self::KeepSession | Self::HearChanges | Self::GiveVerdict | Self::ManageAccounts => false,
+        }
+    }
+
+    /// As stored and shown.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::KeepSession => "keep_session",
+            Self::HearChanges => "hear_changes",
+            Self::ReadResults => "read_results",
+            Self::GiveVerdict => "give_verdict",
+            Self::ReadAudit => "read_audit",
+            Self::ReadDevices => "read_devices",
+            Self::ReadQuality => "read_quality",
+            Self::ManageAccounts => "manage_accounts",
+        }
+    }
 }
 
 impl Role {
@@ -112,6 +141,7 @@ give_verdict     yes      yes           -              -               -       -
 read_audit       yes      yes           -              -               yes     yes
 read_devices     yes      yes           yes            yes             yes     yes
 read_quality     yes      yes           yes            -               yes     yes
+manage_accounts  -        -             -              -               -       yes
 ";
 
     #[test]
@@ -119,12 +149,12 @@ read_quality     yes      yes           yes            -               yes     y
         let head: String = Role::ALL.iter().map(|role| format!(" {}", role.as_str())).collect();
         let mut table = format!("{:<16}{head}\n", "act");
         for act in Act::ALL {
-            let name = serde_json::to_value(act).unwrap();
+            assert_eq!(serde_json::to_value(act).unwrap(), act.as_str());
             let cells: String = Role::ALL
                 .iter()
                 .map(|role| format!(" {:1$}", if role.may(act) { "yes" } else { "-" }, role.as_str().len()))
                 .collect();
-            table += &format!("{:<16}{cells}", name.as_str().unwrap());
+            table += &format!("{:<16}{cells}", act.as_str());
             table.truncate(table.trim_end().len());
             table.push('\n');
         }

@@ -23,6 +23,12 @@ impl Sites {
         if sites.contains(EVERY) { Self::All } else { Self::These(sites) }
     }
 
+    /// As the API says it: no list is every site.
+    #[must_use]
+    pub fn of(list: Option<BTreeSet<String>>) -> Self {
+        list.map_or(Self::All, Self::These)
+    }
+
     /// Whether what stands at this site is seen.
     #[must_use]
     pub fn include(&self, site: &str) -> bool {

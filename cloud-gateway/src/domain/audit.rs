@@ -63,6 +63,12 @@ pub enum Action {
     UserDisabled,
     /// An account was switched on again.
     UserEnabled,
+    /// An account was given another name to be shown.
+    UserRenamed,
+    /// A key for a program was made.
+    ApiKeyMade,
+    /// A key of a program opens nothing any more.
+    ApiKeyRevoked,
     /// Somebody began to set up a second factor.
     SecondFactorBegun,
     /// An account has a second factor.
@@ -103,6 +109,9 @@ impl Action {
             Self::UserPasswordSet => "user.password_set",
             Self::UserDisabled => "user.disabled",
             Self::UserEnabled => "user.enabled",
+            Self::UserRenamed => "user.renamed",
+            Self::ApiKeyMade => "api_key.made",
+            Self::ApiKeyRevoked => "api_key.revoked",
             Self::SecondFactorBegun => "second_factor.begun",
             Self::SecondFactorSetUp => "second_factor.set_up",
             Self::SecondFactorRemoved => "second_factor.removed",
@@ -115,7 +124,7 @@ impl Action {
 pub struct Statement {
     /// When.
     pub at: UnixMs,
-    /// Who: a username, `device:NAME`, `operator` for the command line.
+    /// Who: a username, `device:NAME`, `key:ID`, `operator` for the command line.
     pub actor: String,
     /// What was done.
     pub action: Action,

@@ -4,6 +4,7 @@ use sqlx::FromRow;
 
 use super::{Connection, Store, StoreError, failed};
 use crate::auth::roles::Role;
+use crate::auth::sites::Sites;
 use crate::domain::when::UnixMs;
 
 /// One account.
@@ -23,10 +24,33 @@ pub struct UserRow {
     pub disabled_at: Option<i64>,
 }
 
+/// One account with what belongs to it.
+pub struct Account {
+    /// The account.
+    pub user: UserRow,
+    /// Whether it has a second factor.
+    pub has_factor: bool,
+    /// When an open session of it was last used.
+    pub last_used_at: Option<UnixMs>,
+    /// What it sees.
+    pub sites: Sites,
+}
+
+#[derive(FromRow)]
+struct UserAtSite {
+    #[sqlx(flatten)]
+    user: UserRow,
+    confirmed_at: Option<i64>,
+    last_used_at: Option<i64>,
+    site: Option<String>,
+}
+
 /// What can be changed of an account.
 pub enum Change {
     /// Another role.
     Role(Role),
+    /// Another name to be shown.
+    DisplayName(String),
     /// Another password's hash.
     Password(String),
     /// Switched off since then, or on again.
@@ -62,6 +86,9 @@ pub async fn change(connection: &mut Connection, username: &str, change: Change)
         Change::Role(role) => {
             sqlx::query("UPDATE users SET role = $2 WHERE username = $1").bind(username.to_owned()).bind(role.as_str())
         }
+        Change::DisplayName(name) => {
+            sqlx::query("UPDATE users SET display_name = $2 WHERE username = $1").bind(username.to_owned()).bind(name)
+        }
         Change::Password(hash) => {
             sqlx::query("UPDATE users SET password_hash = $2 WHERE username = $1").bind(username.to_owned()).bind(hash)
         }
@@ -78,13 +105,21 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Query`].
-    pub async fn users(&self) -> Result<Vec<UserRow>, StoreError> {
-        sqlx::query_as(
-            "SELECT username, display_name, role, password_hash, created_at, disabled_at FROM users ORDER BY username",
+    pub async fn accounts(&self) -> Result<Vec<Account>, StoreError> {
+        let rows: Vec<UserAtSite> = sqlx::query_as(
+            "SELECT users.username, users.display_name, users.role, users.password_hash, users.created_at,
+                 users.disabled_at, second_factors.confirmed_at,
+                 (SELECT max(sessions.last_used_at) FROM sessions WHERE sessions.username = users.username) AS last_used_at,
+                 user_sites.site
+             FROM users LEFT JOIN second_factors ON second_factors.username = users.username
+             LEFT JOIN user_sites ON user_sites.username = users.username
+             ORDER BY users.username, user_sites.site",
         )
         .fetch_all(&self.pool)
         .await
-        .map_err(failed("list the accounts"))
+        .map_err(failed("list the accounts"))?;
+        let accounts = rows.chunk_by(|one, next| one.user.username == next.user.username);
+        Ok(accounts.filter_map(Account::gathered).collect())
     }
 
     /// The account of this name.
@@ -99,5 +134,18 @@ impl Store {
         .fetch_optional(&self.pool)
         .await
         .map_err(failed("look up an account"))
+    }
+}
+
+impl Account {
+    /// One account of the rows that are its own.
+    fn gathered(rows: &[UserAtSite]) -> Option<Self> {
+        let first = rows.first()?;
+        Some(Self {
+            user: first.user.clone(),
+            has_factor: first.confirmed_at.is_some(),
+            last_used_at: first.last_used_at,
+            sites: Sites::granted(rows.iter().filter_map(|row| row.site.clone())),
+        })
     }
 }

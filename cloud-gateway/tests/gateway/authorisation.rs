@@ -2,11 +2,14 @@
 //! table says is what a stranger, a role and a forger get, and whatever changes something leaves a record.
 
 use gateway::api::guard::{Gate, gate};
-use gateway::auth::roles::Role;
+use gateway::api_keys::{self, Wanted};
+use gateway::auth::roles::{Act, Role};
 use gateway::auth::sites::Sites;
+use gateway::domain::when;
 use gateway::objects::{Objects, Part};
 use gateway::store::images::ImageRow;
-use gateway::store::{commit, images};
+use gateway::store::users::{self, UserRow};
+use gateway::store::{commit, images, second_factors};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -48,6 +51,16 @@ impl Route {
             "/api/v1/results/{id}/verdicts" => json!({ "verdict": "agree" }),
             "/api/v1/results/{id}/verdicts/{verdict}/withdrawal" => Value::Null,
             "/api/v1/filters" => json!({ "name": "mine", "query": "finding=positive&sort=age" }),
+            "/api/v1/accounts" => {
+                json!({ "username": Uuid::new_v4().to_string(), "role": "auditor", "sites": ["st-mary"], "password": PASSWORD })
+            }
+            "/api/v1/accounts/{username}" => {
+                json!({ "display_name": "C", "role": "auditor", "sites": ["st-mary"], "disabled": true })
+            }
+            "/api/v1/accounts/{username}/password" => json!({ "password": PASSWORD }),
+            "/api/v1/api-keys" => {
+                json!({ "name": "archive", "acts": ["read_results"], "sites": ["st-mary"], "days": 1 })
+            }
             "/api/v1/account/password" => json!({ "current": PASSWORD, "new": PASSWORD }),
             "/api/v1/account/second-factor" => {
                 App::forget(world, client);
@@ -66,15 +79,20 @@ impl Route {
     }
 
     fn ask(&self, world: &World, client: &Client, at: &Place) -> Answer {
-        let name = if self.path.starts_with("/api/v1/devices/") { at.device } else { &at.result };
-        let path = self.path.replace("{id}", name).replace("{verdict}", &self.verdict(client, at));
-        let path = path.replace("{filter}", &self.filter(client, at));
+        let name = match self.path.split('/').nth(3) {
+            Some("devices") => at.device.to_owned(),
+            Some("api-keys") => self.key(world, at),
+            _ => at.result.clone(),
+        };
+        let path = self.path.replace("{id}", &name).replace("{verdict}", &self.verdict(client, at));
+        let path = path.replace("{filter}", &self.filter(client, at)).replace("{username}", &self.account(world, at));
         match self.method.as_str() {
             // A stream has no end; what it tells of other sites is tried beside its own tests.
             "GET" if path == "/api/v1/events" => client.head(&path),
             "GET" => client.get(&path),
             "DELETE" => client.delete(&path),
             "POST" => client.post(&path, &self.body(world, client)),
+            "PUT" => client.put(&path, &self.body(world, client)),
             other => panic!("{other} {path}: this test does not know how to ask that"),
         }
     }
@@ -95,6 +113,38 @@ impl Route {
         }
         let kept = client.post("/api/v1/filters", &json!({ "name": "another", "query": "" }));
         if kept.status == 200 { kept.json()["id"].as_str().unwrap().to_owned() } else { Uuid::nil().to_string() }
+    }
+
+    /// Somebody else's account with a second factor, where the address names one; at another site, nobody's.
+    fn account(&self, world: &World, at: &Place) -> String {
+        if !self.path.contains("{username}") || at.device == "demo-2" {
+            return "nobody".to_owned();
+        }
+        let user = UserRow {
+            username: "colleague".into(),
+            display_name: "Colleague".into(),
+            role: "auditor".into(),
+            password_hash: "x".into(),
+            created_at: 0,
+            disabled_at: None,
+        };
+        world.runtime.block_on(async {
+            let mut work = world.store.begin().await.unwrap();
+            users::add(&mut work, &user).await.unwrap();
+            second_factors::begin(&mut work, "colleague", "x").await.unwrap();
+            commit(work).await.unwrap();
+        });
+        user.username
+    }
+
+    /// A key that was just made, where the address names one; at another site, none.
+    fn key(&self, world: &World, at: &Place) -> String {
+        if !self.path.contains("{id}") || at.device == "demo-2" {
+            return Uuid::nil().to_string();
+        }
+        let wanted = Wanted { name: "archive".into(), acts: vec![Act::ReadResults], sites: Sites::All, days: 1 };
+        let made = api_keys::make(&world.store, "operator", when::now(), wanted, rand::random());
+        world.runtime.block_on(made).unwrap().1.id
     }
 
     fn opens_session(&self) -> bool {

@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test states its expectations")]
 #![allow(unreachable_pub, reason = "nothing is reachable from outside a test")]
 
+mod accounts;
 mod api;
+mod api_keys;
 mod authorisation;
 mod broker;
 mod carry;

@@ -266,6 +266,6 @@ fn its_secret_outlives_the_key_that_it_lay_under_and_is_in_no_copy_of_the_databa
     ordered(&["user", "reset-second-factor", "--config", &config, "--username", "ada"]);
     assert_eq!(world.stranger().login("ada", PASSWORD).status, 200);
     let output = gateway(&["user", "reset-second-factor", "--config", &config, "--username", "ada"], "");
-    assert!(!output.status.success() && words(&output).contains("no second factor"), "{}", words(&output));
+    assert!(!output.status.success() && words(&output).contains("has no second factor"), "{}", words(&output));
     assert_eq!(said(&world).iter().filter(|(action, _)| action == "second_factor.removed").count(), 1);
 }

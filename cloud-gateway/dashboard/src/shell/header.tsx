@@ -24,6 +24,7 @@ export function Header({ session }: { session: Session }): JSX.Element {
         {mayOpen(session, 'audit') && <Tab to="/audit" page="audit" here={here} words="Audit log" />}
         {mayOpen(session, 'devices') && <Tab to="/devices" page="devices" here={here} words="Devices" />}
         {mayOpen(session, 'quality') && <Tab to="/quality" page="quality" here={here} words="Quality" also="behind" />}
+        {mayOpen(session, 'accounts') && <Tab to="/accounts" page="accounts" here={here} words="Accounts" />}
       </nav>
       <div class="who">
         <a class="user" href="/account" aria-current={here === 'account' ? 'page' : undefined} title={`Signed in as ${session.username}; sees ${sitesWords(session.sites)}`}>
