@@ -15,7 +15,7 @@ use tower_http::compression::CompressionLayer;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::config::{AuthConfig, HttpConfig};
+use crate::config::{AuthConfig, HttpConfig, ReviewConfig};
 use crate::identity::LiveKeys;
 use crate::live::Live;
 use crate::objects::Objects;
@@ -46,6 +46,7 @@ pub mod proof;
 pub mod qr;
 pub mod quality;
 pub mod results;
+pub mod second_readings;
 pub mod session;
 pub mod shadow;
 pub mod verdicts;
@@ -61,6 +62,17 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Passwords checked at the same time; each takes 19 MiB and most of a core for some 20 ms.
 const HASHERS: usize = 2;
+
+/// What the configuration says of the API.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// `[http]`.
+    pub http: HttpConfig,
+    /// `[auth]`.
+    pub auth: AuthConfig,
+    /// `[review]`.
+    pub review: ReviewConfig,
+}
 
 /// What every request may need.
 pub struct Api {
@@ -82,6 +94,8 @@ pub struct Api {
     pub secure: bool,
     /// Other origins whose pages may ask, as browsers name them.
     pub allowed_origins: Vec<String>,
+    /// Share of results that are read twice.
+    pub second_read_share: f64,
     /// Whose word about others' addresses is believed.
     pub trusted_proxies: Vec<IpNet>,
     hashers: Semaphore,
@@ -97,9 +111,9 @@ impl Api {
         replicas: Replicas,
         live: Arc<Live>,
         keys: Arc<LiveKeys>,
-        http: HttpConfig,
-        auth: AuthConfig,
+        settings: Settings,
     ) -> Arc<Self> {
+        let Settings { http, auth, review } = settings;
         let secure = http.public_url.is_some_and(|url| url.starts_with("https://"));
         let (dashboard_dir, trusted_proxies, allowed_origins) =
             (http.dashboard_dir, http.trusted_proxies, http.allowed_origins);
@@ -114,6 +128,7 @@ impl Api {
             dashboard_dir,
             secure,
             allowed_origins,
+            second_read_share: review.second_read_share,
             trusted_proxies,
             hashers,
             seats,
@@ -165,6 +180,8 @@ pub fn documented() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(verdicts::give))
         .routes(routes!(verdicts::withdraw))
         .routes(routes!(verdicts::codes))
+        .routes(routes!(second_readings::ask))
+        .routes(routes!(second_readings::agreement))
         .routes(routes!(filters::list, filters::save))
         .routes(routes!(filters::remove))
         .routes(routes!(filters::turnaround))

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use vitals::health::{Health, Part};
 use wire::enrolment::Renewal;
 
-use crate::api::{self, Api};
+use crate::api::{self, Api, Settings};
 use crate::authority::Authority;
 use crate::config::{CaConfig, Config, EstConfig};
 use crate::enrolment::{Registrar, Terms};
@@ -117,7 +117,8 @@ pub async fn start(
         est_address = Some(address);
         rooms.extend(more);
     }
-    let api = Api::new(store.clone(), objects, replicas, live.clone(), keys, config.http, config.auth);
+    let settings = Settings { http: config.http, auth: config.auth, review: config.review };
+    let api = Api::new(store.clone(), objects, replicas, live.clone(), keys, settings);
     let router = signs_of_life.merge(api::router(&api)).into_make_service_with_connect_info::<SocketAddr>();
     let stopping = no_more(stop, health.part("service", "starting"), live.clone());
     let http = tokio::spawn(async move { axum::serve(listener, router).with_graceful_shutdown(stopping).await });

@@ -34,6 +34,9 @@ pub struct Config {
     /// `[auth]`.
     #[serde(default)]
     pub auth: AuthConfig,
+    /// `[review]`.
+    #[serde(default)]
+    pub review: ReviewConfig,
     /// `[log]`.
     #[serde(default)]
     pub log: LogConfig,
@@ -75,6 +78,15 @@ impl AuthConfig {
     pub fn requires_second_factor(&self, role: Role) -> bool {
         self.second_factor_required.contains(&role)
     }
+}
+
+/// How results are read.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReviewConfig {
+    /// Share of results, 0 to 1, that a second reader reads, too; drawn by their names.
+    #[serde(default)]
+    pub second_read_share: f64,
 }
 
 /// Where results are kept.
@@ -224,6 +236,8 @@ impl Checked for Config {
         http.require(few, "requests_per_minute", "use 1 to 10000, or 0 for no limit");
         let origins = self.http.allowed_origins.iter().all(|origin| is_origin(origin));
         http.require(origins, "allowed_origins", "write each as https://HOST[:PORT], small letters, nothing after it");
+        let share = (0.0..=1.0).contains(&self.review.second_read_share);
+        mistakes.table("review").require(share, "second_read_share", "use a share, 0.0 to 1.0");
         if let Some(redis) = &self.redis {
             redis.mistakes(mistakes);
         }

@@ -155,6 +155,12 @@ fn a_browser_finds_its_way(house: &House) {
     house.cloud.add_user(TWO_FACTORS, "auditor").unwrap();
     house.cloud.add_user(ADMINISTRATOR, "administrator").unwrap();
     playwright.env("HILUM_FACTOR_USER", TWO_FACTORS).env("HILUM_ADMINISTRATOR", ADMINISTRATOR);
+    for (variable, username, role) in
+        [("HILUM_SECOND", "second-reader", "reviewer"), ("HILUM_LEAD", "lead-reader", "lead_reviewer")]
+    {
+        house.cloud.add_user(username, role).unwrap();
+        playwright.env(variable, username);
+    }
     if std::env::var_os("HILUM_SCREENSHOTS").is_none() {
         playwright.env("HILUM_SCREENSHOTS", house.folder.join("screenshots"));
     }

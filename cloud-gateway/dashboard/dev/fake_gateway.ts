@@ -34,7 +34,7 @@ function invent(n: number, receivedAt: Date): void {
     modality: n % 2 === 0 ? 'DX' : 'CR', view: n % 4 === 3 ? null : n % 2 === 0 ? 'PA' : 'AP', age_band: n % 9 === 8 ? '6-17' : '1-5', sex: ['F', 'M', null][n % 3] ?? null,
     outcome, finding: outcome === 'read' ? (positive ? 'positive' : 'negative') : null, probability, threshold: outcome === 'read' ? POINT.threshold : null,
     reason: outcome === 'abstained' ? { code: 'not_a_chest', words: 'the body part is HIP, this model reads chests' } : outcome === 'unreadable' ? { code: 'truncated_pixels', words: 'the pixel data end before the last row' } : null,
-    model: outcome === 'read' ? { id: 'pneumonia-cxr', version: '1.0.0' } : null, provider: outcome === 'read' ? 'CPU' : null, has_image: picture !== null, verdict: null,
+    model: outcome === 'read' ? { id: 'pneumonia-cxr', version: '1.0.0' } : null, provider: outcome === 'read' ? 'CPU' : null, has_image: picture !== null, verdict: null, second_reading: null,
     stages_ms: { receive: 12 + roll() * 20, decode: 40 + roll() * 30, queue: 1 + roll() * 5, infer: outcome === 'read' ? 60 + roll() * 30 : 0, total: 160 + roll() * 50 },
   };
   const detail: ResultDetail = {
@@ -46,7 +46,7 @@ function invent(n: number, receivedAt: Date): void {
     saliency: outcome === 'read' ? { rows: 14, columns: 14 } : null,
     model: outcome === 'read' ? { id: 'pneumonia-cxr', version: '1.0.0', title: 'Pneumonia on chest radiographs of young children', digest: '9f2c'.repeat(16), calibration: { slope: 1.31, intercept: -0.42 }, operating_point: POINT } : null,
     caveats: n % 9 === 8 && outcome === 'read' ? [{ code: 'age_outside_intended_use', words: 'the patient is older than the 0 to 6 years this model was made for' }] : [],
-    replaces: null, replaced_by: null, verdicts: [], verdict_etag: '"0"',
+    replaces: null, replaced_by: null, verdicts: [], blinded: false, verdict_etag: '"0"',
   };
   results.set(id, { detail, picture });
   tell({ kind: 'result', subject: id, site: detail.site, own: false });
@@ -143,7 +143,7 @@ async function study(request: IncomingMessage, response: ServerResponse, [, , id
   } else if (part === 'verdicts') {
     const verdict = judge(found.detail, await body(request));
     found.detail.verdict_etag = `"${found.detail.verdicts.length}"`;
-    json(response, 201, { ...verdict, verdict_etag: found.detail.verdict_etag });
+    json(response, 201, { ...verdict, second_reading: null, verdict_etag: found.detail.verdict_etag });
   } else {
     const bytes = part === 'image' ? found.picture?.samples : found.picture?.saliency.values;
     response.writeHead(200, { 'content-type': 'application/octet-stream' }).end(bytes === undefined ? Buffer.alloc(0) : Buffer.from(bytes.buffer));
@@ -152,7 +152,7 @@ async function study(request: IncomingMessage, response: ServerResponse, [, , id
 
 function judge(detail: ResultDetail, given: Record<string, string>): Verdict {
   const opinion = given.verdict as Opinion;
-  const verdict: Verdict = { id: `v${detail.verdicts.length + 1}`, result: detail.id, reviewer: 'demo', verdict: opinion, finding: null, reason: null, note: given.note ?? null, region: null, given_at: new Date().toISOString(), withdrawn_at: null, can_withdraw: false };
+  const verdict: Verdict = { id: `v${detail.verdicts.length + 1}`, result: detail.id, reviewer: 'demo', verdict: opinion, finding: null, reason: null, note: given.note ?? null, region: null, given_at: new Date().toISOString(), withdrawn_at: null, can_withdraw: false, reading: 'first' };
   detail.verdicts.unshift(verdict);
   detail.verdict = opinion;
   tell({ kind: 'verdict', subject: detail.id, site: detail.site, own: true });

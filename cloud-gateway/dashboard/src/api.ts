@@ -5,7 +5,7 @@ import type { Accuracy, Drift, Fairness, Flow } from './quality/types';
 import type { Region } from './region';
 
 /** What an account may be allowed to do. */
-export type Act = 'keep_session' | 'hear_changes' | 'read_results' | 'give_verdict' | 'read_audit' | 'read_devices' | 'read_quality' | 'manage_accounts';
+export type Act = 'keep_session' | 'hear_changes' | 'read_results' | 'give_verdict' | 'adjudicate' | 'read_agreement' | 'read_audit' | 'read_devices' | 'read_quality' | 'manage_accounts';
 
 /** Who is signed in; `csrf` goes with every request that changes something. */
 export interface Session {
@@ -30,6 +30,8 @@ export interface Reason {
 
 export type Outcome = 'read' | 'abstained' | 'unreadable';
 export type Finding = 'positive' | 'negative';
+export type SecondReading = 'requested' | 'awaiting' | 'concordant' | 'discordant' | 'adjudicated';
+export type Reading = 'first' | 'second' | 'adjudication';
 export type Opinion = 'agree' | 'disagree' | 'uncertain' | 'unreadable';
 
 /** Milliseconds per stage on the device. */
@@ -64,6 +66,8 @@ export interface ResultSummary {
   provider: string | null;
   has_image: boolean;
   verdict: Opinion | null;
+  /** How far its second reading is; null where it is read once. */
+  second_reading: SecondReading | null;
   stages_ms: Stages;
 }
 
@@ -122,10 +126,32 @@ export interface Verdict extends Judgement {
   id: string;
   result: string;
   reviewer: string;
+  reading: Reading;
   given_at: string;
   withdrawn_at: string | null;
   /** Whether whoever is signed in may take it back. */
   can_withdraw: boolean;
+}
+
+/** A verdict just given, and what the result is with it. */
+export interface GivenVerdict extends Verdict {
+  second_reading: SecondReading | null;
+  verdict_etag: string;
+}
+
+/** A coefficient of agreement with its 95 % interval. */
+export interface Coefficient {
+  value: number;
+  low: number;
+  high: number;
+  films: number;
+}
+
+/** How far readers agree on what two of them read. */
+export interface Agreement {
+  alpha: Coefficient | null;
+  pairs: { first: string; second: string; kappa: Coefficient | null; films: number }[];
+  films: number;
 }
 
 /** One thing that can be said, and the verdicts that it goes with. */
@@ -151,8 +177,10 @@ export interface ResultDetail extends Omit<ResultSummary, 'model'> {
   replaces: string | null;
   /** The result that stands in its place, and in the work list. */
   replaced_by: string | null;
-  /** Newest first. */
+  /** Newest first; without those that a second reader must not see yet. */
   verdicts: Verdict[];
+  /** Whether there are such. */
+  blinded: boolean;
   /** Goes with the next verdict, which is refused if another came in between. */
   verdict_etag: string;
 }
@@ -222,6 +250,8 @@ export interface ResultFilter {
   site: string | null;
   /** `id@version`. */
   model: string | null;
+  /** `awaiting` is without those that this reader read first. */
+  second_reading: SecondReading | null;
   /** Null for the usual one, by priority. */
   sort: Sort | null;
   reverse: boolean | null;
@@ -397,12 +427,12 @@ function keyFor(change: string): string {
 }
 
 /** Refused (412) if another verdict came in, or was withdrawn, since `etag` was read. */
-export async function giveVerdict(id: string, judgement: Judgement, etag: string): Promise<Verdict & { verdict_etag: string }> {
+export async function giveVerdict(id: string, judgement: Judgement, etag: string): Promise<GivenVerdict> {
   const path = `${at(id)}/verdicts`;
   const key = keyFor(path + JSON.stringify(judgement));
   try {
     const response = await send('POST', path, judgement, { 'if-match': etag, 'idempotency-key': `"${key}"` });
-    const given = (await response.json()) as Verdict & { verdict_etag: string };
+    const given = (await response.json()) as GivenVerdict;
     unanswered = null;
     return given;
   } catch (error) {
@@ -417,6 +447,15 @@ export async function giveVerdict(id: string, judgement: Judgement, etag: string
 export async function withdrawVerdict(id: string, verdict: string): Promise<{ verdict: Opinion | null; verdict_etag: string }> {
   const response = await send('POST', `${at(id)}/verdicts/${encodeURIComponent(verdict)}/withdrawal`);
   return (await response.json()) as { verdict: Opinion | null; verdict_etag: string };
+}
+
+/** Asks that somebody else reads it, too, without sight of the verdict. */
+export async function askSecondReading(id: string): Promise<{ second_reading: SecondReading }> {
+  return (await (await send('POST', `${at(id)}/second-reading`)).json()) as { second_reading: SecondReading };
+}
+
+export function readAgreement(): Promise<Agreement> {
+  return get('/agreement');
 }
 
 export function verdictCodes(): Promise<VerdictCodes> {

@@ -4,6 +4,7 @@ import { useEffect, useRef } from 'preact/hooks';
 import type { JSX } from 'preact';
 import { AccountPage } from './pages/account';
 import { AccountsPage } from './pages/accounts';
+import { AgreementPage } from './pages/agreement';
 import { AuditPage } from './pages/audit';
 import type { Session } from './api';
 import { BehindPage } from './pages/behind';
@@ -27,6 +28,7 @@ const TITLES: Record<Route['page'], string> = {
   list: 'Work list',
   study: 'Study',
   audit: 'Audit log',
+  agreement: 'Readers’ agreement',
   devices: 'Devices',
   account: 'Your account',
   quality: 'Quality',
@@ -82,6 +84,8 @@ function Open({ to }: { to: Route }): JSX.Element {
       return <WorkListPage />;
     case 'study':
       return <StudyPage key={to.id} id={to.id} />;
+    case 'agreement':
+      return <AgreementPage />;
     case 'audit':
       return <AuditPage />;
     case 'devices':

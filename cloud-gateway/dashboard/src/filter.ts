@@ -1,9 +1,10 @@
 // The work list's filter and order, and its address. Pure.
-import type { Opinion, ResultFilter, Sort } from './api';
+import type { Opinion, ResultFilter, SecondReading, Sort } from './api';
 
-export const NO_FILTER: ResultFilter = { finding: null, reviewed: null, verdict: null, device: null, site: null, model: null, sort: null, reverse: null };
+export const NO_FILTER: ResultFilter = { finding: null, reviewed: null, verdict: null, device: null, site: null, model: null, second_reading: null, sort: null, reverse: null };
 
 const SORTS: readonly Sort[] = ['priority', 'probability', 'age', 'site', 'model', 'received'];
+const STATES: readonly SecondReading[] = ['requested', 'awaiting', 'concordant', 'discordant', 'adjudicated'];
 const OPINIONS: readonly Opinion[] = ['agree', 'disagree', 'uncertain', 'unreadable'];
 
 /** The filter that an address holds; what it doesn't know is no filter. */
@@ -18,6 +19,7 @@ export function filterOf(search: URLSearchParams): ResultFilter {
     device: search.get('device'),
     site: search.get('site'),
     model: search.get('model'),
+    second_reading: one('second_reading', STATES),
     sort: sort === 'priority' ? null : sort,
     reverse: search.get('reverse') === 'true' ? true : null,
   };

@@ -8,6 +8,7 @@ const NEEDS: Record<Route['page'], Act | null> = {
   list: 'read_results',
   study: 'read_results',
   audit: 'read_audit',
+  agreement: 'read_agreement',
   devices: 'read_devices',
   account: null,
   quality: 'read_quality',

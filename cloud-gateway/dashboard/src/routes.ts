@@ -9,6 +9,7 @@ export type Route =
   | { page: 'quality' }
   | { page: 'behind' }
   | { page: 'accounts' }
+  | { page: 'agreement' }
   | { page: 'missing' };
 
 /** Reads a path; what is not listed here is a missing page. */
@@ -23,6 +24,7 @@ export function parse(path: string): Route {
   if (first === 'quality' && parts.length === 1) return { page: 'quality' };
   if (first === 'quality' && second === 'studies' && parts.length === 2) return { page: 'behind' };
   if (first === 'accounts' && parts.length === 1) return { page: 'accounts' };
+  if (first === 'agreement' && parts.length === 1) return { page: 'agreement' };
   return { page: 'missing' };
 }
 

@@ -27,7 +27,7 @@ export function letGo(result: string): void {
 }
 
 /** Sends it. Rejects where it is not on record; what was said stays with `outgoingOf` then. */
-export async function give(result: string, judgement: api.Judgement, etag: string): Promise<api.Verdict & { verdict_etag: string }> {
+export async function give(result: string, judgement: api.Judgement, etag: string): Promise<api.GivenVerdict> {
   put({ result, judgement, trouble: null });
   try {
     const given = await api.giveVerdict(result, judgement, etag);
@@ -61,9 +61,11 @@ export function codeWords(list: readonly api.Code[] | undefined, code: string): 
 }
 
 /** The study after a verdict was recorded. */
-export function after(result: api.ResultDetail, given: api.Verdict & { verdict_etag: string }): api.ResultDetail {
-  const { verdict_etag, ...verdict } = given;
-  return { ...result, verdict: verdict.verdict, verdicts: [verdict, ...result.verdicts], verdict_etag };
+export function after(result: api.ResultDetail, given: api.GivenVerdict): api.ResultDetail {
+  const { verdict_etag, second_reading, ...verdict } = given;
+  // Where two readers differ, neither counts yet.
+  const counts = second_reading === 'discordant' ? null : verdict.verdict;
+  return { ...result, verdict: counts, verdicts: [verdict, ...result.verdicts], second_reading, verdict_etag };
 }
 
 /** The study after a verdict was taken back. */

@@ -1,6 +1,6 @@
 // Findings, numbers and times in words. Every sentence that tells a reader what the model says is made here, so that
 // it can be tested and read in one place. Pure.
-import type { Opinion, OperatingPoint, Outcome, Reason, ResultDetail, ResultSummary, VoiHeader } from './api';
+import type { Coefficient, Opinion, OperatingPoint, Outcome, SecondReading, Reason, ResultDetail, ResultSummary, VoiHeader } from './api';
 
 /** What a line needs to say what was found. */
 export type Read = Pick<ResultSummary, 'outcome' | 'finding' | 'reason'>;
@@ -26,6 +26,39 @@ export function opinionWords({ outcome, finding }: Pick<Read, 'outcome' | 'findi
   return finding === 'positive'
     ? { agree: 'Agree: pneumonia', disagree: 'Disagree: no pneumonia', ...open }
     : { agree: 'Agree: no pneumonia', disagree: 'Disagree: pneumonia', ...open };
+}
+
+/** How far a second reading is, on a line of the work list. */
+export const SECOND_READING: Record<SecondReading, string> = {
+  requested: '2nd reading asked for',
+  awaiting: 'awaits 2nd reading',
+  concordant: '2 readers agree',
+  discordant: '2 readers differ',
+  adjudicated: 'decided by a lead',
+};
+
+/** A coefficient with its interval, or that there is none. */
+export function coefficientWords(of: Coefficient | null): string {
+  return of === null ? 'not defined: nothing varied' : `${of.value.toFixed(2)} (${of.low.toFixed(2)} to ${of.high.toFixed(2)})`;
+}
+
+/** Whose turn it is, told to a reviewer who has the study open; null where there is nothing to say. */
+export function turnWords(state: SecondReading | null, blinded: boolean, decides: boolean): string | null {
+  if (blinded) return 'You are the second reader of this film. The first reader’s verdict is shown once yours is given, and yours can’t be undone then.';
+  switch (state) {
+    case 'requested':
+      return 'A second reading was asked for. Whoever reads this film next will not see your verdict.';
+    case 'awaiting':
+      return 'This film awaits a second reader, who does not see the verdict.';
+    case 'discordant':
+      return decides ? 'Two readers differ. If you were neither of them, your verdict decides, and can’t be undone.' : 'Two readers differ. A lead reviewer who was neither of them decides.';
+    case 'concordant':
+      return 'Two readers said the same. Their word stands.';
+    case 'adjudicated':
+      return 'Two readers differed, and a lead reviewer has decided.';
+    case null:
+      return null;
+  }
 }
 
 /** A verdict on a line of the work list. */
@@ -156,6 +189,7 @@ const ACTIONS: Record<string, string> = {
   'result.stored': 'delivered a result',
   'verdict.given': 'gave a verdict',
   'verdict.withdrawn': 'withdrew a verdict',
+  'second_reading.asked': 'asked for a second reading',
   'filter.saved': 'kept a filter',
   'filter.removed': 'forgot a filter',
   'device.enrolled': 'enrolled a device',

@@ -16,7 +16,7 @@ test('paths lead to pages, all others nowhere', () => {
 });
 
 test('a filter survives its address', () => {
-  const filter: ResultFilter = { finding: 'none', reviewed: false, verdict: 'uncertain', device: 'room 1', site: 'st-mary', model: 'cxr@1.0', sort: 'age', reverse: true };
+  const filter: ResultFilter = { finding: 'none', reviewed: false, verdict: 'uncertain', device: 'room 1', site: 'st-mary', model: 'cxr@1.0', second_reading: 'awaiting', sort: 'age', reverse: true };
   expect(filterOf(new URL(listPath(filter), 'http://x').searchParams)).toEqual(filter);
   expect(listPath(NO_FILTER)).toBe('/');
   expect(filterOf(new URLSearchParams('finding=odd&reviewed=odd&verdict=odd&sort=odd&reverse=odd'))).toEqual(NO_FILTER);

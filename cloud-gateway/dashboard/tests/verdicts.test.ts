@@ -4,7 +4,7 @@ import type { Judgement, ResultDetail, Verdict } from '../src/api';
 import { after, afterWithdrawal, codeWords, give, letGo, outgoing, outgoingOf } from '../src/verdicts';
 
 const judgement: Judgement = { verdict: 'disagree', finding: null, reason: 'missed', note: 'left', region: null };
-const recorded = { ...judgement, id: 'v1', result: 'r1', reviewer: 'ada', given_at: '2026-01-02T03:04:05.678Z', withdrawn_at: null, can_withdraw: true, verdict_etag: '"1"' };
+const recorded = { ...judgement, id: 'v1', result: 'r1', reviewer: 'ada', given_at: '2026-01-02T03:04:05.678Z', withdrawn_at: null, can_withdraw: true, reading: 'first' as const, second_reading: null, verdict_etag: '"1"' };
 
 function answering(status: number, body: unknown): ReturnType<typeof vi.fn> {
   const fetch = vi.fn(() => Promise.resolve(new Response(JSON.stringify(body), { status })));
@@ -39,12 +39,18 @@ test('one that was refused stays, with the words, until it is given again or let
 });
 
 test('the study goes on with the tag that came with the verdict', () => {
-  const verdict: Verdict = { ...judgement, id: 'v1', result: 'r1', reviewer: 'ada', given_at: recorded.given_at, withdrawn_at: null, can_withdraw: true };
+  const verdict: Verdict = { ...judgement, id: 'v1', result: 'r1', reviewer: 'ada', given_at: recorded.given_at, withdrawn_at: null, can_withdraw: true, reading: 'first' };
   const before = { verdict: null, verdicts: [] as Verdict[], verdict_etag: '"0"' } as unknown as ResultDetail;
   const given = after(before, recorded);
-  expect(given).toEqual({ verdict: 'disagree', verdicts: [verdict], verdict_etag: '"1"' });
+  expect(given).toEqual({ verdict: 'disagree', verdicts: [verdict], second_reading: null, verdict_etag: '"1"' });
   const undone = afterWithdrawal(given, 'v1', 'now', { verdict: null, verdict_etag: '"2"' });
-  expect(undone).toEqual({ verdict: null, verdicts: [{ ...verdict, withdrawn_at: 'now', can_withdraw: false }], verdict_etag: '"2"' });
+  expect(undone).toEqual({ verdict: null, verdicts: [{ ...verdict, withdrawn_at: 'now', can_withdraw: false }], second_reading: null, verdict_etag: '"2"' });
+});
+
+test('where two readers differ neither verdict counts on the page', () => {
+  const before = { verdict: 'agree', verdicts: [] as Verdict[], second_reading: 'awaiting' } as unknown as ResultDetail;
+  expect(after(before, { ...recorded, second_reading: 'discordant' }).verdict).toBeNull();
+  expect(after(before, { ...recorded, second_reading: 'adjudicated' }).verdict).toBe('disagree');
 });
 
 test('a code is said in words, an unknown one as it is', () => {

@@ -1,6 +1,6 @@
 // The sentences that a reader trusts: numbers must never be rounded into another statement.
 import { describe, expect, test } from 'vitest';
-import { calibrationSentences, duration, findingTitle, ofHundred, patientWords, percent, percentThreshold, readingSentences, reasonWords, sentence, succession, transformWords } from '../src/words';
+import { calibrationSentences, coefficientWords, duration, findingTitle, ofHundred, patientWords, percent, percentThreshold, readingSentences, reasonWords, sentence, succession, transformWords, turnWords } from '../src/words';
 
 const POINT = { name: 'default', threshold: 0.52, sensitivity: 0.962, specificity: 0.918, measured_on: '624 test images.' };
 
@@ -103,4 +103,18 @@ test('thresholds keep their digits, durations their unit', () => {
 
 test('calibration is told with the number at hand', () => {
   expect(calibrationSentences(0.874)[0]).toContain('given about 87 %');
+});
+
+describe('second readings', () => {
+  test('whoever has the study open is told whose turn it is', () => {
+    expect(turnWords(null, false, true)).toBeNull();
+    expect(turnWords('awaiting', true, false)).toContain('You are the second reader');
+    expect(turnWords('awaiting', false, false)).toContain('awaits a second reader');
+    expect([turnWords('discordant', false, true), turnWords('discordant', false, false)]).toEqual([expect.stringContaining('your verdict decides'), expect.stringContaining('A lead reviewer')]);
+  });
+
+  test('a coefficient comes with its interval', () => {
+    expect(coefficientWords({ value: 0.4, low: 0.151, high: 0.649, films: 50 })).toBe('0.40 (0.15 to 0.65)');
+    expect(coefficientWords(null)).toContain('not defined');
+  });
 });

@@ -66,6 +66,8 @@ pub const GATES: &[(Method, &str, Gate)] = &[
     (Method::GET, "/api/v1/results/{id}/saliency", Needs(Act::ReadResults)),
     (Method::POST, "/api/v1/results/{id}/verdicts", Needs(Act::GiveVerdict)),
     (Method::POST, "/api/v1/results/{id}/verdicts/{verdict}/withdrawal", Needs(Act::GiveVerdict)),
+    (Method::POST, "/api/v1/results/{id}/second-reading", Needs(Act::GiveVerdict)),
+    (Method::GET, "/api/v1/agreement", Needs(Act::ReadAgreement)),
     (Method::GET, "/api/v1/verdict-codes", Needs(Act::ReadResults)),
     (Method::GET, "/api/v1/filters", Needs(Act::ReadResults)),
     (Method::POST, "/api/v1/filters", Needs(Act::ReadResults)),
@@ -169,7 +171,7 @@ impl Person {
     #[must_use]
     pub fn reader(&self) -> Reader<'_> {
         let session = self.signed_in().map(|signed_in| signed_in.token.hash()).unwrap_or_default();
-        Reader { username: &self.username, session }
+        Reader { username: &self.username, session, may_give: self.may(Act::GiveVerdict) }
     }
 }
 

@@ -15,6 +15,7 @@ use super::view::{self, ResultDetail, ResultSummary};
 use super::{Api, cursor};
 use crate::domain::audit::{Action, Statement};
 use crate::domain::review::Opinion;
+use crate::domain::review::second_reading;
 use crate::domain::when;
 use crate::domain::work_list::{Order, Sort};
 use crate::store::work_list::{COUNTED, Filter};
@@ -40,6 +41,8 @@ pub struct Wanted {
     site: Option<String>,
     /// Only what this model read, `ID@VERSION`.
     model: Option<String>,
+    /// Only those whose second reading is this far; `awaiting` leaves out those that you read first.
+    second_reading: Option<second_reading::State>,
     /// What comes first; by priority if not given.
     sort: Option<Sort>,
     /// The same order from its other end.
@@ -87,7 +90,7 @@ pub async fn list(
     let limit = cursor::limit(wanted.limit)?;
     let order = wanted.order();
     let after = wanted.cursor.as_deref().map(|cursor| cursor::result(order, cursor)).transpose()?;
-    let filter = wanted.filter()?;
+    let filter = Filter { reader: person.reader().may_give.then(|| person.username.clone()), ..wanted.filter()? };
     // One more than asked for tells whether there is a next page.
     let mut rows = api.store.results(&person.sites, &filter, order, after.as_ref(), limit + 1).await?;
     let whole = usize::try_from(limit).unwrap_or(usize::MAX);
@@ -95,7 +98,8 @@ pub async fn list(
     rows.truncate(whole);
     let last = rows.last().filter(|_| more);
     let next_cursor = last.map(|row| cursor::after_result(order, &row.place(order.sort)));
-    let items = rows.iter().map(view::summary).collect::<Result<_, _>>()?;
+    let reader = person.reader();
+    let items = rows.iter().map(|row| view::summary(row, &reader)).collect::<Result<_, _>>()?;
     let total = api.store.count_results(&person.sites, &filter).await?;
     Ok(Json(Page { items, next_cursor, total: total.min(COUNTED), total_is_exact: total <= COUNTED }))
 }
@@ -126,6 +130,8 @@ impl Wanted {
             device: self.device.clone(),
             site: self.site.clone(),
             model: self.model.clone(),
+            second_reading: self.second_reading.map(|state| state.as_str().to_owned()),
+            reader: None,
         })
     }
 }

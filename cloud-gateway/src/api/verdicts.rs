@@ -14,13 +14,15 @@ use super::guard::Person;
 use super::problem::Problem;
 use super::results::no_result;
 use super::view::verdicts::{self as view, Codes, Given, Standing};
+use crate::auth::roles::Act;
 use crate::domain::audit::{Action, Statement};
 use crate::domain::review::codes::{self, FINDINGS, REASONS};
 use crate::domain::review::region::Region;
+use crate::domain::review::second_reading::{self, Reading};
 use crate::domain::review::{self, Opinion};
 use crate::domain::when::{self, UnixMs};
 use crate::live::{Event, Kind};
-use crate::store::verdicts::{self, VerdictRow, Withdrawn};
+use crate::store::verdicts::{self, Terms, VerdictRow, Withdrawn};
 use crate::store::{Work, audit, commit, results};
 
 /// A verdict to be given.
@@ -52,6 +54,7 @@ pub struct NewVerdict {
         (status = 400, description = "A code, the note or the region makes no sense", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "Not a reviewer", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such result", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "Two others read it, and it is not yours to decide", body = Problem, content_type = "application/problem+json"),
         (status = 412, description = "Another verdict came in between", body = Problem, content_type = "application/problem+json"),
     )
 )]
@@ -65,17 +68,25 @@ pub async fn give(
     given.check().map_err(Problem::bad_request)?;
     on_its_image(&api, &person, id, given.region.as_ref()).await?;
     let expected = expected(&headers)?;
-    let row = given.into_row(id, &person, when::now())?;
+    let mut row = given.into_row(id, &person, when::now())?;
     let mut work = api.store.begin().await?;
-    let revision = match verdicts::give(&mut work, &person.sites, &row, expected).await? {
-        verdicts::Given::Stored(revision) => revision,
+    let terms = Terms {
+        expected,
+        lead: person.may(Act::Adjudicate),
+        sampled: second_reading::is_sampled(id, api.second_read_share),
+    };
+    let (revision, taken) = match verdicts::give(&mut work, &person.sites, &row, terms).await? {
+        verdicts::Given::Stored { revision, taken } => (revision, taken),
         verdicts::Given::NoResult => return Err(no_result()),
         verdicts::Given::Overtaken => return Err(Problem::overtaken()),
+        verdicts::Given::Refused(refused) => return Err(Problem::conflict(refused.to_string())),
     };
+    taken.reading.as_str().clone_into(&mut row.reading);
     audit::append(&mut work, &said(&row)).await?;
     done(&api, work, id, &row.reviewer).await?;
-    let verdict = view::verdict(&row, &person.reader())?;
-    Ok((StatusCode::CREATED, Json(Given { verdict, verdict_etag: view::etag(revision) })))
+    let verdict = view::verdict(&row, &person.reader(), taken.state)?;
+    let given = Given { verdict, second_reading: taken.state, verdict_etag: view::etag(revision) };
+    Ok((StatusCode::CREATED, Json(given)))
 }
 
 /// Take a verdict of yours back, within the session that you gave it in. It stays on record as withdrawn.
@@ -89,7 +100,7 @@ pub async fn give(
         (status = 200, description = "It counts no more", body = Standing),
         (status = 403, description = "Somebody else's, or of another session", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such verdict on this result", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "Withdrawn before", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "Withdrawn before, or held against another reader's", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub async fn withdraw(
@@ -144,6 +155,7 @@ impl NewVerdict {
             reason: self.reason,
             note: self.note.filter(|note| !note.trim().is_empty()),
             region: region.map_err(|_| Problem::internal())?,
+            reading: Reading::First.as_str().to_owned(),
             given_in: Some(person.signed_in()?.token.hash()),
             given_at: now,
             withdrawn_at: None,
@@ -163,7 +175,8 @@ async fn on_its_image(api: &Api, person: &Person, id: Uuid, region: Option<&Regi
     region.check(image.image_columns, image.image_rows).map_err(Problem::bad_request)
 }
 
-/// What the audit trail says of a verdict; what it says itself may be read on its own page only.
+/// What the audit trail says of a verdict: which reading it was and a digest that only the verdict itself fits, which may be read
+/// on its own page. A second reader finds nothing of the first's here.
 fn said(row: &VerdictRow) -> Statement {
     let parts = [("a finding", row.finding.is_some()), ("a reason", row.reason.is_some())];
     let more = [("a note", row.note.is_some()), ("a region", row.region.is_some())];
@@ -174,7 +187,7 @@ fn said(row: &VerdictRow) -> Statement {
         actor: row.reviewer.clone(),
         action: Action::VerdictGiven,
         subject: row.result.clone(),
-        detail: format!("{}{with}", row.verdict),
+        detail: format!("{} reading{with}; SHA-256 {}", row.reading, row.digest()),
     }
 }
 
@@ -190,6 +203,9 @@ fn not_withdrawn(refused: &Withdrawn) -> Problem {
     match refused {
         Withdrawn::NotHers => {
             Problem::not_hers("A verdict is withdrawn by who gave it, in the same session; give another one instead.")
+        }
+        Withdrawn::Compared => {
+            Problem::conflict("This verdict was held against another reader's, and can no longer be taken back.")
         }
         Withdrawn::Already => Problem::conflict("This verdict was withdrawn before."),
         Withdrawn::NoVerdict | Withdrawn::Done { .. } => {

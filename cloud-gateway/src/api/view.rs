@@ -6,6 +6,7 @@ use wire::v1::result::{ModelV1, OutcomeV1, ReasonV1, StagesV1};
 
 use self::verdicts::{Reader, Verdict};
 use crate::domain::review::Opinion;
+use crate::domain::review::second_reading::State;
 use crate::domain::when;
 use crate::domain::{image::Voi, result};
 use crate::store::StoreError;
@@ -56,6 +57,8 @@ pub struct Facts {
     pub has_image: bool,
     /// The latest verdict that was not withdrawn.
     pub verdict: Option<Opinion>,
+    /// How far its second reading is; null where it is read once.
+    pub second_reading: Option<State>,
     /// Milliseconds per stage on the device.
     pub stages_ms: Stages,
 }
@@ -84,8 +87,10 @@ pub struct ResultDetail {
     pub saliency: Option<Grid>,
     /// Reservations to be read beside the outcome.
     pub caveats: Vec<Reason>,
-    /// Newest first.
+    /// Newest first; without those that a second reader must not see yet.
     pub verdicts: Vec<Verdict>,
+    /// Whether there are such: then `verdict` is null, too.
+    pub blinded: bool,
     /// The result in whose place it stands: it told of an image that the device had lost, and that was sent again.
     pub replaces: Option<String>,
     /// The result that stands in its place, if there is one; the work list shows that one only.
@@ -204,10 +209,10 @@ pub struct Grid {
 ///
 /// # Errors
 /// [`StoreError::Content`] for a row that this program did not write.
-pub fn summary(row: &ResultRow) -> Result<ResultSummary, StoreError> {
+pub fn summary(row: &ResultRow, reader: &Reader<'_>) -> Result<ResultSummary, StoreError> {
     let decoded = row.decoded()?;
     let model = reading_model(&decoded).map(|model| ModelName { id: model.id.clone(), version: model.version.clone() });
-    Ok(ResultSummary { facts: facts(row, decoded)?, model })
+    Ok(ResultSummary { facts: facts(row, decoded, reader)?, model })
 }
 
 /// The study page.
@@ -222,16 +227,22 @@ pub fn detail(
 ) -> Result<ResultDetail, StoreError> {
     let decoded = row.decoded()?;
     let saliency = image.and_then(|image| Some(Grid { rows: image.saliency_rows?, columns: image.saliency_columns? }));
+    let (blinded, second_reading) = (reader.is_blind_to(row), state(row)?);
     Ok(ResultDetail {
         model: reading_model(&decoded).map(model),
         image: image.map(|image| self::image(image, &decoded)).transpose()?,
         saliency,
         caveats: decoded.caveats.iter().map(reason).collect(),
-        verdicts: given.iter().map(|row| verdicts::verdict(row, reader)).collect::<Result<_, _>>()?,
+        verdicts: given
+            .iter()
+            .filter(|one| !blinded || one.reviewer == reader.username)
+            .map(|one| verdicts::verdict(one, reader, second_reading))
+            .collect::<Result<_, _>>()?,
+        blinded,
         replaces: row.replaces.clone(),
         replaced_by: row.replaced_by.clone(),
         verdict_etag: verdicts::etag(row.verdicts),
-        facts: facts(row, decoded)?,
+        facts: facts(row, decoded, reader)?,
     })
 }
 
@@ -243,7 +254,7 @@ pub fn instant(at: when::UnixMs) -> Result<String, StoreError> {
     when::rfc3339(at).ok_or(StoreError::Content { what: "time" })
 }
 
-fn facts(row: &ResultRow, decoded: ResultV1) -> Result<Facts, StoreError> {
+fn facts(row: &ResultRow, decoded: ResultV1, reader: &Reader<'_>) -> Result<Facts, StoreError> {
     let (outcome, why) = match &decoded.outcome {
         OutcomeV1::Read(_) => ("read", None),
         OutcomeV1::Abstained { reason } => ("abstained", Some(reason)),
@@ -266,7 +277,8 @@ fn facts(row: &ResultRow, decoded: ResultV1) -> Result<Facts, StoreError> {
         reason: why.map(reason),
         provider: read.map(|read| read.provider.clone()),
         has_image: row.has_image != 0,
-        verdict: row.verdict.as_deref().and_then(Opinion::from_name),
+        verdict: row.verdict.as_deref().filter(|_| !reader.is_blind_to(row)).and_then(Opinion::from_name),
+        second_reading: state(row)?,
         stages_ms: stages(&decoded.stages),
         age_band: decoded.facts.age_years.map(result::age_band),
         study: decoded.study.0,
@@ -275,6 +287,11 @@ fn facts(row: &ResultRow, decoded: ResultV1) -> Result<Facts, StoreError> {
         view: decoded.facts.view,
         sex: decoded.facts.sex,
     })
+}
+
+fn state(row: &ResultRow) -> Result<Option<State>, StoreError> {
+    let read = |name| State::from_name(name).ok_or(StoreError::Content { what: "second reading" });
+    row.second_reading.as_deref().map(read).transpose()
 }
 
 fn reading_model(decoded: &ResultV1) -> Option<&ModelV1> {

@@ -34,6 +34,10 @@ pub enum Act {
     ReadResults,
     /// Give a verdict.
     GiveVerdict,
+    /// Decide where two readers differ.
+    Adjudicate,
+    /// See how far readers agree, by their names.
+    ReadAgreement,
     /// See the audit trail.
     ReadAudit,
     /// See the devices.
@@ -53,6 +57,8 @@ const GRANTS: &[(Act, &[Role])] = &[
     (Act::HearChanges, &Role::ALL),
     (Act::ReadResults, &[Reviewer, LeadReviewer, Auditor, Administrator]),
     (Act::GiveVerdict, &[Reviewer, LeadReviewer]),
+    (Act::Adjudicate, &[LeadReviewer]),
+    (Act::ReadAgreement, &[LeadReviewer, Auditor, Administrator]),
     (Act::ReadAudit, &[Reviewer, LeadReviewer, Auditor, Administrator]),
     (Act::ReadDevices, &Role::ALL),
     (Act::ReadQuality, &[Reviewer, LeadReviewer, FleetOperator, Auditor, Administrator]),
@@ -77,7 +83,12 @@ impl Act {
     pub fn is_for_keys(self) -> bool {
         match self {
             Self::ReadResults | Self::ReadAudit | Self::ReadDevices | Self::ReadQuality => true,
-            Self::KeepSession | Self::HearChanges | Self::GiveVerdict | Self::ManageAccounts => false,
+            Self::KeepSession
+            | Self::HearChanges
+            | Self::GiveVerdict
+            | Self::Adjudicate
+            | Self::ReadAgreement
+            | Self::ManageAccounts => false,
         }
     }
 
@@ -138,6 +149,8 @@ keep_session     yes      yes           yes            yes             yes     y
 hear_changes     yes      yes           yes            yes             yes     yes
 read_results     yes      yes           -              -               yes     yes
 give_verdict     yes      yes           -              -               -       -
+adjudicate       -        yes           -              -               -       -
+read_agreement   -        yes           -              -               yes     yes
 read_audit       yes      yes           -              -               yes     yes
 read_devices     yes      yes           yes            yes             yes     yes
 read_quality     yes      yes           yes            -               yes     yes

@@ -21,6 +21,8 @@ pub enum Action {
     VerdictGiven,
     /// Someone took her verdict back.
     VerdictWithdrawn,
+    /// Someone asked for a second reading.
+    SecondReadingAsked,
     /// Someone kept a filter of the work list.
     FilterSaved,
     /// Someone forgot a filter of the work list.
@@ -88,6 +90,7 @@ impl Action {
             Self::ResultViewed => "result.viewed",
             Self::VerdictGiven => "verdict.given",
             Self::VerdictWithdrawn => "verdict.withdrawn",
+            Self::SecondReadingAsked => "second_reading.asked",
             Self::FilterSaved => "filter.saved",
             Self::FilterRemoved => "filter.removed",
             Self::DeviceEnrolled => "device.enrolled",

@@ -2,8 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+pub mod agreement;
 pub mod codes;
 pub mod region;
+pub mod second_reading;
 
 /// Longest note, in characters: about a page, as the API's contract says.
 pub const MAX_NOTE: usize = 2_000;

@@ -58,6 +58,10 @@ pub struct ResultRow {
     pub age_years: i64,
     /// See [`Keys::model`].
     pub model: String,
+    /// See [`crate::domain::review::second_reading::State`].
+    pub second_reading: Option<String>,
+    /// Whose verdict a second reader must not see.
+    pub first_reader: Option<String>,
     /// The latest verdict.
     pub verdict: Option<String>,
     /// How many verdicts there are.
@@ -75,7 +79,7 @@ pub struct ResultRow {
 /// Rows of [`ResultRow`].
 pub(super) const SELECT: &str =
     "SELECT results.id, results.device, results.site, results.received_at, results.stored_at, results.urgency,
-             results.probability, results.age_years, results.model, results.verdict, results.verdicts, results.payload,
+             results.probability, results.age_years, results.model, results.second_reading, results.first_reader, results.verdict, results.verdicts, results.payload,
              CASE WHEN images.result IS NULL THEN 0 ELSE 1 END AS has_image,
              (SELECT older.id FROM results AS older WHERE older.id = results.supersedes) AS replaces,
              (SELECT newer.id FROM results AS newer WHERE newer.supersedes = results.id

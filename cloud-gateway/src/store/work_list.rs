@@ -42,6 +42,11 @@ pub struct Filter {
     pub site: Option<String>,
     /// Read by this model, `ID@VERSION`.
     pub model: Option<String>,
+    /// Whose second reading is this far.
+    pub second_reading: Option<String>,
+    /// A person who may give verdicts: another's that she must not see are not found by what they say, and what awaits a second
+    /// reading does not await hers where she was the first.
+    pub reader: Option<String>,
 }
 
 /// A statement that grows by conditions, each with its own parameter.
@@ -73,6 +78,19 @@ impl Statement {
         }
     }
 
+    fn and_open_to(&mut self, reader: &str, filter: &Filter) {
+        if filter.verdict.is_some() {
+            let place = self.bind(Key::Text(reader.to_owned()));
+            self.and(&format!(
+                "(COALESCE(results.second_reading, '') <> 'awaiting' OR results.first_reader = {place})"
+            ));
+        }
+        if filter.second_reading.as_deref() == Some("awaiting") {
+            let place = self.bind(Key::Text(reader.to_owned()));
+            self.and(&format!("COALESCE(results.first_reader, '') <> {place}"));
+        }
+    }
+
     fn and_matches(&mut self, sites: &Sites, filter: &Filter) {
         match filter.finding.as_deref() {
             Some("none") => self.and("results.finding IS NULL"),
@@ -87,6 +105,10 @@ impl Statement {
         self.and_is("results.device", filter.device.as_ref());
         self.and_is("results.site", filter.site.as_ref());
         self.and_is("results.model", filter.model.as_ref());
+        self.and_is("results.second_reading", filter.second_reading.as_ref());
+        if let Some(reader) = filter.reader.as_ref() {
+            self.and_open_to(reader, filter);
+        }
         self.and(&within(sites, "results.site", self.bound.len() + 1));
         self.bound.extend(bound(sites).map(Key::Text));
     }

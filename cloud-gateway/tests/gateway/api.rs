@@ -187,6 +187,78 @@ fn a_page_goes_on_in_its_own_order_only() {
 }
 
 #[test]
+fn a_second_reader_sees_nothing_of_the_first_and_a_lead_decides() {
+    let mut world = World::stopped();
+    world.config.review.second_read_share = 1.0;
+    world.start();
+    world.add_device("demo-1", "00");
+    let (ada, bob) = (world.client("ada", Role::Reviewer), world.client("bob", Role::Reviewer));
+    let (eve, auditor) = (world.client("eve", Role::LeadReviewer), world.client("max", Role::Auditor));
+    let id = world.add_result(1, &read(0.9, 0));
+    let (page, address) = (format!("/api/v1/results/{id}"), format!("/api/v1/results/{id}/verdicts"));
+    let secret = json!({ "verdict": "disagree", "finding": "effusion", "reason": "missed", "note": "left base" });
+    assert_eq!(ada.post(&address, &secret).json()["second_reading"], "awaiting");
+
+    for blind in [&bob, &eve] {
+        let shown = blind.get(&page);
+        let detail = shown.json();
+        assert_eq!(
+            (&detail["blinded"], &detail["verdict"], &detail["verdicts"]),
+            (&json!(true), &Value::Null, &json!([]))
+        );
+        for text in [shown.text(), blind.get("/api/v1/results").text(), blind.get("/api/v1/audit").text()] {
+            for word in ["disagree", "effusion", "missed", "left base"] {
+                assert!(!text.contains(word), "{word} in {text}");
+            }
+        }
+        assert_eq!(ids(&blind.get("/api/v1/results?second_reading=awaiting").json()), [id.to_string()]);
+        assert_eq!(blind.get("/api/v1/results?verdict=disagree").json()["total"], 0);
+    }
+    assert_eq!(ada.get("/api/v1/results?second_reading=awaiting").json()["total"], 0, "hers is the first");
+    assert_eq!(ada.get(&page).json()["verdicts"][0]["finding"], "effusion");
+    assert_eq!(auditor.get(&page).json()["verdict"], "disagree", "who gives no verdicts is not blind");
+
+    let second = bob.post(&address, &json!({ "verdict": "agree" })).json();
+    assert_eq!((&second["second_reading"], &second["can_withdraw"]), (&json!("discordant"), &json!(false)));
+    let shown = bob.get(&page).json();
+    assert_eq!((&shown["verdict"], shown["verdicts"].as_array().unwrap().len()), (&Value::Null, 2));
+    let back = format!("{address}/{}/withdrawal", second["id"].as_str().unwrap());
+    assert_eq!(bob.post(&back, &Value::Null).status, 409);
+    assert_eq!(ada.post(&address, &json!({ "verdict": "agree" })).status, 409);
+    assert_eq!(eve.post(&address, &json!({ "verdict": "agree" })).json()["second_reading"], "adjudicated");
+    let shown = ada.get(&page).json();
+    assert_eq!((&shown["verdict"], &shown["verdicts"][0]["reading"]), (&json!("agree"), &json!("adjudication")));
+
+    assert_eq!(bob.get("/api/v1/agreement").status, 403);
+    let agreement = eve.get("/api/v1/agreement").json();
+    assert_eq!((&agreement["films"], &agreement["pairs"][0]["films"]), (&json!(1), &json!(1)));
+    assert_eq!((&agreement["pairs"][0]["first"], &agreement["pairs"][0]["second"]), (&json!("ada"), &json!("bob")));
+}
+
+#[test]
+fn a_second_reading_can_be_asked_for() {
+    let world = world();
+    let (ada, bob) = (world.client("ada", Role::Reviewer), world.client("bob", Role::Reviewer));
+    let id = world.add_result(1, &read(0.9, 0));
+    let (ask, give) = (format!("/api/v1/results/{id}/second-reading"), format!("/api/v1/results/{id}/verdicts"));
+    for _ in 0..2 {
+        let asked = ada.post(&ask, &Value::Null);
+        assert_eq!((asked.status, asked.json()), (200, json!({ "second_reading": "requested" })));
+    }
+    assert_eq!(ada.post(&give, &json!({ "verdict": "agree" })).json()["second_reading"], "awaiting");
+    assert_eq!(
+        ada.post(&give, &json!({ "verdict": "uncertain" })).json()["second_reading"],
+        "awaiting",
+        "her own mind"
+    );
+    assert_eq!(bob.post(&give, &json!({ "verdict": "uncertain" })).json()["second_reading"], "concordant");
+    assert_eq!(bob.post(&give, &json!({ "verdict": "agree" })).status, 409);
+    assert_eq!(ada.post(&ask, &Value::Null).json()["second_reading"], "concordant");
+    let asked = actions(&world).into_iter().filter(|(action, _)| action == "second_reading.asked").count();
+    assert_eq!(asked, 1, "asking again changes nothing");
+}
+
+#[test]
 fn filters_are_kept_for_each_account() {
     let world = world();
     let (ada, bob) = (world.client("ada", Role::Reviewer), world.client("bob", Role::Reviewer));
@@ -258,7 +330,7 @@ fn a_result_in_the_list_has_exactly_the_contracts_fields() {
             "modality": "DX", "view": "PA", "age_band": "1-5", "sex": "F",
             "outcome": "read", "finding": "positive", "probability": 0.9, "threshold": 0.5, "reason": null,
             "model": { "id": "pneumonia-cxr", "version": "1.0.0" }, "provider": "CPU",
-            "has_image": false, "verdict": null,
+            "has_image": false, "verdict": null, "second_reading": null,
             "stages_ms": { "receive": 12.5, "decode": 40.0, "queue": 1.25, "infer": 8.0, "total": 61.75 },
         })
     );
@@ -383,8 +455,12 @@ fn result_verdicts() {
     let newest =
         &trail["items"].as_array().unwrap().iter().find(|item| item["action"] == "verdict.given").unwrap().clone();
     assert_eq!(
-        (&newest["actor"], &newest["subject"], &newest["detail"]),
-        (&json!("ada"), &json!(likeliest), &json!("agree"))
+        (
+            &newest["actor"],
+            &newest["subject"],
+            &json!(newest["detail"].as_str().unwrap().starts_with("first reading; "))
+        ),
+        (&json!("ada"), &json!(likeliest), &json!(true))
     );
 }
 
@@ -408,7 +484,9 @@ fn a_verdict_with_everything_comes_back_whole() {
     assert_eq!(shown["withdrawn_at"], Value::Null);
     let trail = client.get("/api/v1/audit").json();
     let said = trail["items"].as_array().unwrap().iter().find(|item| item["action"] == "verdict.given").unwrap();
-    assert_eq!(said["detail"], "disagree, with a finding, a reason, a note, a region", "its words stay on its page");
+    let detail = said["detail"].as_str().unwrap();
+    let words = "first reading, with a finding, a reason, a note, a region; SHA-256 ";
+    assert!(detail.starts_with(words) && detail.len() == words.len() + 64, "its words stay on its page: {detail}");
 
     let drawn = |points: Value| json!({ "verdict": "agree", "region": { "shape": "rectangle", "points": points } });
     for (result, body) in [

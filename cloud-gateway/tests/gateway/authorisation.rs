@@ -49,7 +49,7 @@ impl Route {
     fn body(&self, world: &World, client: &Client) -> Value {
         match self.path.as_str() {
             "/api/v1/results/{id}/verdicts" => json!({ "verdict": "agree" }),
-            "/api/v1/results/{id}/verdicts/{verdict}/withdrawal" => Value::Null,
+            "/api/v1/results/{id}/verdicts/{verdict}/withdrawal" | "/api/v1/results/{id}/second-reading" => Value::Null,
             "/api/v1/filters" => json!({ "name": "mine", "query": "finding=positive&sort=age" }),
             "/api/v1/accounts" => {
                 json!({ "username": Uuid::new_v4().to_string(), "role": "auditor", "sites": ["st-mary"], "password": PASSWORD })
@@ -174,6 +174,13 @@ fn two_sites(world: &World) -> (Place, Place) {
     (own, foreign)
 }
 
+/// The same place with a result that nobody has touched yet.
+fn untouched(world: &World, place: &Place, number: usize) -> Place {
+    let result = world.add_result_of(place.device, 1_000 + number as u128, &read(0.9, 0));
+    add_picture(world, place.device, result);
+    Place { result: result.to_string(), device: place.device }
+}
+
 fn add_picture(world: &World, device: &str, result: Uuid) {
     let objects = Objects::open(&world.config.objects.dir).unwrap();
     for part in [Part::Preview, Part::VoiLut, Part::Saliency] {
@@ -212,7 +219,8 @@ fn the_table_is_what_happens() {
     let (own, foreign) = two_sites(&world);
     let routes = Route::all(&world);
     assert!(routes.len() > 10, "the description names {} operations", routes.len());
-    for role in Role::ALL {
+    for (number, role) in Role::ALL.into_iter().enumerate() {
+        let own = untouched(&world, &own, number);
         let client = world.client_at(role.as_str(), role, &["st-mary"]);
         for route in routes.iter().filter(|route| !route.opens_session() && !route.ends_session()) {
             let Some(Gate::Needs(act)) = gate(&route.method, &route.path) else { panic!("{route} has no gate") };
@@ -258,6 +266,7 @@ fn whatever_changes_something_leaves_a_record() {
             gate => gate == Some(Gate::Open),
         };
         let (role, name) = (Role::ALL.into_iter().find(able).unwrap(), format!("person-{line}"));
+        let own = untouched(&world, &own, line);
         let mut client = world.client(&name, role);
         let trail = || world.runtime.block_on(world.store.audit_page(&Sites::All, None, 1)).unwrap().remove(0);
         let before = trail().sequence;

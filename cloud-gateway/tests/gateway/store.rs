@@ -6,13 +6,14 @@ use gateway::domain::audit::{Action, Broken, Statement};
 use gateway::domain::reading::Reading;
 use gateway::domain::result::{self, NOT_URGENT};
 use gateway::domain::review::Opinion;
+use gateway::domain::review::second_reading::{Reading, Refused, State, Taken};
 use gateway::domain::work_list::{Order, Sort};
 use gateway::store::filters::{self, FilterRow};
 use gateway::store::images::ImageRow;
 use gateway::store::refusals::RefusedRow;
 use gateway::store::results::NewResult;
 use gateway::store::users::{self, UserRow};
-use gateway::store::verdicts::{Given, VerdictRow, Withdrawn};
+use gateway::store::verdicts::{Given, Terms, VerdictRow, Withdrawn};
 use gateway::store::work_list::{After, Filter};
 use gateway::store::{Store, audit, commit, devices, images, messages, refusals, results, sessions, shadow, verdicts};
 use sqlx::Executor;
@@ -98,10 +99,21 @@ fn verdict() -> VerdictRow {
         reason: None,
         note: None,
         region: None,
+        reading: "first".into(),
         given_in: None,
         given_at: 1,
         withdrawn_at: None,
     }
+}
+
+/// Anybody's, and none of a sample.
+fn terms(expected: Option<i64>) -> Terms {
+    Terms { expected, lead: false, sampled: false }
+}
+
+/// The only reading there is.
+fn stored(revision: i64) -> Given {
+    Given::Stored { revision, taken: Taken { reading: Reading::First, state: None } }
 }
 
 async fn add_user(store: &Store, username: &str) -> bool {
@@ -230,13 +242,13 @@ promise!(the_latest_verdict_counts_and_none_is_lost, store, {
             ..verdict()
         };
         let mut work = store.begin().await.unwrap();
-        let given = verdicts::give(&mut work, &Sites::All, &verdict, expected).await.unwrap();
+        let given = verdicts::give(&mut work, &Sites::All, &verdict, terms(expected)).await.unwrap();
         commit(work).await.unwrap();
         given
     };
-    assert_eq!(give(1, "agree", Some(0)).await, Given::Stored(1));
+    assert_eq!(give(1, "agree", Some(0)).await, stored(1));
     assert_eq!(give(2, "disagree", Some(0)).await, Given::Overtaken);
-    assert_eq!(give(2, "disagree", None).await, Given::Stored(2));
+    assert_eq!(give(2, "disagree", None).await, stored(2));
     let stored = store.result(&Sites::All, sent.id).await.unwrap().unwrap();
     assert_eq!((stored.verdict.as_deref(), stored.verdicts), (Some("disagree"), 2));
     assert!((stored.urgency - NOT_URGENT).abs() < f64::EPSILON);
@@ -256,7 +268,7 @@ promise!(a_withdrawn_verdict_gives_way_to_the_one_before_it, store, {
         let row =
             VerdictRow { id: id.into(), result: sent.id.to_string(), verdict: opinion.into(), given_in, ..verdict() };
         let mut work = store.begin().await.unwrap();
-        verdicts::give(&mut work, &Sites::All, &row, None).await.unwrap();
+        verdicts::give(&mut work, &Sites::All, &row, terms(None)).await.unwrap();
         commit(work).await.unwrap();
     }
     let withdraw = async |id: &str, reviewer: &str, session: &str| {
@@ -294,19 +306,101 @@ promise!(a_verdict_says_one_of_four_things, store, {
         let id = opinion.as_str().to_owned();
         let row = VerdictRow { id: id.clone(), result: sent.id.to_string(), verdict: id, ..verdict() };
         let mut work = store.begin().await.unwrap();
-        verdicts::give(&mut work, &Sites::All, &row, None).await.unwrap();
+        verdicts::give(&mut work, &Sites::All, &row, terms(None)).await.unwrap();
         commit(work).await.unwrap();
     }
     let other = VerdictRow { id: "x".into(), result: sent.id.to_string(), verdict: "maybe".into(), ..verdict() };
     let mut work = store.begin().await.unwrap();
-    assert!(verdicts::give(&mut work, &Sites::All, &other, None).await.unwrap_err().is_about_content());
+    assert!(verdicts::give(&mut work, &Sites::All, &other, terms(None)).await.unwrap_err().is_about_content());
 });
 
 promise!(a_verdict_on_nothing_is_told_apart_from_a_late_one, store, {
     assert!(add_user(&store, "ada").await);
     let verdict = VerdictRow { result: Uuid::nil().to_string(), ..verdict() };
     let mut work = store.begin().await.unwrap();
-    assert_eq!(verdicts::give(&mut work, &Sites::All, &verdict, None).await.unwrap(), Given::NoResult);
+    assert_eq!(verdicts::give(&mut work, &Sites::All, &verdict, terms(None)).await.unwrap(), Given::NoResult);
+});
+
+promise!(two_readings_go_their_way_and_what_counts_follows, store, {
+    add_device(&store, "demo-1", "00").await;
+    for name in ["ada", "bob", "eve"] {
+        assert!(add_user(&store, name).await);
+    }
+    let sent = row(1, 0.9, 0);
+    insert(&store, &sent).await;
+    let give = async |id: &str, reviewer: &str, lead: bool, opinion: &str| {
+        let (result, given_at) = (sent.id.to_string(), i64::try_from(id.len()).unwrap());
+        let row = VerdictRow { id: id.into(), result, reviewer: reviewer.into(), verdict: opinion.into(), ..verdict() };
+        let row = VerdictRow { given_at, given_in: Some("one".into()), ..row };
+        let mut work = store.begin().await.unwrap();
+        let given = verdicts::give(&mut work, &Sites::All, &row, Terms { lead, sampled: true, expected: None }).await;
+        let given = given.unwrap();
+        if matches!(given, Given::Stored { .. }) {
+            commit(work).await.unwrap();
+        }
+        given
+    };
+    let now = async || {
+        let row = store.result(&Sites::All, sent.id).await.unwrap().unwrap();
+        (row.second_reading, row.first_reader, row.verdict, row.urgency)
+    };
+    let some = |text: &str| Some(text.to_owned());
+    let taken = |revision, reading, state| Given::Stored { revision, taken: Taken { reading, state: Some(state) } };
+    assert_eq!(give("a", "ada", false, "agree").await, taken(1, Reading::First, State::Awaiting));
+    assert_eq!(now().await, (some("awaiting"), some("ada"), some("agree"), NOT_URGENT));
+    assert_eq!(give("bb", "bob", false, "disagree").await, taken(2, Reading::Second, State::Discordant));
+    assert_eq!(
+        now().await,
+        (some("discordant"), some("ada"), None, sent.urgency),
+        "nothing counts until it is decided"
+    );
+    assert_eq!(give("ccc", "eve", false, "agree").await, Given::Refused(Refused::AwaitsAdjudication));
+    assert_eq!(give("ccc", "bob", true, "agree").await, Given::Refused(Refused::AwaitsAdjudication));
+    let mut work = store.begin().await.unwrap();
+    let result = sent.id.to_string();
+    let back = verdicts::withdraw(&mut work, "bb", &result, ("bob", "one"), 9).await.unwrap();
+    assert_eq!(back, Withdrawn::Compared);
+    drop(work);
+    assert_eq!(give("dddd", "eve", true, "uncertain").await, taken(3, Reading::Adjudication, State::Adjudicated));
+    assert_eq!(now().await, (some("adjudicated"), some("ada"), some("uncertain"), NOT_URGENT));
+    assert_eq!(give("eeeee", "ada", true, "agree").await, Given::Refused(Refused::Closed));
+    let rows = store.verdicts(&Sites::All, sent.id).await.unwrap();
+    let readings: Vec<&str> = rows.iter().map(|row| row.reading.as_str()).collect();
+    assert_eq!(readings, ["adjudication", "second", "first"]);
+    let twice = store.read_twice(&Sites::All, 10).await.unwrap();
+    assert_eq!((twice.len(), &*twice[0].first_reader, &*twice[0].first), (1, "ada", "agree"));
+    assert_eq!((&*twice[0].second_reader, &*twice[0].second), ("bob", "disagree"));
+    assert_eq!(store.read_twice(&Sites::granted(["st-john".to_owned()]), 10).await.unwrap(), []);
+});
+
+promise!(a_second_reading_is_asked_for_once, store, {
+    add_device(&store, "demo-1", "00").await;
+    assert!(add_user(&store, "ada").await);
+    let (fresh, reviewed) = (row(1, 0.9, 0), row(2, 0.9, 0));
+    insert(&store, &fresh).await;
+    insert(&store, &reviewed).await;
+    let given = VerdictRow { result: reviewed.id.to_string(), ..verdict() };
+    let mut work = store.begin().await.unwrap();
+    verdicts::give(&mut work, &Sites::All, &given, terms(None)).await.unwrap();
+    commit(work).await.unwrap();
+    let ask = async |result: Uuid| {
+        let mut work = store.begin().await.unwrap();
+        let asked = verdicts::request_second(&mut work, &Sites::All, &result.to_string()).await.unwrap();
+        commit(work).await.unwrap();
+        asked
+    };
+    assert_eq!(ask(fresh.id).await, Some((State::Requested, true)));
+    assert_eq!(ask(fresh.id).await, Some((State::Requested, false)));
+    assert_eq!(ask(reviewed.id).await, Some((State::Awaiting, true)));
+    assert_eq!(ask(Uuid::nil()).await, None);
+    let stored = store.result(&Sites::All, reviewed.id).await.unwrap().unwrap();
+    assert_eq!(stored.first_reader.as_deref(), Some("ada"));
+    for (reader, verdict, found) in [("ada", None, 0), ("bob", None, 1), ("bob", Some("agree"), 0)] {
+        let second_reading = Some("awaiting".to_owned());
+        let (reader, verdict) = (Some(reader.to_owned()), verdict.map(str::to_owned));
+        let filter = Filter { second_reading, reader, verdict, ..Filter::default() };
+        assert_eq!(store.count_results(&Sites::All, &filter).await.unwrap(), found, "{filter:?}");
+    }
 });
 
 promise!(an_accounts_filters_are_its_own_and_only_so_many, store, {

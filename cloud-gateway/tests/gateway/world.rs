@@ -11,6 +11,7 @@ use gateway::auth::sites::EVERY;
 use gateway::auth::token::Alive;
 use gateway::config::{
     AuthConfig, CaConfig, Config, DatabaseConfig, EstConfig, HttpConfig, IdentityConfig, MqttConfig, ObjectsConfig,
+    ReviewConfig,
 };
 use gateway::domain::reading::Reading;
 use gateway::domain::result;
@@ -297,6 +298,7 @@ fn config(folder: &Path, mqtt: MqttConfig) -> Config {
             authorities: None,
         }),
         auth: AuthConfig::default(),
+        review: ReviewConfig::default(),
         log: vitals::logging::LogConfig::default(),
     }
 }

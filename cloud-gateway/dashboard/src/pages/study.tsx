@@ -195,6 +195,7 @@ function judging(): Shortcut[] {
     { key: 'g', does: 'To what you see (Escape comes back)', run: focus('seen') },
     { key: 'y', does: 'To your reason (Escape comes back)', run: focus('reason') },
     { key: 'n', does: 'To the note (Escape comes back)', run: focus('note') },
+    { key: 'm', does: 'To “Ask for a second reading” (Enter asks)', run: focus('second-reading') },
     { key: 'z', does: 'To “Undo” (Enter takes your verdict back)', run: focus('undo') },
   ];
 }

@@ -21,6 +21,7 @@ export function Header({ session }: { session: Session }): JSX.Element {
       </a>
       <nav aria-label="Pages">
         {mayOpen(session, 'list') && <Tab to={listPath(filter.value)} page="list" here={here} words="Work list" also="study" />}
+        {mayOpen(session, 'agreement') && <Tab to="/agreement" page="agreement" here={here} words="Readers" />}
         {mayOpen(session, 'audit') && <Tab to="/audit" page="audit" here={here} words="Audit log" />}
         {mayOpen(session, 'devices') && <Tab to="/devices" page="devices" here={here} words="Devices" />}
         {mayOpen(session, 'quality') && <Tab to="/quality" page="quality" here={here} words="Quality" also="behind" />}

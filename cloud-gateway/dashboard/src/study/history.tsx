@@ -14,7 +14,8 @@ export function History({ result, region, changed, reload }: VerdictProps): JSX.
   const trouble = useSignal<string | null>(null);
   const words = opinionWords(result);
   const saving = outgoingOf(result.id);
-  const counts = result.verdicts.find((one) => one.withdrawn_at === null);
+  // Where two readers differ, neither counts until it is decided.
+  const counts = result.second_reading === 'discordant' ? undefined : result.verdicts.find((one) => one.withdrawn_at === null);
   const undo = async (id: string): Promise<void> => {
     trouble.value = null;
     try {
@@ -33,7 +34,7 @@ export function History({ result, region, changed, reload }: VerdictProps): JSX.
         </Notice>
       )}
       {saving?.trouble === null && <Saving judgement={saving.judgement} words={words} />}
-      {result.verdicts.length === 0 && saving?.trouble !== null && <p class="quiet">No verdict yet.</p>}
+      {result.verdicts.length === 0 && saving?.trouble !== null && <p class="quiet">{result.blinded ? 'The first reader’s verdict is hidden from you.' : 'No verdict yet.'}</p>}
       <ol class="history" aria-label="Verdicts given, latest first">
         {result.verdicts.map((one) => (
           <Given key={one.id} verdict={one} counts={one === counts} words={words} show={() => (region.value = one.region)} undo={undo} />
@@ -66,6 +67,7 @@ function Given({ verdict: one, counts, words, show, undo }: GivenProps): JSX.Ele
   return (
     <li class={one.verdict} data-counts={counts ? '' : undefined} data-withdrawn={one.withdrawn_at === null ? undefined : ''}>
       <strong>{words[one.verdict]}</strong> {counts && <span class="badge">counts</span>}
+      {one.reading !== 'first' && <span class="badge">{one.reading === 'second' ? 'second reading' : 'decides'}</span>}
       {one.withdrawn_at !== null && <span class="badge">withdrawn</span>}
       <br />
       <span class="quiet">

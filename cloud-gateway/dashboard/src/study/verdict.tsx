@@ -2,13 +2,13 @@
 import { useComputed, useSignal, type Signal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import type { JSX } from 'preact';
-import { ApiError, type Code, type Judgement, type Opinion, type ResultDetail } from '../api';
+import { ApiError, askSecondReading, type Code, type Judgement, type Opinion, type ResultDetail, type Session } from '../api';
 import { regionWords, type Region } from '../region';
 import { roleWords } from '../rights';
 import { Notice } from '../shell/notice';
 import { state } from '../session';
 import { after, codes, give, learnCodes, letGo, outgoingOf } from '../verdicts';
-import { opinionWords } from '../words';
+import { opinionWords, turnWords } from '../words';
 import { History } from './history';
 
 /** The gateway's limit, in characters. */
@@ -36,9 +36,43 @@ export function VerdictPanel(props: VerdictProps): JSX.Element {
   return (
     <section class="verdict-panel" aria-labelledby="verdict-title">
       <h2 id="verdict-title">Verdict</h2>
-      {session?.may.includes('give_verdict') === true ? <Form {...props} /> : <p class="quiet">Only reviewers give verdicts; you are signed in as {roleWords(session?.role ?? '')}.</p>}
+      <Turn {...props} decides={session?.may.includes('adjudicate') === true} />
+      {session?.may.includes('give_verdict') === true ? <>{open(props.result, session) && <Form {...props} />}</> : <p class="quiet">Only reviewers give verdicts; you are signed in as {roleWords(session?.role ?? '')}.</p>}
       <History {...props} />
     </section>
+  );
+}
+
+/** Whether a verdict of this reviewer's would be taken. */
+function open({ second_reading, verdicts }: ResultDetail, { username, may }: Session): boolean {
+  const decides = may.includes('adjudicate') && !verdicts.some(({ reviewer }) => reviewer === username);
+  return second_reading === 'discordant' ? decides : second_reading !== 'concordant' && second_reading !== 'adjudicated';
+}
+
+/** Whose turn it is, and a way to ask for a second reader. */
+function Turn({ result, changed, decides }: VerdictProps & { decides: boolean }): JSX.Element {
+  const trouble = useSignal<string | null>(null);
+  const words = turnWords(result.second_reading, result.blinded, decides);
+  const may = state.value.is === 'in' && state.value.session.may.includes('give_verdict');
+  const ask = async (): Promise<void> => {
+    try {
+      changed({ ...result, ...(await askSecondReading(result.id)) });
+    } catch (error) {
+      trouble.value = error instanceof Error ? error.message : 'The gateway did not confirm it.';
+    }
+  };
+  return (
+    <>
+      {words !== null && <Notice kind="info">{words}</Notice>}
+      {trouble.value !== null && <Notice kind="error">{trouble.value}</Notice>}
+      {may && result.second_reading === null && (
+        <p>
+          <button id="second-reading" type="button" class="plain" onClick={() => void ask()}>
+            Ask for a second reading
+          </button>
+        </p>
+      )}
+    </>
   );
 }
 
@@ -53,6 +87,8 @@ function Form({ result, region, changed, reload }: VerdictProps): JSX.Element {
     said.value = '';
     try {
       changed(after(result, await give(result.id, judgement, result.verdict_etag)));
+      // Now that hers is given, a second reader may see the first's.
+      if (result.blinded) await reload();
       said.value = 'Your verdict is on record.';
       [seen.value, reason.value, note.value, region.value] = ['', '', '', null];
     } catch (error) {

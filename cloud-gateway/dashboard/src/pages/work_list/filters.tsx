@@ -1,6 +1,6 @@
 // Which results the work list shows.
 import type { JSX } from 'preact';
-import type { Opinion, ResultFilter } from '../../api';
+import type { Opinion, ResultFilter, SecondReading } from '../../api';
 import { go } from '../../router';
 import { listPath } from '../../filter';
 import { filter, items } from '../../work_list';
@@ -42,6 +42,7 @@ export function Filters(): JSX.Element {
         choose={(value) => go(listPath({ ...now, reviewed: value === '' ? null : value === 'true' }), true)}
       />
       <Chosen id="verdict" words="Verdict" value={now.verdict} values={OPINIONS} choose={(verdict) => ({ ...now, verdict: OPINIONS.find((one) => one === verdict) ?? null })} />
+      <Chosen id="second" words="Second reading" value={now.second_reading} values={STATES} choose={(state) => ({ ...now, second_reading: STATES.find((one) => one === state) ?? null })} />
       <Chosen id="site" words="Site" value={now.site} values={[...turnarounds.value.keys()]} choose={(site) => ({ ...now, site })} />
       <Chosen id="model" words="Model" value={now.model} values={models()} choose={(model) => ({ ...now, model })} />
       {now.device !== null && (
@@ -54,6 +55,7 @@ export function Filters(): JSX.Element {
   );
 }
 
+const STATES: SecondReading[] = ['requested', 'awaiting', 'concordant', 'discordant', 'adjudicated'];
 const OPINIONS: Opinion[] = ['agree', 'disagree', 'uncertain', 'unreadable'];
 
 /** The models that read what is on the list now. */

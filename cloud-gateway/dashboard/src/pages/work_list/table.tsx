@@ -8,7 +8,7 @@ import { Probability } from '../../shell/probability';
 import { When } from '../../shell/when';
 import { cursor, loadingMore, loadMore, selected } from '../../work_list';
 import { Waiting } from './turnaround';
-import { findingTitle, patientWords, reasonWords, VERDICT_SHORT } from '../../words';
+import { findingTitle, patientWords, reasonWords, SECOND_READING, VERDICT_SHORT } from '../../words';
 
 interface Props {
   lines: readonly ResultSummary[];
@@ -70,6 +70,7 @@ function Line({ line, open, current }: { line: ResultSummary; open: (id: string)
       </td>
       <td>
         <VerdictState line={line} />
+        {line.second_reading !== null && <span class="quiet device">{SECOND_READING[line.second_reading]}</span>}
       </td>
     </tr>
   );
