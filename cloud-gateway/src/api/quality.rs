@@ -170,6 +170,7 @@ pub async fn studies(
     let more = rows.len() > whole;
     rows.truncate(whole);
     let next_cursor = rows.last().filter(|_| more).map(|row| cursor::after_study(row.received_at, &row.id));
-    let items = rows.iter().map(view::summary).collect::<Result<_, _>>()?;
+    let reader = person.reader();
+    let items = rows.iter().map(|row| view::summary(row, &reader)).collect::<Result<_, _>>()?;
     Ok(Json(Studies { items, next_cursor }))
 }

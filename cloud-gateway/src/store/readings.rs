@@ -142,8 +142,10 @@ pub(super) async fn insert(
         .map_err(failed("count a result no more"))
 }
 
+/// A verdict that awaits a blind second reader settles nothing yet, and must be found in no number.
 const JUDGED: &str = "FROM results JOIN readings ON readings.result = results.id
-     WHERE results.verdict IS NOT NULL AND results.verdict IN ('agree', 'disagree')";
+     WHERE results.verdict IS NOT NULL AND results.verdict IN ('agree', 'disagree')
+         AND COALESCE(results.second_reading, '') <> 'awaiting'";
 
 /// The newest first, by the index of the judged.
 const NEWEST_JUDGED: &str = "ORDER BY results.received_at DESC, results.id DESC";
@@ -293,6 +295,9 @@ impl Store {
         limit: i64,
     ) -> Result<Vec<ResultRow>, StoreError> {
         let mut narrowed = Narrowed::of(sites, which);
+        if which.verdict.is_some() {
+            narrowed.text.push_str(" AND COALESCE(results.second_reading, '') <> 'awaiting'");
+        }
         let text = studies_text(&mut narrowed, after, limit);
         narrowed.all(self, text, "list the studies behind a number").await
     }
