@@ -34,7 +34,9 @@ pub mod devices;
 pub mod docs;
 pub mod etag;
 pub mod events;
+pub mod export;
 pub mod extract;
+pub mod fhir;
 pub mod filters;
 pub mod guard;
 pub mod headers;
@@ -181,6 +183,10 @@ pub fn documented() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(verdicts::withdraw))
         .routes(routes!(verdicts::codes))
         .routes(routes!(second_readings::ask))
+        .routes(routes!(export::verdicts))
+        .routes(routes!(fhir::diagnostic_report))
+        .routes(routes!(fhir::observation))
+        .routes(routes!(fhir::imaging_study))
         .routes(routes!(second_readings::agreement))
         .routes(routes!(filters::list, filters::save))
         .routes(routes!(filters::remove))

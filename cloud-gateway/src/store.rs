@@ -16,6 +16,7 @@ pub mod audit;
 pub mod certificates;
 pub mod claims;
 pub mod devices;
+pub mod export;
 pub mod filters;
 pub mod idempotency;
 pub mod images;

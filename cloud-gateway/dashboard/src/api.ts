@@ -5,7 +5,7 @@ import type { Accuracy, Drift, Fairness, Flow } from './quality/types';
 import type { Region } from './region';
 
 /** What an account may be allowed to do. */
-export type Act = 'keep_session' | 'hear_changes' | 'read_results' | 'give_verdict' | 'adjudicate' | 'read_agreement' | 'read_audit' | 'read_devices' | 'read_quality' | 'manage_accounts';
+export type Act = 'keep_session' | 'hear_changes' | 'read_results' | 'give_verdict' | 'adjudicate' | 'export_verdicts' | 'read_agreement' | 'read_audit' | 'read_devices' | 'read_quality' | 'manage_accounts';
 
 /** Who is signed in; `csrf` goes with every request that changes something. */
 export interface Session {

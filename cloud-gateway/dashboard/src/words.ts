@@ -190,6 +190,7 @@ const ACTIONS: Record<string, string> = {
   'verdict.given': 'gave a verdict',
   'verdict.withdrawn': 'withdrew a verdict',
   'second_reading.asked': 'asked for a second reading',
+  'verdicts.exported': 'exported verdicts',
   'filter.saved': 'kept a filter',
   'filter.removed': 'forgot a filter',
   'device.enrolled': 'enrolled a device',

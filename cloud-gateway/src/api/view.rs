@@ -14,6 +14,7 @@ use crate::store::images::ImageRow;
 use crate::store::results::ResultRow;
 use crate::store::verdicts::VerdictRow;
 
+pub mod fhir;
 pub mod verdicts;
 
 /// What the work list and the study page both show.

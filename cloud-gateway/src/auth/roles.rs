@@ -36,6 +36,8 @@ pub enum Act {
     GiveVerdict,
     /// Decide where two readers differ.
     Adjudicate,
+    /// Take verdicts out of the house, by stand-ins.
+    ExportVerdicts,
     /// See how far readers agree, by their names.
     ReadAgreement,
     /// See the audit trail.
@@ -58,6 +60,7 @@ const GRANTS: &[(Act, &[Role])] = &[
     (Act::ReadResults, &[Reviewer, LeadReviewer, Auditor, Administrator]),
     (Act::GiveVerdict, &[Reviewer, LeadReviewer]),
     (Act::Adjudicate, &[LeadReviewer]),
+    (Act::ExportVerdicts, &[LeadReviewer, Auditor, Administrator]),
     (Act::ReadAgreement, &[LeadReviewer, Auditor, Administrator]),
     (Act::ReadAudit, &[Reviewer, LeadReviewer, Auditor, Administrator]),
     (Act::ReadDevices, &Role::ALL),
@@ -87,6 +90,7 @@ impl Act {
             | Self::HearChanges
             | Self::GiveVerdict
             | Self::Adjudicate
+            | Self::ExportVerdicts
             | Self::ReadAgreement
             | Self::ManageAccounts => false,
         }
@@ -150,6 +154,7 @@ hear_changes     yes      yes           yes            yes             yes     y
 read_results     yes      yes           -              -               yes     yes
 give_verdict     yes      yes           -              -               -       -
 adjudicate       -        yes           -              -               -       -
+export_verdicts  -        yes           -              -               yes     yes
 read_agreement   -        yes           -              -               yes     yes
 read_audit       yes      yes           -              -               yes     yes
 read_devices     yes      yes           yes            yes             yes     yes

@@ -23,6 +23,8 @@ pub enum Action {
     VerdictWithdrawn,
     /// Someone asked for a second reading.
     SecondReadingAsked,
+    /// Someone took verdicts out as a file.
+    VerdictsExported,
     /// Someone kept a filter of the work list.
     FilterSaved,
     /// Someone forgot a filter of the work list.
@@ -91,6 +93,7 @@ impl Action {
             Self::VerdictGiven => "verdict.given",
             Self::VerdictWithdrawn => "verdict.withdrawn",
             Self::SecondReadingAsked => "second_reading.asked",
+            Self::VerdictsExported => "verdicts.exported",
             Self::FilterSaved => "filter.saved",
             Self::FilterRemoved => "filter.removed",
             Self::DeviceEnrolled => "device.enrolled",

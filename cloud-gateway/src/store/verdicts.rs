@@ -109,7 +109,7 @@ pub struct Terms {
     pub sampled: bool,
 }
 
-/// A result whose row is locked, and counted one change more.
+/// A result whose row is locked.
 #[derive(FromRow)]
 struct Held {
     verdicts: i64,
@@ -135,7 +135,7 @@ pub async fn give(
     verdict: &VerdictRow,
     terms: Terms,
 ) -> Result<Given, StoreError> {
-    let Some(held) = hold(connection, sites, &verdict.result, terms.expected).await? else {
+    let Some(held) = hold(connection, sites, &verdict.result, terms.expected, 1).await? else {
         let known = is_seen(connection, sites, &verdict.result).await?;
         return Ok(if known { Given::Overtaken } else { Given::NoResult });
     };
@@ -225,7 +225,7 @@ pub async fn withdraw(
     by: (&str, &str),
     at: UnixMs,
 ) -> Result<Withdrawn, StoreError> {
-    let Some(held) = hold(connection, &Sites::All, result, None).await? else { return Ok(Withdrawn::NoVerdict) };
+    let Some(held) = hold(connection, &Sites::All, result, None, 1).await? else { return Ok(Withdrawn::NoVerdict) };
     let given = of_result(connection, result).await?;
     let Some(verdict) = given.iter().find(|one| one.id == id) else { return Ok(Withdrawn::NoVerdict) };
     if verdict.reviewer != by.0 || verdict.given_in.as_deref() != Some(by.1) {
@@ -267,7 +267,7 @@ pub async fn request_second(
     sites: &Sites,
     result: &str,
 ) -> Result<Option<(State, bool)>, StoreError> {
-    let Some(held) = hold(connection, sites, result, None).await? else { return Ok(None) };
+    let Some(held) = hold(connection, sites, result, None, 0).await? else { return Ok(None) };
     let given = of_result(connection, result).await?;
     let first = first_of(&given);
     let state = held.state()?;
@@ -323,20 +323,21 @@ fn of_result_text(condition: &str) -> String {
     )
 }
 
-/// Locks a result of these sites and counts one change more; nothing where it is not there, or not as expected. Whoever gives or
+/// Locks a result of these sites and counts so many changes of its verdicts more; nothing where it is not there, or not as expected. Whoever gives or
 /// takes back another verdict meanwhile waits for this one.
 async fn hold(
     connection: &mut Connection,
     sites: &Sites,
     result: &str,
     expected: Option<i64>,
+    changes: i64,
 ) -> Result<Option<Held>, StoreError> {
     let text = format!(
-        "UPDATE results SET verdicts = verdicts + 1 WHERE id = $1 AND ($2 IS NULL OR verdicts = $2) AND {}
+        "UPDATE results SET verdicts = verdicts + $3 WHERE id = $1 AND ($2 IS NULL OR verdicts = $2) AND {}
          RETURNING verdicts, payload, second_reading",
-        within(sites, "results.site", 3)
+        within(sites, "results.site", 4)
     );
-    let mut query = sqlx::query_as(AssertSqlSafe(text)).bind(result.to_owned()).bind(expected);
+    let mut query = sqlx::query_as(AssertSqlSafe(text)).bind(result.to_owned()).bind(expected).bind(changes);
     for site in bound(sites) {
         query = query.bind(site);
     }
@@ -353,6 +354,24 @@ async fn is_seen(connection: &mut Connection, sites: &Sites, result: &str) -> Re
 }
 
 impl Store {
+    /// The result that a verdict is on, where it is of these sites.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn result_of_verdict(&self, sites: &Sites, verdict: Uuid) -> Result<Option<String>, StoreError> {
+        let text = format!(
+            "SELECT verdicts.result FROM verdicts JOIN results ON results.id = verdicts.result
+             WHERE verdicts.id = $1 AND {}",
+            within(sites, "results.site", 2)
+        );
+        let mut query = sqlx::query_as::<_, (String,)>(AssertSqlSafe(text)).bind(verdict.to_string());
+        for site in bound(sites) {
+            query = query.bind(site);
+        }
+        let row = query.fetch_optional(&self.pool).await.map_err(failed("look up a verdict's result"))?;
+        Ok(row.map(|(result,)| result))
+    }
+
     /// A result's verdicts, newest first.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::samples::{abstained, read, shadow};
-use super::world::{PASSWORD, World};
+use super::world::{Answer, PASSWORD, World};
 
 fn world() -> World {
     let world = World::without_broker();
@@ -245,7 +245,10 @@ fn a_second_reading_can_be_asked_for() {
         let asked = ada.post(&ask, &Value::Null);
         assert_eq!((asked.status, asked.json()), (200, json!({ "second_reading": "requested" })));
     }
-    assert_eq!(ada.post(&give, &json!({ "verdict": "agree" })).json()["second_reading"], "awaiting");
+    assert_eq!(
+        ada.post_with(&give, ("if-match", "\"0\""), &json!({ "verdict": "agree" })).json()["second_reading"],
+        "awaiting"
+    );
     assert_eq!(
         ada.post(&give, &json!({ "verdict": "uncertain" })).json()["second_reading"],
         "awaiting",
@@ -256,6 +259,93 @@ fn a_second_reading_can_be_asked_for() {
     assert_eq!(ada.post(&ask, &Value::Null).json()["second_reading"], "concordant");
     let asked = actions(&world).into_iter().filter(|(action, _)| action == "second_reading.asked").count();
     assert_eq!(asked, 1, "asking again changes nothing");
+}
+
+/// What fhir.resources reads in answers.
+fn parsed(answers: &[Answer]) -> Value {
+    let folder = tempfile::tempdir().unwrap();
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut python = std::process::Command::new(root.join("target/hilum/python/dicom/bin/python"));
+    python.arg(root.join("tests/dicom/read_resources.py"));
+    for (number, answer) in answers.iter().enumerate() {
+        assert_eq!((answer.status, answer.header("content-type")), (200, "application/fhir+json"), "{}", answer.text());
+        let file = folder.path().join(format!("{number}.json"));
+        std::fs::write(&file, &answer.bytes).unwrap();
+        python.arg(file);
+    }
+    let done = python.output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    serde_json::from_slice(&done.stdout).unwrap()
+}
+
+#[test]
+fn a_result_is_fhir_that_a_parser_takes() {
+    let world = world();
+    let (ada, bob) = (world.client("ada", Role::Reviewer), world.client("bob", Role::Reviewer));
+    let (film, hip) = (world.add_result(1, &read(0.9, 0)), world.add_result(2, &abstained(0)));
+    add_image(&world, film);
+    let region = json!({ "shape": "rectangle", "points": [[0, 0], [2, 1]] });
+    let full =
+        json!({ "verdict": "disagree", "finding": "effusion", "reason": "missed", "note": "Mr X", "region": region });
+    let verdict = ada.post(&format!("/api/v1/results/{film}/verdicts"), &full).json();
+    let verdict = verdict["id"].as_str().unwrap();
+    let get = |kind: &str, id: &str| ada.get(&format!("/fhir/R4/{kind}/{id}"));
+    let mut answers = Vec::new();
+    for id in [film.to_string(), hip.to_string()] {
+        answers.extend(["DiagnosticReport", "Observation", "ImagingStudy"].map(|kind| get(kind, &id)));
+    }
+    answers.push(get("Observation", verdict));
+    let read = parsed(&answers);
+    assert_eq!(read[0], json!({ "kind": "DiagnosticReport", "id": film, "entries": [] }));
+    assert_eq!((&read[2]["kind"], &read[6]["id"]), (&json!("ImagingStudy"), &json!(verdict)));
+    let report = answers[0].json();
+    assert_eq!(report["result"][1]["reference"], format!("Observation/{verdict}"));
+    assert_eq!(report["subject"]["identifier"]["value"], "p".repeat(26));
+    assert_eq!(answers[1].json()["component"][0]["valueQuantity"]["value"], 0.9);
+    assert_eq!(answers[4].json()["interpretation"][0]["coding"][0]["code"], "IND");
+    assert!(!answers[6].text().contains("Mr X"), "nobody knows whom a note names");
+    assert_eq!(get("Observation", &Uuid::nil().to_string()).status, 404);
+
+    // A second reader learns nothing here either.
+    ada.post(&format!("/api/v1/results/{film}/second-reading"), &Value::Null);
+    assert_eq!(bob.get(&format!("/fhir/R4/Observation/{verdict}")).status, 404);
+    let report = bob.get(&format!("/fhir/R4/DiagnosticReport/{film}")).json();
+    assert_eq!(report["result"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn verdicts_are_exported_by_stand_ins() {
+    let world = world();
+    let (ada, max) = (world.client("ada", Role::Reviewer), world.client("max", Role::Auditor));
+    let (one, two) = (world.add_result(1, &read(0.9, 0)), world.add_result(2, &read(0.2, 0)));
+    let full = json!({ "verdict": "disagree", "finding": "effusion", "reason": "missed", "note": "Mr X" });
+    ada.post(&format!("/api/v1/results/{one}/verdicts"), &full);
+    ada.post(&format!("/api/v1/results/{two}/verdicts"), &json!({ "verdict": "uncertain" }));
+    assert_eq!(ada.get("/api/v1/verdict-export?format=csv").status, 403);
+    assert_eq!(max.get("/api/v1/verdict-export?format=xml").status, 400);
+
+    let table = max.get("/api/v1/verdict-export?format=csv");
+    assert!(table.header("content-disposition").contains("verdicts.csv"));
+    let text = table.text();
+    let lines: Vec<Vec<&str>> = text.trim_end().split("\r\n").map(|line| line.split(',').collect()).collect();
+    assert_eq!((lines.len(), lines[1].len()), (3, lines[0].len()));
+    let of = |line: usize, column: &str| lines[line][lines[0].iter().position(|name| *name == column).unwrap()];
+    assert_eq!((of(1, "verdict"), of(1, "finding"), of(1, "reason")), ("disagree", "effusion", "missed"));
+    assert_eq!((of(1, "has_note"), of(1, "probability"), of(1, "ai_finding")), ("true", "0.9", "positive"));
+    assert_eq!((of(2, "result_id"), of(2, "withdrawn_at")), (two.to_string().as_str(), ""));
+    for word in ["ada", "Mr X"] {
+        assert!(!text.contains(word), "{word}");
+    }
+    let rest = max.get(&format!("/api/v1/verdict-export?format=csv&after={}", of(1, "verdict_id")));
+    assert_eq!(rest.text().trim_end().split("\r\n").count(), 2);
+
+    let bundle = max.get("/api/v1/verdict-export?format=fhir");
+    assert_eq!(parsed(std::slice::from_ref(&bundle))[0]["entries"], json!(["Observation", "Observation"]));
+    assert!(!bundle.text().contains("Mr X") && !bundle.text().contains("ada"));
+
+    ada.post(&format!("/api/v1/results/{one}/second-reading"), &Value::Null);
+    assert!(!max.get("/api/v1/verdict-export?format=csv").text().contains("effusion"), "it awaits a blind reader");
+    assert_eq!(actions(&world).into_iter().filter(|(action, _)| action == "verdicts.exported").count(), 4);
 }
 
 #[test]

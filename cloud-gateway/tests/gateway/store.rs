@@ -6,7 +6,7 @@ use gateway::domain::audit::{Action, Broken, Statement};
 use gateway::domain::reading::Reading;
 use gateway::domain::result::{self, NOT_URGENT};
 use gateway::domain::review::Opinion;
-use gateway::domain::review::second_reading::{Reading, Refused, State, Taken};
+use gateway::domain::review::second_reading::{self, Refused, State, Taken};
 use gateway::domain::work_list::{Order, Sort};
 use gateway::store::filters::{self, FilterRow};
 use gateway::store::images::ImageRow;
@@ -113,7 +113,7 @@ fn terms(expected: Option<i64>) -> Terms {
 
 /// The only reading there is.
 fn stored(revision: i64) -> Given {
-    Given::Stored { revision, taken: Taken { reading: Reading::First, state: None } }
+    Given::Stored { revision, taken: Taken { reading: second_reading::Reading::First, state: None } }
 }
 
 async fn add_user(store: &Store, username: &str) -> bool {
@@ -346,9 +346,12 @@ promise!(two_readings_go_their_way_and_what_counts_follows, store, {
     };
     let some = |text: &str| Some(text.to_owned());
     let taken = |revision, reading, state| Given::Stored { revision, taken: Taken { reading, state: Some(state) } };
-    assert_eq!(give("a", "ada", false, "agree").await, taken(1, Reading::First, State::Awaiting));
+    assert_eq!(give("a", "ada", false, "agree").await, taken(1, second_reading::Reading::First, State::Awaiting));
     assert_eq!(now().await, (some("awaiting"), some("ada"), some("agree"), NOT_URGENT));
-    assert_eq!(give("bb", "bob", false, "disagree").await, taken(2, Reading::Second, State::Discordant));
+    assert_eq!(
+        give("bb", "bob", false, "disagree").await,
+        taken(2, second_reading::Reading::Second, State::Discordant)
+    );
     assert_eq!(
         now().await,
         (some("discordant"), some("ada"), None, sent.urgency),
@@ -361,7 +364,10 @@ promise!(two_readings_go_their_way_and_what_counts_follows, store, {
     let back = verdicts::withdraw(&mut work, "bb", &result, ("bob", "one"), 9).await.unwrap();
     assert_eq!(back, Withdrawn::Compared);
     drop(work);
-    assert_eq!(give("dddd", "eve", true, "uncertain").await, taken(3, Reading::Adjudication, State::Adjudicated));
+    assert_eq!(
+        give("dddd", "eve", true, "uncertain").await,
+        taken(3, second_reading::Reading::Adjudication, State::Adjudicated)
+    );
     assert_eq!(now().await, (some("adjudicated"), some("ada"), some("uncertain"), NOT_URGENT));
     assert_eq!(give("eeeee", "ada", true, "agree").await, Given::Refused(Refused::Closed));
     let rows = store.verdicts(&Sites::All, sent.id).await.unwrap();

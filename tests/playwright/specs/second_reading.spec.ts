@@ -1,5 +1,6 @@
 // Two readers and a lead: the second sees nothing of the first's verdict, the lead decides where they differ, and how far readers
 // agree is counted.
+import { readFile } from 'node:fs/promises';
 import { AxeBuilder } from '@axe-core/playwright';
 import type { Browser, Locator, Page } from '@playwright/test';
 import { required } from '../environment';
@@ -71,5 +72,12 @@ test('a blinded second reading, a disagreement, and a lead who decides', async (
   await expect(line.first()).toBeVisible();
   await accessible(lead);
   await picture(lead, 'agreement');
+  const coming = lead.waitForEvent('download');
+  await lead.getByRole('link', { name: 'as a table (CSV)' }).click();
+  const table = await coming;
+  expect(table.suggestedFilename()).toBe('verdicts.csv');
+  const text = await readFile(await table.path(), 'utf8');
+  expect(text.split('\r\n').filter((row) => row.includes(id))).toHaveLength(3);
+  for (const name of [secret, required('HILUM_SECOND')]) expect(text).not.toContain(name);
   for (const one of [second, lead]) await one.context().close();
 });

@@ -21,6 +21,13 @@ export function AgreementPage(): JSX.Element {
       {trouble.value !== null && <Notice kind="error">{trouble.value}</Notice>}
       {found.value === null && trouble.value === null && <p class="quiet">Counting…</p>}
       {found.value !== null && <Found agreement={found.value} />}
+      <p>
+        All verdicts by stand-ins, without notes: <a href="/api/v1/verdict-export?format=csv" download target="_self">as a table (CSV)</a>,{' '}
+        <a href="/api/v1/verdict-export?format=fhir" download target="_self">
+          as FHIR R4
+        </a>
+        . What awaits a blind second reading is left out.
+      </p>
     </div>
   );
 }
