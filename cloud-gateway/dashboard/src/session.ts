@@ -68,6 +68,8 @@ export async function signOut(): Promise<void> {
 
 api.whenSignedOut(() => {
   localStorage.removeItem(HINT);
+  // An answer that comes late takes nothing back of what the page says already.
+  if (state.value.is === 'out') return;
   const wasIn = state.value.is === 'in';
   state.value = { is: 'out', why: wasIn ? 'Your session has ended. Sign in again to go on where you were.' : null };
 });
