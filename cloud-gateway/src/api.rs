@@ -30,6 +30,7 @@ pub mod audit;
 pub mod cross_origin;
 pub mod cursor;
 pub mod dashboard;
+pub mod dead_letters;
 pub mod devices;
 pub mod docs;
 pub mod etag;
@@ -195,6 +196,7 @@ pub fn documented() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(devices::list))
         .routes(routes!(shadow::list))
         .routes(routes!(events::stream))
+        .routes(routes!(dead_letters::list))
         .routes(routes!(quality::drift))
         .routes(routes!(quality::accuracy))
         .routes(routes!(quality::fairness))

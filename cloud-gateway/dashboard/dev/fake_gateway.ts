@@ -2,7 +2,7 @@
 // password "demo"). It is no part of the build, and its results are invented. `HILUM_FAKE_EMPTY=1` starts without any.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Connect, Plugin } from 'vite';
-import type { AuditItem, Change, Opinion, ResultDetail, ResultSummary, Verdict } from '../src/api';
+import type { AuditItem, Change, DeadLetter, Opinion, ResultDetail, ResultSummary, Verdict } from '../src/api';
 import { dice, phantom, type Phantom } from './phantom.ts';
 
 /** The policy that the real gateway sends; previews run under it too, so that a breach shows during development. */
@@ -105,6 +105,7 @@ async function answer(request: IncomingMessage, response: ServerResponse, url: U
   else if (path === '/audit') json(response, 200, page(audit, url.searchParams));
   else if (path === '/verdict-codes') json(response, 200, { findings: [{ code: 'pneumonia', words: 'Pneumonia', with: ['agree', 'disagree', 'uncertain'] }], reasons: [{ code: 'missed', words: 'A finding was missed', with: ['disagree'] }] });
   else if (path === '/events') listen(response);
+  else if (path === '/dead-letters') json(response, 200, page(deadLetters(), url.searchParams));
   else if (path === '/filters') json(response, 200, { items: [] });
   else if (path === '/turnaround') json(response, 200, { items: [{ site: 'Demo Hospital', median_ms: 1_500_000, reviews: 12 }] });
   else if (path === '/devices') json(response, 200, { items: devices() });
@@ -122,8 +123,19 @@ async function session(request: IncomingMessage, response: ServerResponse): Prom
     return;
   }
   if (signedIn) response.setHeader('set-cookie', 'hilum_session=fake; HttpOnly; SameSite=Strict; Path=/');
-  if (signedIn) json(response, 200, { username: 'demo', display_name: 'Demo Reviewer', role: 'reviewer', may: ['keep_session', 'hear_changes', 'read_results', 'give_verdict', 'read_audit', 'read_devices'], sites: null, second_factor: 'none', idle_s: 1800, csrf: 'fake' });
+  if (signedIn) json(response, 200, { username: 'demo', display_name: 'Demo Reviewer', role: 'reviewer', may: ['keep_session', 'hear_changes', 'read_results', 'give_verdict', 'read_audit', 'read_devices', 'read_refused'], sites: null, second_factor: 'none', idle_s: 1800, csrf: 'fake' });
   else problem(response, 401, 'Not signed in', 'User name or password is wrong.');
+}
+
+function deadLetters(): DeadLetter[] {
+  const at = (minutes: number): string => new Date(Date.now() - minutes * 60_000).toISOString();
+  const letter = { site: 'Demo Hospital', first_at: at(900), message: '01890a5d-ac96-774b-bcce-b302099a8057' };
+  return [
+    { ...letter, id: '1', device: 'radiology-1', reason: 'not_stored', words: 'the database would not have it; this gateway’s log says why, and the device goes on sending it', last_at: at(1), times: 212, fate: 'sent_again' },
+    { ...letter, id: '2', device: 'radiology-2', reason: 'old_key', words: 'it was sealed to a key that this gateway has retired; the device is told the newest one and sends again by itself', last_at: at(30), times: 3, fate: 'stored_since' },
+    { ...letter, id: '3', device: 'radiology-2', reason: 'implausible', words: 'it says what cannot be: a probability of 1.4', last_at: at(95), times: 1, fate: 'given_up' },
+    { ...letter, id: '4', device: null, site: null, message: null, reason: 'no_certificate', words: 'somebody without a certificate asked for a connection; address 192.0.2.7', last_at: at(240), times: 14, fate: 'no_message' },
+  ];
 }
 
 function devices(): unknown[] {

@@ -5,7 +5,7 @@ import type { Accuracy, Drift, Fairness, Flow } from './quality/types';
 import type { Region } from './region';
 
 /** What an account may be allowed to do. */
-export type Act = 'keep_session' | 'hear_changes' | 'read_results' | 'give_verdict' | 'adjudicate' | 'export_verdicts' | 'read_agreement' | 'read_audit' | 'read_devices' | 'read_quality' | 'manage_accounts';
+export type Act = 'keep_session' | 'hear_changes' | 'read_results' | 'give_verdict' | 'adjudicate' | 'export_verdicts' | 'read_agreement' | 'read_audit' | 'read_devices' | 'read_refused' | 'read_quality' | 'manage_accounts';
 
 /** Who is signed in; `csrf` goes with every request that changes something. */
 export interface Session {
@@ -228,6 +228,20 @@ export interface Change {
   site: string;
   /** Whether this account changed it. */
   own: boolean;
+}
+
+/** Something that the gateway did not store, or somebody whom it did not let in. */
+export interface DeadLetter {
+  id: string;
+  device: string | null;
+  site: string | null;
+  message: string | null;
+  reason: string;
+  words: string;
+  first_at: string;
+  last_at: string;
+  times: number;
+  fate: 'stored_since' | 'sent_again' | 'given_up' | 'no_message';
 }
 
 /** One page of a list that goes on behind `next_cursor`. */
@@ -497,4 +511,8 @@ export function getFlow(of: QualityFilter): Promise<Flow> {
 /** The studies behind a number; `query` is the gateway's own, from its link. */
 export function listBehind(query: URLSearchParams, cursor: string | null): Promise<Page<ResultSummary>> {
   return get('/quality/studies', { ...Object.fromEntries(query), cursor });
+}
+
+export function listDeadLetters(limit: number, cursor: string | null): Promise<Page<DeadLetter>> {
+  return get('/dead-letters', { limit, cursor });
 }

@@ -11,6 +11,7 @@ import { BehindPage } from './pages/behind';
 import { DevicesPage } from './pages/devices';
 import { MissingPage } from './pages/missing';
 import { QualityPage } from './pages/quality';
+import { RefusedPage } from './pages/refused';
 import { SignInPage } from './pages/sign_in';
 import { StudyPage } from './pages/study';
 import { WorkListPage } from './pages/work_list';
@@ -30,6 +31,7 @@ const TITLES: Record<Route['page'], string> = {
   audit: 'Audit log',
   agreement: 'Readers’ agreement',
   devices: 'Devices',
+  refused: 'Refused messages',
   account: 'Your account',
   quality: 'Quality',
   behind: 'Studies behind a number',
@@ -98,6 +100,8 @@ function Open({ to }: { to: Route }): JSX.Element {
       return <BehindPage />;
     case 'accounts':
       return <AccountsPage />;
+    case 'refused':
+      return <RefusedPage />;
     case 'missing':
       return <MissingPage />;
   }

@@ -10,6 +10,7 @@ const NEEDS: Record<Route['page'], Act | null> = {
   audit: 'read_audit',
   agreement: 'read_agreement',
   devices: 'read_devices',
+  refused: 'read_refused',
   account: null,
   quality: 'read_quality',
   behind: 'read_results',

@@ -5,6 +5,7 @@ export type Route =
   | { page: 'study'; id: string }
   | { page: 'audit' }
   | { page: 'devices' }
+  | { page: 'refused' }
   | { page: 'account' }
   | { page: 'quality' }
   | { page: 'behind' }
@@ -20,6 +21,7 @@ export function parse(path: string): Route {
   if (first === 'results' && second !== undefined && parts.length === 2) return study(second);
   if (first === 'audit' && parts.length === 1) return { page: 'audit' };
   if (first === 'devices' && parts.length === 1) return { page: 'devices' };
+  if (first === 'refused' && parts.length === 1) return { page: 'refused' };
   if (first === 'account' && parts.length === 1) return { page: 'account' };
   if (first === 'quality' && parts.length === 1) return { page: 'quality' };
   if (first === 'quality' && second === 'studies' && parts.length === 2) return { page: 'behind' };

@@ -1,6 +1,6 @@
 // Findings, numbers and times in words. Every sentence that tells a reader what the model says is made here, so that
 // it can be tested and read in one place. Pure.
-import type { Coefficient, Opinion, OperatingPoint, Outcome, SecondReading, Reason, ResultDetail, ResultSummary, VoiHeader } from './api';
+import type { Coefficient, DeadLetter, Opinion, OperatingPoint, Outcome, SecondReading, Reason, ResultDetail, ResultSummary, VoiHeader } from './api';
 
 /** What a line needs to say what was found. */
 export type Read = Pick<ResultSummary, 'outcome' | 'finding' | 'reason'>;
@@ -222,4 +222,16 @@ const ACTIONS: Record<string, string> = {
 
 export function actionWords(action: string): string {
   return ACTIONS[action] ?? action;
+}
+
+const FATES: Record<DeadLetter['fate'], string> = {
+  stored_since: 'Sent again, and stored',
+  sent_again: 'The device keeps it and sends it again',
+  given_up: 'The device keeps it apart and sends it no more',
+  no_message: 'Nothing to send again',
+};
+
+/** What becomes of a message that was not stored. */
+export function fateWords(fate: DeadLetter['fate']): string {
+  return FATES[fate];
 }

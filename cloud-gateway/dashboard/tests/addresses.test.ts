@@ -12,6 +12,7 @@ test('paths lead to pages, all others nowhere', () => {
   expect(parse('/results/a%2Fb')).toEqual({ page: 'study', id: 'a/b' });
   expect(parse(studyPath('ü 1'))).toEqual({ page: 'study', id: 'ü 1' });
   expect(parse('/audit/')).toEqual({ page: 'audit' });
+  expect(parse('/refused')).toEqual({ page: 'refused' });
   for (const path of ['/results', '/results/1/2', '/audit/1', '/nothing', '/results/%']) expect(parse(path)).toEqual({ page: 'missing' });
 });
 

@@ -6,6 +6,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use super::problem::Problem;
 use crate::domain::when::UnixMs;
 use crate::domain::work_list::{Order, Sort};
+use crate::store::refusals::AfterLetter;
 use crate::store::work_list::After;
 
 /// Entries on a page where the client doesn't say.
@@ -87,6 +88,27 @@ pub fn entry(cursor: &str) -> Result<i64, Problem> {
     parse().ok_or_else(foreign)
 }
 
+/// Writes a refusal's place.
+#[must_use]
+pub fn after_letter(last_at: i64, fingerprint: &str) -> String {
+    URL_SAFE_NO_PAD.encode(format!("{last_at}.{fingerprint}"))
+}
+
+/// Reads [`after_letter`] back.
+///
+/// # Errors
+/// 400 for a text of another origin.
+pub fn letter(cursor: &str) -> Result<AfterLetter, Problem> {
+    let parse = || {
+        let text = String::from_utf8(URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()?;
+        let (last_at, fingerprint) = text.split_once('.')?;
+        let is_plain = fingerprint.chars().all(|c| c.is_ascii_hexdigit());
+        let after = AfterLetter { last_at: last_at.parse().ok()?, fingerprint: fingerprint.to_owned() };
+        is_plain.then_some(after)
+    };
+    parse().ok_or_else(foreign)
+}
+
 fn foreign() -> Problem {
     Problem::bad_request("cursor must be a next_cursor of this list; begin again without one.")
 }
@@ -117,7 +139,7 @@ mod tests {
 
         #[test]
         fn any_text_is_answered_without_a_panic(text: String) {
-            let _ = (result(Order::default(), &text), entry(&text), study(&text));
+            let _ = (result(Order::default(), &text), entry(&text), study(&text), letter(&text));
         }
     }
 

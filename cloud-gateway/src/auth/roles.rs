@@ -44,6 +44,8 @@ pub enum Act {
     ReadAudit,
     /// See the devices.
     ReadDevices,
+    /// See what was refused of devices, and why.
+    ReadRefused,
     /// See the numbers about the model's quality.
     ReadQuality,
     /// Look after other people's accounts, and after the keys of programs.
@@ -64,6 +66,7 @@ const GRANTS: &[(Act, &[Role])] = &[
     (Act::ReadAgreement, &[LeadReviewer, Auditor, Administrator]),
     (Act::ReadAudit, &[Reviewer, LeadReviewer, Auditor, Administrator]),
     (Act::ReadDevices, &Role::ALL),
+    (Act::ReadRefused, &[FleetOperator, SiteTechnician, Auditor, Administrator]),
     (Act::ReadQuality, &[Reviewer, LeadReviewer, FleetOperator, Auditor, Administrator]),
     (Act::ManageAccounts, &[Administrator]),
 ];
@@ -92,6 +95,7 @@ impl Act {
             | Self::Adjudicate
             | Self::ExportVerdicts
             | Self::ReadAgreement
+            | Self::ReadRefused
             | Self::ManageAccounts => false,
         }
     }
@@ -109,6 +113,7 @@ impl Act {
             Self::ReadAgreement => "read_agreement",
             Self::ReadAudit => "read_audit",
             Self::ReadDevices => "read_devices",
+            Self::ReadRefused => "read_refused",
             Self::ReadQuality => "read_quality",
             Self::ManageAccounts => "manage_accounts",
         }
@@ -161,6 +166,7 @@ export_verdicts  -        yes           -              -               yes     y
 read_agreement   -        yes           -              -               yes     yes
 read_audit       yes      yes           -              -               yes     yes
 read_devices     yes      yes           yes            yes             yes     yes
+read_refused     -        -             yes            yes             yes     yes
 read_quality     yes      yes           yes            -               yes     yes
 manage_accounts  -        -             -              -               -       yes
 ";

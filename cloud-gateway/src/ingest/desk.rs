@@ -111,6 +111,23 @@ impl Desk {
         Ok(Taken { receipts, stored: fresh.len() as u64, replays, refused: refused.len() as u64 })
     }
 
+    /// Puts a message aside that the database will not have: told in the list of dead letters and not receipted, so that its
+    /// device keeps it and sends it again.
+    ///
+    /// # Errors
+    /// [`DeskError::Store`]; then it may not be acknowledged.
+    pub async fn put_aside(&self, arrived: Arrived, now: UnixMs) -> Result<(), DeskError> {
+        let refused = match judge::address(arrived) {
+            Ok(addressed) => judge::refuse_unstored(&addressed),
+            Err(refused) => refused,
+        };
+        let mut work = self.store.begin().await.map_err(DeskError::Store)?;
+        record(&mut work, &refused, now).await.map_err(DeskError::Store)?;
+        commit(work).await.map_err(DeskError::Store)?;
+        count(0, &[], &[refused]);
+        Ok(())
+    }
+
     /// What devices that seal to a key whose time is over are told: the next one, as that key itself said before it went.
     async fn announcements(&self, refused: &[Refused]) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
         let late = refused.iter().filter(|refusal| matches!(refusal.reason, Refusal::OldKey));
@@ -363,6 +380,12 @@ fn count_reading(reading: &ResultV1) {
 }
 
 impl DeskError {
+    /// Whether the database refused what it was told, and would take something else.
+    #[must_use]
+    pub fn is_about_content(&self) -> bool {
+        matches!(self, Self::Store(error) if error.is_about_content())
+    }
+
     /// Whether one of several messages may be the cause, so that the others are worth trying by themselves.
     #[must_use]
     pub fn may_be_one_messages(&self) -> bool {

@@ -107,6 +107,12 @@ pub fn refuse_revoked(addressed: &Addressed) -> Refused {
     refused(addressed, Refusal::Revoked)
 }
 
+/// Refuses a message that was good, because the database would not have it.
+#[must_use]
+pub fn refuse_unstored(addressed: &Addressed) -> Refused {
+    refused(addressed, Refusal::NotStored)
+}
+
 fn refused(addressed: &Addressed, reason: Refusal) -> Refused {
     Refused {
         device: Some(addressed.envelope.device.clone()),
@@ -200,6 +206,9 @@ pub enum Refusal {
     /// The bytes inside are of another kind.
     #[error(transparent)]
     Decode(#[from] CodecError),
+    /// Good, but the database took offence at it.
+    #[error("the database would not have it; this gateway's log says why, and the device goes on sending it")]
+    NotStored,
     /// It cannot be true.
     #[error("it says what cannot be: {0}")]
     Implausible(String),
@@ -221,6 +230,7 @@ impl Refusal {
             Self::OldKey => "old_key",
             Self::Seal(_) => "seal",
             Self::Decode(_) => "undecodable",
+            Self::NotStored => "not_stored",
             Self::Implausible(_) => "implausible",
         }
     }

@@ -203,25 +203,40 @@ struct Taken {
 }
 
 /// Commits a batch; where that fails for what may be one message's fault, each by itself, so that one which the database will not
-/// have holds up nobody else's. The error is that of a message which failed by itself, too.
+/// have holds up nobody else's. The error is that of a message which failed by itself, too, and not for what it says.
 async fn take_in(desk: &Arc<Desk>, batch: Vec<Publish>) -> (Taken, Option<DeskError>) {
     let error = match desk.take_in(batch.iter().map(arrived).collect(), when::now()).await {
         Ok(done) => return (Taken { messages: batch, receipts: done.receipts }, None),
-        Err(error) if batch.len() == 1 || !error.may_be_one_messages() => return (Taken::default(), Some(error)),
+        Err(error) if !error.may_be_one_messages() => return (Taken::default(), Some(error)),
         Err(error) => vitals::exit::chain(&error),
     };
     tracing::warn!(messages = batch.len(), error, "a batch could not be committed; trying each message by itself");
     let (mut taken, mut failed) = (Taken::default(), None);
     for message in batch {
-        match desk.take_in(vec![arrived(&message)], when::now()).await {
-            Ok(done) => {
+        match take_in_one(desk, &message).await {
+            Ok(receipts) => {
                 taken.messages.push(message);
-                taken.receipts.extend(done.receipts);
+                taken.receipts.extend(receipts);
             }
             Err(error) => failed = Some(error),
         }
     }
     (taken, failed)
+}
+
+/// Commits a message, or puts aside one that the database will not have: the broker may forget it, its device does not.
+async fn take_in_one(desk: &Arc<Desk>, message: &Publish) -> Result<Vec<(String, Vec<u8>)>, DeskError> {
+    match desk.take_in(vec![arrived(message)], when::now()).await {
+        Ok(done) => Ok(done.receipts),
+        Err(error) if error.is_about_content() => {
+            tracing::warn!(
+                error = vitals::exit::chain(&error),
+                "a message is put aside, since the database will not have it"
+            );
+            desk.put_aside(arrived(message), when::now()).await.map(|()| Vec::new())
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// The next handful of messages; `None` once there will be no more.

@@ -84,6 +84,12 @@ impl Chain {
         self.run(sqlx::query(statement).execute(self.world.store.pool())).unwrap();
     }
 
+    /// Reason, message, and 1 where it was stored since.
+    fn dead_letters(&self) -> Vec<(String, Option<String>, i64)> {
+        let rows = self.run(self.world.store.dead_letters(&Sites::All, None, 10)).unwrap();
+        rows.into_iter().map(|row| (row.reason, row.message, row.stored)).collect()
+    }
+
     fn rejections(&self) -> Vec<(String, String)> {
         let rows = self.run(self.world.store.audit_page(&Sites::All, None, 100)).unwrap();
         rows.into_iter().filter(|row| row.action == "message.rejected").map(|row| (row.actor, row.detail)).collect()
@@ -257,15 +263,15 @@ fn there_is_no_receipt_before_the_commit() {
     chain.run(device.publish(&message));
     assert_eq!(chain.run(device.receipt_within(SILENCE)), None);
     assert_eq!(chain.count(), 0);
-    let metrics = chain.world.stranger().get("/metrics").text();
-    assert!(metrics.contains("ingest_sessions_lost_total"), "it went on as if nothing had happened");
+    let aside = chain.dead_letters();
+    assert_eq!(aside, [("not_stored".to_owned(), Some(id(1).to_string()), 0)], "it is told, and nothing is lost");
 
     chain.sql("DROP TRIGGER full");
-    chain.wait_ready();
     // What the device does when no receipt comes.
     chain.run(device.publish(&message));
     assert_eq!(chain.run(device.receipt()), stored(1));
     assert_eq!(chain.count(), 1);
+    assert_eq!(chain.dead_letters(), [("not_stored".to_owned(), Some(id(1).to_string()), 1)], "stored since");
 }
 
 #[test]
@@ -286,6 +292,18 @@ fn one_message_that_the_database_will_not_have_holds_up_nobody_elses() {
     assert_eq!(chain.run(device.receipt()), stored(2));
     assert_eq!(chain.run(device.receipt_within(SILENCE)), None);
     assert_eq!(chain.count(), 1);
+    // As a device does; each time it is the same letter, and the connection to the broker stays.
+    for number in 3..=5 {
+        chain.run(async {
+            device.publish(&poison).await;
+            device.send(Up::Result, id(number), &samples::read(0.9, 0)).await;
+        });
+        assert_eq!(chain.run(device.receipt()), stored(number));
+    }
+    assert_eq!(chain.dead_letters(), [("not_stored".to_owned(), Some(id(1).to_string()), 0)]);
+    assert_eq!(chain.rejections().len(), 1, "once in the audit trail");
+    let metrics = chain.world.stranger().get("/metrics").text();
+    assert!(!metrics.contains("ingest_sessions_lost_total"), "others had to wait for a new connection");
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod api_keys;
 mod authorisation;
 mod broker;
 mod carry;
+mod dead_letters;
 mod drain;
 mod enrolment;
 mod est;

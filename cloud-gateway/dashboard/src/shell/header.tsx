@@ -24,6 +24,7 @@ export function Header({ session }: { session: Session }): JSX.Element {
         {mayOpen(session, 'agreement') && <Tab to="/agreement" page="agreement" here={here} words="Readers" />}
         {mayOpen(session, 'audit') && <Tab to="/audit" page="audit" here={here} words="Audit log" />}
         {mayOpen(session, 'devices') && <Tab to="/devices" page="devices" here={here} words="Devices" />}
+        {mayOpen(session, 'refused') && <Tab to="/refused" page="refused" here={here} words="Refused" />}
         {mayOpen(session, 'quality') && <Tab to="/quality" page="quality" here={here} words="Quality" also="behind" />}
         {mayOpen(session, 'accounts') && <Tab to="/accounts" page="accounts" here={here} words="Accounts" />}
       </nav>
