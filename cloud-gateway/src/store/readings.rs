@@ -1,13 +1,13 @@
 //! What is counted: one narrow row for each result that stands, written with it, and read in groups or as cases. It computes
 //! nothing of them.
 
-use sqlx::FromRow;
+use sqlx::{AssertSqlSafe, FromRow};
 use uuid::Uuid;
 
 use super::results::{ResultRow, SELECT};
 use super::{Connection, Store, StoreError, failed};
 use crate::auth::sites::Sites;
-use crate::domain::reading::{Reading, Score};
+use crate::domain::reading::Reading;
 use crate::domain::when::UnixMs;
 
 mod narrowed;
@@ -110,29 +110,27 @@ pub(super) async fn insert(
     reading: &Reading,
     supersedes: Option<Uuid>,
 ) -> Result<(), StoreError> {
-    let score = reading.score.as_ref();
-    sqlx::query(
-        "INSERT INTO readings (result, device, site, received_at, stored_at, outcome, reason, model, probability, permille,
-             positive, sex, age_band, modality, view, photometric, bits_stored)
-         SELECT id, device, site, received_at, stored_at, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13 FROM results
-         WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM results AS newer WHERE newer.supersedes = $1)",
-    )
-    .bind(result.to_string())
-    .bind(reading.outcome)
-    .bind(reading.reason.clone())
-    .bind(score.map(|score| score.model.clone()))
-    .bind(score.map(|score| score.probability))
-    .bind(score.map(Score::permille))
-    .bind(score.map(|score| i64::from(score.positive)))
-    .bind(reading.sex)
-    .bind(reading.age_band)
-    .bind(reading.modality.clone())
-    .bind(reading.view.clone())
-    .bind(reading.photometric.clone())
-    .bind(reading.bits_stored.clone())
-    .execute(&mut *connection)
-    .await
-    .map_err(failed("count a result"))?;
+    // Two texts, so that no number that is bound is ever NULL: sqlx's `Any` calls a NULL f64 a float4, a connection keeps to what it
+    // was told first, and PostgreSQL then refuses every real probability.
+    let said = if reading.score.is_some() { "NULL, $9, $10, $11, $12" } else { "$9, NULL, NULL, NULL, NULL" };
+    let query = sqlx::query(AssertSqlSafe(counting(said)))
+        .bind(result.to_string())
+        .bind(reading.outcome)
+        .bind(reading.sex)
+        .bind(reading.age_band)
+        .bind(reading.modality.clone())
+        .bind(reading.view.clone())
+        .bind(reading.photometric.clone())
+        .bind(reading.bits_stored.clone());
+    let query = match &reading.score {
+        Some(score) => query
+            .bind(score.model.clone())
+            .bind(score.probability)
+            .bind(score.permille())
+            .bind(i64::from(score.positive)),
+        None => query.bind(reading.reason.clone().unwrap_or_default()),
+    };
+    query.execute(&mut *connection).await.map_err(failed("count a result"))?;
     let Some(earlier) = supersedes else { return Ok(()) };
     sqlx::query("DELETE FROM readings WHERE result = $1")
         .bind(earlier.to_string())
@@ -140,6 +138,16 @@ pub(super) async fn insert(
         .await
         .map(drop)
         .map_err(failed("count a result no more"))
+}
+
+/// Counts the result `$1`, unless another stands in its place; `said` are its reason, model, probability, permille and call.
+fn counting(said: &str) -> String {
+    format!(
+        "INSERT INTO readings (result, device, site, received_at, stored_at, outcome, sex, age_band, modality, view,
+             photometric, bits_stored, reason, model, probability, permille, positive)
+         SELECT id, device, site, received_at, stored_at, $2, $3, $4, $5, $6, $7, $8, {said} FROM results
+         WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM results AS newer WHERE newer.supersedes = $1)"
+    )
 }
 
 /// A verdict that awaits a blind second reader settles nothing yet, and must be found in no number.

@@ -89,6 +89,22 @@ promise!(what_was_stored_before_is_counted_as_what_comes_now, store, {
     assert_eq!(counted(&store).await, now);
 });
 
+promise!(what_was_not_read_keeps_no_reading_after_it_out, store, {
+    add_device_at(&store, "demo-1", "00", "st-mary").await;
+    // On one connection, which keeps to the types that it was told first.
+    let mut work = store.begin().await.unwrap();
+    for (number, reading) in [(1, abstained(1)), (2, read(0.7, 2)), (3, abstained(3)), (4, read(0.2, 4))] {
+        results::insert(&mut work, &new("demo-1", number, &reading, None)).await.unwrap();
+    }
+    commit(work).await.unwrap();
+    assert_eq!(counted(&store).await.len(), 4);
+    let unread: (i64,) = sqlx::query_as("SELECT COUNT(*) FROM readings WHERE probability IS NULL")
+        .fetch_one(store.pool())
+        .await
+        .unwrap();
+    assert_eq!(unread.0, 2);
+});
+
 promise!(a_replaced_result_is_not_counted_whichever_comes_first, store, {
     add_device_at(&store, "demo-1", "00", "st-mary").await;
     let earlier = new("demo-1", 1, &read(0.9, 0), None);
