@@ -295,10 +295,13 @@ export interface ResultPage extends Page<ResultSummary> {
 export class ApiError extends Error {
   override readonly name = 'ApiError';
   readonly status: number;
+  /** The problem's type, or nothing where the answer was no problem document. */
+  readonly type: string;
 
-  constructor(status: number, message: string) {
+  constructor(status: number, message: string, type = '') {
     super(message);
     this.status = status;
+    this.type = type;
   }
 }
 
@@ -326,19 +329,19 @@ async function call(path: string, init: RequestInit = {}): Promise<Response> {
   if (response.ok) return response;
   // A 401 to signing in means a wrong password; to anything else, that the session is over.
   if (response.status === 401 && !(path === '/session' && init.method === 'POST')) onSignedOut();
-  throw new ApiError(response.status, await explanation(response));
+  throw await refusal(response);
 }
 
-/** The words of an RFC 9457 problem document, or the status where there is none. */
-async function explanation(response: Response): Promise<string> {
+/** With the words of an RFC 9457 problem document, or the status where there is none. */
+async function refusal(response: Response): Promise<ApiError> {
   try {
-    const problem = (await response.json()) as { title?: string; detail?: string };
+    const problem = (await response.json()) as { type?: string; title?: string; detail?: string };
     const words = problem.detail ?? problem.title;
-    if (words) return words;
+    if (words) return new ApiError(response.status, words, problem.type);
   } catch {
     // Not a problem document: a proxy in between answered.
   }
-  return `The gateway answered ${response.status} ${response.statusText}.`;
+  return new ApiError(response.status, `The gateway answered ${response.status} ${response.statusText}.`);
 }
 
 /** What a page asks by itself, with nobody at it, keeps no session alive. */
@@ -450,8 +453,8 @@ export async function giveVerdict(id: string, judgement: Judgement, etag: string
     unanswered = null;
     return given;
   } catch (error) {
-    // A refusal is an answer. What broke off (0), failed there (500 and over) or is not answered yet (409) is to be sent once more.
-    const refused = error instanceof ApiError && error.status !== 0 && error.status !== 409 && error.status < 500;
+    // A refusal is an answer. What broke off (0), failed there (500 and over) or is not answered yet is to be sent once more.
+    const refused = error instanceof ApiError && error.status !== 0 && error.status < 500 && !error.type.endsWith('unanswered');
     if (refused) unanswered = null;
     throw error;
   }

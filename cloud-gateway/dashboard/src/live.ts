@@ -4,7 +4,7 @@ import { effect, signal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import * as api from './api';
 import { later, type Later } from './pace';
-import { state } from './session';
+import { leaving, state } from './session';
 
 /** How much is told: all of it, not what other replicas of the gateway do, or nothing. */
 export const reach = signal<'whole' | 'partial' | 'none'>('none');
@@ -28,7 +28,7 @@ const attempt = signal(0);
 
 effect(() => {
   // A hidden tab needs no news, and browsers grant few connections to all tabs together.
-  if (attempt.value < 0 || state.value.is !== 'in' || !visible.value) return;
+  if (attempt.value < 0 || state.value.is !== 'in' || leaving.value || !visible.value) return;
   const source = api.events();
   let again: ReturnType<typeof setTimeout> | undefined;
   const close = (): void => {

@@ -9,6 +9,9 @@ export type SessionState =
 
 export const state = signal<SessionState>({ is: 'unknown' });
 
+/** While somebody signs out: nothing is asked any more that the end of the session would answer with an error. */
+export const leaving = signal(false);
+
 /** Set while there may be a session, so that a first visit asks nothing and goes to the sign-in page at once. */
 const HINT = 'hilum.signed_in';
 
@@ -55,9 +58,11 @@ export async function signOutIdle(): Promise<void> {
 
 /** Signs out and forgets all that was loaded. If the gateway can't be told, it says so: the cookie still lives. */
 export async function signOut(): Promise<void> {
+  leaving.value = true;
   try {
     await api.signOut();
   } catch (error) {
+    leaving.value = false;
     const why = error instanceof Error ? error.message : 'no reason given';
     state.value = { is: 'out', why: `The gateway did not confirm the sign-out: ${why} Close the browser to be sure.` };
     return;
