@@ -37,8 +37,12 @@ export const SECOND_READING: Record<SecondReading, string> = {
   adjudicated: 'decided by a lead',
 };
 
+/** Fewer films say nothing: twice the square of the number of verdicts, of which there are four (Cicchetti, 1981). */
+const FEWEST_FILMS = 32;
+
 /** A coefficient with its interval, or that there is none. */
 export function coefficientWords(of: Coefficient | null): string {
+  if (of !== null && of.films < FEWEST_FILMS) return `too few films to say: ${of.films} of at least ${FEWEST_FILMS}`;
   return of === null ? 'not defined: nothing varied' : `${of.value.toFixed(2)} (${of.low.toFixed(2)} to ${of.high.toFixed(2)})`;
 }
 

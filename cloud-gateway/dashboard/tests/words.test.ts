@@ -115,6 +115,7 @@ describe('second readings', () => {
 
   test('a coefficient comes with its interval', () => {
     expect(coefficientWords({ value: 0.4, low: 0.151, high: 0.649, films: 50 })).toBe('0.40 (0.15 to 0.65)');
+    expect(coefficientWords({ value: 0, low: 0, high: 0, films: 1 })).toBe('too few films to say: 1 of at least 32');
     expect(coefficientWords(null)).toContain('not defined');
   });
 });
