@@ -16,6 +16,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::config::{AuthConfig, HttpConfig, ReviewConfig};
+use crate::enrolment::invitation::Door;
 use crate::identity::LiveKeys;
 use crate::live::Live;
 use crate::objects::Objects;
@@ -27,6 +28,7 @@ pub mod accounts;
 pub mod address;
 pub mod api_keys;
 pub mod audit;
+pub mod claims;
 pub mod cross_origin;
 pub mod cursor;
 pub mod dashboard;
@@ -75,6 +77,8 @@ pub struct Settings {
     pub auth: AuthConfig,
     /// `[review]`.
     pub review: ReviewConfig,
+    /// Where devices enrol, if they can: of `[est]`.
+    pub door: Option<Door>,
 }
 
 /// What every request may need.
@@ -87,6 +91,8 @@ pub struct Api {
     pub keys: Arc<LiveKeys>,
     /// What accounts must have.
     pub auth: AuthConfig,
+    /// Where devices enrol, if they can.
+    pub door: Option<Door>,
     /// What is counted for each address.
     pub replicas: Replicas,
     /// What just changed.
@@ -116,7 +122,7 @@ impl Api {
         keys: Arc<LiveKeys>,
         settings: Settings,
     ) -> Arc<Self> {
-        let Settings { http, auth, review } = settings;
+        let Settings { http, auth, review, door } = settings;
         let secure = http.public_url.is_some_and(|url| url.starts_with("https://"));
         let (dashboard_dir, trusted_proxies, allowed_origins) =
             (http.dashboard_dir, http.trusted_proxies, http.allowed_origins);
@@ -126,6 +132,7 @@ impl Api {
             objects,
             keys,
             auth,
+            door,
             replicas,
             live,
             dashboard_dir,
@@ -194,6 +201,7 @@ pub fn documented() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(filters::turnaround))
         .routes(routes!(audit::list))
         .routes(routes!(devices::list))
+        .routes(routes!(claims::make))
         .routes(routes!(shadow::list))
         .routes(routes!(events::stream))
         .routes(routes!(dead_letters::list))

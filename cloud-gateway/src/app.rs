@@ -17,6 +17,7 @@ use wire::enrolment::Renewal;
 use crate::api::{self, Api, Settings};
 use crate::authority::Authority;
 use crate::config::{CaConfig, Config, EstConfig};
+use crate::enrolment::invitation::Door;
 use crate::enrolment::{Registrar, Terms};
 use crate::identity::LiveKeys;
 use crate::ingest::desk::Desk;
@@ -117,7 +118,8 @@ pub async fn start(
         est_address = Some(address);
         rooms.extend(more);
     }
-    let settings = Settings { http: config.http, auth: config.auth, review: config.review };
+    let door = config.est.as_ref().map(Door::open).transpose()?;
+    let settings = Settings { http: config.http, auth: config.auth, review: config.review, door };
     let api = Api::new(store.clone(), objects, replicas, live.clone(), keys, settings);
     let router = signs_of_life.merge(api::router(&api)).into_make_service_with_connect_info::<SocketAddr>();
     let stopping = no_more(stop, health.part("service", "starting"), live.clone());

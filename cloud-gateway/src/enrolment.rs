@@ -17,6 +17,7 @@ use crate::store::{Connection, Store, audit, claims, commit, devices};
 
 pub mod claim;
 pub mod earlier;
+pub mod invitation;
 pub mod refusal;
 pub mod request;
 

@@ -6,6 +6,7 @@
 //   HILUM_ADMINISTRATOR  an administrator with that password           (required)
 //   HILUM_SECOND         another reviewer's name, the same password    (required by second_reading.spec.ts)
 //   HILUM_LEAD           a lead reviewer's name, the same password     (required by second_reading.spec.ts)
+//   HILUM_OPERATOR       a fleet operator with that password           (required)
 //   HILUM_SCREENSHOTS    a folder for a picture of each page           (optional)
 //   HILUM_CHROMIUM       the browser                                   (default /usr/bin/chromium)
 import { defineConfig } from '@playwright/test';

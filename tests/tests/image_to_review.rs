@@ -22,6 +22,8 @@ const TWO_FACTORS: &str = "two-factors";
 
 /// Who looks after accounts.
 const ADMINISTRATOR: &str = "administrator";
+/// Who lets devices in.
+const OPERATOR: &str = "fleet-operator";
 
 #[test]
 fn films_become_results_that_a_reviewer_sees_and_judges() {
@@ -161,6 +163,8 @@ fn a_browser_finds_its_way(house: &House) {
         house.cloud.add_user(username, role).unwrap();
         playwright.env(variable, username);
     }
+    house.cloud.add_user(OPERATOR, "fleet_operator").unwrap();
+    playwright.env("HILUM_OPERATOR", OPERATOR);
     if std::env::var_os("HILUM_SCREENSHOTS").is_none() {
         playwright.env("HILUM_SCREENSHOTS", house.folder.join("screenshots"));
     }

@@ -141,7 +141,7 @@ function deadLetters(): DeadLetter[] {
 function devices(): unknown[] {
   return [1, 2, 3].map((n) => {
     const own = [...results.values()].filter(({ detail }) => detail.device === `radiology-${n}`);
-    return { id: `radiology-${n}`, site: n === 3 ? 'Riverside Clinic' : 'Demo Hospital', enrolled_at: '2026-11-02T08:00:00.000Z', last_seen_at: n === 3 ? new Date(Date.now() - 3_600_000).toISOString() : new Date().toISOString(), results: own.length, queue_depth: n === 3 ? 14 : n === 2 ? null : 0, shadow: n === 1 ? { to: new Date().toISOString(), active: { version: '1.0.0' }, candidate: { version: '1.1.0' }, pairs: 120, agreement: 0.975, mean_difference: -0.01 } : null };
+    return { id: `radiology-${n}`, site: n === 3 ? 'Riverside Clinic' : 'Demo Hospital', enrolled_at: '2026-11-02T08:00:00.000Z', last_seen_at: n === 3 ? new Date(Date.now() - 3_600_000).toISOString() : new Date().toISOString(), results: own.length, queue_depth: n === 3 ? 14 : n === 2 ? null : 0, oldest_ms: n === 3 ? 3_500_000 : 0, rejected: 0, sync_agent_version: '0.1.0', certificate_expires_at: '2027-01-31T08:00:00.000Z', revoked_at: null, newest: null, troubles: n === 3 ? [{ code: 'silent', words: 'Nothing was heard of it for 60 min: is it switched on, and does it reach the broker?' }] : [], shadow: n === 1 ? { to: new Date().toISOString(), active: { version: '1.0.0' }, candidate: { version: '1.1.0' }, pairs: 120, agreement: 0.975, mean_difference: -0.01 } : null };
   });
 }
 

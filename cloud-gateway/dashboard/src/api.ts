@@ -5,7 +5,7 @@ import type { Accuracy, Drift, Fairness, Flow } from './quality/types';
 import type { Region } from './region';
 
 /** What an account may be allowed to do. */
-export type Act = 'keep_session' | 'hear_changes' | 'read_results' | 'give_verdict' | 'adjudicate' | 'export_verdicts' | 'read_agreement' | 'read_audit' | 'read_devices' | 'read_refused' | 'read_quality' | 'manage_accounts';
+export type Act = 'keep_session' | 'hear_changes' | 'read_results' | 'give_verdict' | 'adjudicate' | 'export_verdicts' | 'read_agreement' | 'read_audit' | 'read_devices' | 'read_refused' | 'enrol_devices' | 'read_quality' | 'manage_accounts';
 
 /** Who is signed in; `csrf` goes with every request that changes something. */
 export interface Session {
@@ -204,6 +204,16 @@ export interface Device {
   last_seen_at: string | null;
   results: number;
   queue_depth: number | null;
+  /** Age of the oldest of what waits, milliseconds. */
+  oldest_ms: number | null;
+  rejected: number | null;
+  sync_agent_version: string | null;
+  certificate_expires_at: string | null;
+  revoked_at: string | null;
+  /** What read its newest image. */
+  newest: { received_at: string; appliance_version: string; model: { id: string; version: string }; provider: string } | null;
+  /** The worst first; the gateway's own words. */
+  troubles: { code: string; words: string }[];
   /** The newest window of its candidate model, where it has one. */
   shadow: ShadowWindow | null;
 }

@@ -2,6 +2,7 @@
 import './style/base.css';
 import './style/shell.css';
 import './style/list.css';
+import './style/fleet.css';
 import './style/quality.css';
 import './style/study.css';
 import './style/viewer.css';

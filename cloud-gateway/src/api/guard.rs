@@ -82,6 +82,7 @@ pub const GATES: &[(Method, &str, Gate)] = &[
     (Method::GET, "/api/v1/devices/{id}/shadow", Needs(Act::ReadDevices)),
     (Method::GET, "/api/v1/events", Needs(Act::HearChanges)),
     (Method::GET, "/api/v1/dead-letters", Needs(Act::ReadRefused)),
+    (Method::POST, "/api/v1/claims", Needs(Act::EnrolDevices)),
     (Method::GET, "/api/v1/quality/drift", Needs(Act::ReadQuality)),
     (Method::GET, "/api/v1/quality/accuracy", Needs(Act::ReadQuality)),
     (Method::GET, "/api/v1/quality/fairness", Needs(Act::ReadQuality)),

@@ -46,6 +46,8 @@ pub enum Act {
     ReadDevices,
     /// See what was refused of devices, and why.
     ReadRefused,
+    /// Make the token that lets a device in.
+    EnrolDevices,
     /// See the numbers about the model's quality.
     ReadQuality,
     /// Look after other people's accounts, and after the keys of programs.
@@ -67,6 +69,7 @@ const GRANTS: &[(Act, &[Role])] = &[
     (Act::ReadAudit, &[Reviewer, LeadReviewer, Auditor, Administrator]),
     (Act::ReadDevices, &Role::ALL),
     (Act::ReadRefused, &[FleetOperator, SiteTechnician, Auditor, Administrator]),
+    (Act::EnrolDevices, &[FleetOperator, SiteTechnician, Administrator]),
     (Act::ReadQuality, &[Reviewer, LeadReviewer, FleetOperator, Auditor, Administrator]),
     (Act::ManageAccounts, &[Administrator]),
 ];
@@ -96,6 +99,7 @@ impl Act {
             | Self::ExportVerdicts
             | Self::ReadAgreement
             | Self::ReadRefused
+            | Self::EnrolDevices
             | Self::ManageAccounts => false,
         }
     }
@@ -114,6 +118,7 @@ impl Act {
             Self::ReadAudit => "read_audit",
             Self::ReadDevices => "read_devices",
             Self::ReadRefused => "read_refused",
+            Self::EnrolDevices => "enrol_devices",
             Self::ReadQuality => "read_quality",
             Self::ManageAccounts => "manage_accounts",
         }
@@ -167,6 +172,7 @@ read_agreement   -        yes           -              -               yes     y
 read_audit       yes      yes           -              -               yes     yes
 read_devices     yes      yes           yes            yes             yes     yes
 read_refused     -        -             yes            yes             yes     yes
+enrol_devices    -        -             yes            yes             -       yes
 read_quality     yes      yes           yes            -               yes     yes
 manage_accounts  -        -             -              -               -       yes
 ";

@@ -4,22 +4,17 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use clap::Subcommand;
-use sha2::{Digest, Sha256};
 use vitals::config::load;
 use wire::ids::DeviceId;
 
 use super::ConfigFile;
 use crate::app;
-use crate::config::{Config, EstConfig};
-use crate::domain::audit::{Action, Statement};
+use crate::auth::sites::Sites;
+use crate::config::Config;
 use crate::domain::when;
 use crate::enrolment::claim::{Claim, ClaimToken};
-use crate::enrolment::is_site;
+use crate::enrolment::invitation::{Door, MAX_VALID_S, invite};
 use crate::enrolment::request::CertificateRequest;
-use crate::store::{audit, claims, commit, devices};
-
-/// Longest that a token may be good for: a device that travels by ship.
-const MAX_VALID_S: i64 = 31 * 24 * 60 * 60;
 
 /// Ways in.
 #[derive(Subcommand)]
@@ -68,9 +63,6 @@ pub enum EnrolCommand {
 pub async fn run(command: EnrolCommand) -> anyhow::Result<()> {
     match command {
         EnrolCommand::Token { config, device, site, valid, reinstate } => {
-            if !is_site(&site) {
-                bail!("--site must be 1 to 64 characters without control characters");
-            }
             let made_at = when::now();
             let expires_at = made_at + valid * 1_000;
             let claim = Claim { device, site, reinstate, made_at, expires_at, used_by: None };
@@ -86,40 +78,16 @@ async fn make_token(config: &Config, claim: &Claim) -> anyhow::Result<()> {
     let Some(est) = &config.est else {
         bail!("the configuration has no [est], so no device could use a token here; add it, or use `enrol sign`")
     };
-    let pin = pin(est)?;
+    let door = Door::open(est)?;
     let token = ClaimToken::new(rand::random());
     let store = app::open_store(config).await?;
-    let mut work = store.begin().await?;
-    let standing = devices::standing(&mut work, &claim.device).await?;
-    if !claim.reinstate && standing.is_some_and(|standing| standing.revoked_at.is_some()) {
-        bail!("{} was revoked; with --reinstate the token lets it in again", claim.device);
-    }
-    claims::add(&mut work, &token.hash(), claim).await?;
-    let until = when::rfc3339(claim.expires_at).context("this machine's clock shows no usable date; set it")?;
-    let again = if claim.reinstate { ", taking its revocation back" } else { "" };
-    let statement = Statement {
-        at: claim.made_at,
-        actor: "operator".to_owned(),
-        action: Action::TokenMade,
-        subject: claim.device.to_string(),
-        detail: format!("token {}, for site {}, until {until}{again}", &token.hash()[..16], claim.site),
-    };
-    audit::append(&mut work, &statement).await?;
-    commit(work).await?;
+    invite(&store, &Sites::All, &token, claim, "operator".to_owned()).await?;
     store.close().await;
+    let until = when::rfc3339(claim.expires_at).unwrap_or_default();
     println!("{}", *token.show());
     eprintln!("It lets {} in, once, until {until}. On the device:", claim.device);
-    eprintln!("  hilum-sync-agent enrol --url {} --pin {pin} --token -", est.public_url);
+    eprintln!("  hilum-sync-agent enrol --url {} --pin {} --token -", door.url, door.pin);
     Ok(())
-}
-
-/// SHA-256 of the EST port's own certificate: what a technician can check it by.
-fn pin(est: &EstConfig) -> anyhow::Result<String> {
-    let text = std::fs::read(&est.certificate)
-        .with_context(|| format!("{} ([est] certificate) cannot be read", est.certificate.display()))?;
-    let (_, pem) = x509_parser::pem::parse_x509_pem(&text)
-        .with_context(|| format!("{} ([est] certificate) is not PEM", est.certificate.display()))?;
-    Ok(hex::encode(Sha256::digest(&pem.contents)))
 }
 
 async fn sign(config: &Config, site: &str, out: &Path, reinstate: bool, request: &Path) -> anyhow::Result<()> {

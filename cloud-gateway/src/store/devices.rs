@@ -38,6 +38,20 @@ pub struct DeviceRow {
     pub last_seen_at: Option<i64>,
     /// Rows in its outbox at its last telemetry.
     pub queue_depth: Option<i64>,
+    /// Age of the oldest of them then, milliseconds.
+    pub oldest_ms: Option<i64>,
+    /// Rows that the gateway had rejected by then.
+    pub rejected: Option<i64>,
+    /// Version of its sync-agent then.
+    pub sync_agent_version: Option<String>,
+    /// Since when it is shut out.
+    pub revoked_at: Option<i64>,
+    /// Why; see [`crate::revocation::Reason`].
+    pub revoked_reason: Option<String>,
+    /// When its certificate ends, where that is known.
+    pub certificate_expires_at: Option<i64>,
+    /// The newest result that a model read there, JSON of [`wire::v1::ResultV1`].
+    pub newest_read: Option<String>,
     /// How many results of it are stored, without those in whose place another stands.
     pub results: i64,
     /// When its newest shadow window was stored, if there is one.
@@ -224,7 +238,13 @@ impl Store {
     /// [`StoreError::Query`].
     pub async fn devices(&self, sites: &Sites) -> Result<Vec<DeviceRow>, StoreError> {
         let text = format!(
-            "SELECT id, site, enrolled_at, last_seen_at, queue_depth,
+            "SELECT id, site, enrolled_at, last_seen_at, queue_depth, oldest_ms, rejected, sync_agent_version, revoked_at,
+                 revoked_reason,
+                 (SELECT certificates.expires_at FROM certificates
+                  WHERE certificates.fingerprint = devices.certificate_fingerprint) AS certificate_expires_at,
+                 (SELECT results.payload FROM readings JOIN results ON results.id = readings.result
+                  WHERE readings.device = devices.id AND readings.model IS NOT NULL
+                  ORDER BY readings.received_at DESC, readings.result DESC LIMIT 1) AS newest_read,
                  (SELECT COUNT(*) FROM results WHERE results.device = devices.id
                   AND NOT EXISTS (SELECT 1 FROM results AS newer WHERE newer.supersedes = results.id)) AS results,
                  shadow_windows.stored_at AS shadow_stored_at, shadow_windows.payload AS shadow

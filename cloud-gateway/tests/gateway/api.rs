@@ -669,7 +669,17 @@ fn devices() {
         client.get("/api/v1/devices").json(),
         json!({ "items": [{
             "id": "demo-1", "site": "st-mary", "enrolled_at": "1970-01-01T00:00:01.000Z",
-            "last_seen_at": null, "results": 1, "queue_depth": null, "shadow": null,
+            "last_seen_at": null, "results": 1, "queue_depth": null, "oldest_ms": null, "rejected": null,
+            "sync_agent_version": null, "certificate_expires_at": null, "revoked_at": null,
+            "newest": {
+                "received_at": "2026-01-02T03:00:45.678Z", "appliance_version": "0.1.0",
+                "model": { "id": "pneumonia-cxr", "version": "1.0.0" }, "provider": "CPU",
+            },
+            "troubles": [{
+                "code": "never_heard_of",
+                "words": "It was enrolled and never heard of: does its sync-agent run, and does it reach the broker?",
+            }],
+            "shadow": null,
         }] })
     );
 }

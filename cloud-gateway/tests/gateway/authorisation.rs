@@ -50,6 +50,7 @@ impl Route {
         match self.path.as_str() {
             "/api/v1/results/{id}/verdicts" => json!({ "verdict": "agree" }),
             "/api/v1/results/{id}/verdicts/{verdict}/withdrawal" | "/api/v1/results/{id}/second-reading" => Value::Null,
+            "/api/v1/claims" => json!({ "device": "demo-9", "site": "st-mary" }),
             "/api/v1/filters" => json!({ "name": "mine", "query": "finding=positive&sort=age" }),
             "/api/v1/accounts" => {
                 json!({ "username": Uuid::new_v4().to_string(), "role": "auditor", "sites": ["st-mary"], "password": PASSWORD })

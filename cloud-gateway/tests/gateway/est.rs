@@ -1,10 +1,12 @@
 //! Enrolment over the network as a second implementation meets it: curl speaks, openssl makes the requests and reads the
 //! answers, and neither has a line of ours.
 
-use gateway::auth::sites::Sites;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
+use gateway::auth::roles::Role;
+use gateway::auth::sites::Sites;
+use serde_json::json;
 use wire::enrolment::sealing_key_name;
 use wire::seal;
 
@@ -221,6 +223,61 @@ fn a_token_lets_one_key_in_and_nobody_else() {
     let database = std::fs::read(world.folder.path().join("gateway.sqlite")).unwrap();
     let letters = token.replace('-', "");
     assert!(!String::from_utf8_lossy(&database).contains(&letters));
+}
+
+/// The same from the dashboard, by who looks after the devices of one site.
+#[test]
+fn a_token_from_the_dashboard_lets_a_device_in_at_ones_own_site_only() {
+    let world = World::without_broker();
+    world.add_device_at("elsewhere-1", "st-john");
+    let technician = world.client_at("ada", Role::SiteTechnician, &["st-mary"]);
+    let ask = |device: &str, site: &str| technician.post("/api/v1/claims", &json!({ "device": device, "site": site }));
+    let made = ask("demo-1", "st-mary");
+    assert_eq!(made.status, 201, "{}", made.text());
+    let made = made.json();
+    let (action, subject, detail) = trail(&world).swap_remove(0);
+    assert_eq!((action.as_str(), subject.as_str()), ("token.made", "demo-1"), "{detail}");
+    assert!(
+        made["command"].as_str().unwrap().contains(&format!("--url {} --pin ", "https://localhost:8443")),
+        "{made}"
+    );
+    assert!(made["qr"]["path"].as_str().unwrap().starts_with("M0 0h1v1h-1z"));
+    let user = format!("demo-1:{}", made["token"].as_str().unwrap());
+    let owner = Stranger::new(&world, "owner");
+    owner.keep(&owner.enrol("/CN=demo-1", "key.pem", &user));
+
+    // Neither a device nor a site of others, and no name of what is there.
+    for (device, site) in [("demo-2", "st-john"), ("elsewhere-1", "st-mary")] {
+        let refused = ask(device, site);
+        assert_eq!((refused.status, refused.text().contains("st-john")), (404, false), "{}", refused.text());
+    }
+    for body in [
+        json!({ "device": "Demo 1", "site": "st-mary" }),
+        json!({ "device": "demo-1", "site": "" }),
+        json!({ "device": "demo-1", "site": "st-mary", "valid_hours": 745 }),
+        json!({ "device": "demo-1", "site": "st-mary", "valid_hours": 0 }),
+        json!({ "device": "demo-1", "site": "st-mary", "valid_hours": i64::MAX }),
+        json!({ "device": "demo-1", "site": "st-mary", "colour": "red" }),
+    ] {
+        assert_eq!(technician.post("/api/v1/claims", &body).status, 400, "{body}");
+    }
+    revoke(&world, "demo-1");
+    assert_eq!(ask("demo-1", "st-mary").status, 409);
+    let again = technician.post("/api/v1/claims", &json!({ "device": "demo-1", "site": "st-mary", "reinstate": true }));
+    assert_eq!(again.status, 201, "{}", again.text());
+    let listed = technician.get("/api/v1/devices").json();
+    assert_eq!(listed["items"][0]["troubles"][0]["code"], "revoked", "{listed}");
+    assert!(listed["items"][0]["certificate_expires_at"].is_string(), "{listed}");
+}
+
+#[test]
+fn where_nobody_can_enrol_no_token_is_made() {
+    let mut world = World::stopped();
+    world.config.est = None;
+    world.start();
+    let operator = world.client("ada", Role::FleetOperator);
+    let refused = operator.post("/api/v1/claims", &json!({ "device": "demo-1", "site": "st-mary" }));
+    assert_eq!((refused.status, refused.text().contains("[est]")), (409, true), "{}", refused.text());
 }
 
 #[test]
