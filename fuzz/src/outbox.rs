@@ -11,7 +11,7 @@ use rusqlite::{Connection, params_from_iter};
 use tempfile::TempDir;
 
 /// Columns: `i` an integer, `t` a text, `b` a blob, `r` a real number; capital where it may be null.
-const TABLES: [(&str, &str, &str); 7] = [
+const TABLES: [(&str, &str, &str); 8] = [
     (
         "instance",
         "id, sop_instance, digest, file, source, received_ms, receive_ms, traceparent, state, attempts, result, sop_class, wanted, rank",
@@ -19,8 +19,8 @@ const TABLES: [(&str, &str, &str); 7] = [
     ),
     (
         "message",
-        "sequence, id, kind, priority, created_ms, traceparent, state, lease_ends_ms, attempts, reason, place",
-        "ibtiiTtIiTi",
+        "sequence, id, kind, priority, created_ms, traceparent, state, lease_ends_ms, attempts, place",
+        "ibtiiTtIii",
     ),
     ("payload", "message, bytes", "ib"),
     ("commitment", "id, transaction_uid, scanner, called, asked, asked_ms, due_ms, attempts", "ittttiii"),
@@ -31,6 +31,11 @@ const TABLES: [(&str, &str, &str); 7] = [
         "iittTitiiiiiTT",
     ),
     ("ledger", "instance, concluded_ms, study, object, patient, status, detail, total_ms, identity", "iitttttrB"),
+    (
+        "rejected",
+        "sequence, id, kind, priority, place, created_ms, traceparent, attempts, reason, payload",
+        "ibtiiiTitb",
+    ),
 ];
 
 /// Words that the programs themselves write into such columns.

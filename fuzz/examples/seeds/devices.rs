@@ -49,7 +49,8 @@ pub(crate) fn outbox() -> Seeds {
     // Small integers are written 8 over; texts by the number of their word; ids and digests by length and one byte.
     let (one, result, image, pacs, text, read) = (9, 10, 11, 13, 14, 15);
     let instance = |state| [0, one, text, 32, 1, text, pacs, 18, 20, 0, state, 9, 16, 1, text, 8, 10].to_vec();
-    let message = |kind, state| [1, one, 16, 1, kind, 9, 20, 0, state, 0, 8, 0, one, 2, one, 4, 1, 2, 3, 4].to_vec();
+    let message = |kind, state| [1, one, 16, 1, kind, 9, 20, 0, state, 0, 8, one, 2, one, 4, 1, 2, 3, 4].to_vec();
+    let rejected = [7, one, 16, 1, image, 9, one, 20, 0, 8, text, 4, 1, 2, 3, 4].to_vec();
     let delivery = |state| [5, one, one, pacs, read, text, 9, state, 18, 19, 8, 8, 8, text, 0].to_vec();
     let ledger = [6, one, 20, text, text, text, read, text, 18, 0].to_vec();
     let commitment = [3, one, text, pacs, text, 36, b'1', b' ', b'2', b'\n', 18, 8, 8].to_vec();
@@ -57,7 +58,7 @@ pub(crate) fn outbox() -> Seeds {
         ("images", [instance(3), instance(4)].concat()),
         ("messages", message(result, 0)),
         ("leased", message(image, 1)),
-        ("rejected", message(image, 2)),
+        ("rejected", rejected),
         ("unknown_kind", message(text, 0)),
         ("deliveries", [instance(4), delivery(6), ledger].concat()),
         ("commitments", commitment),
