@@ -41,6 +41,6 @@ export function Readout({ view, place, region }: Props): JSX.Element {
 }
 
 function hint(tool: Shape, region: Region | null): string {
-  if (region?.shape === tool) return `${regionWords(region)}. Drag it, or draw another; x removes it. The verdict has no place for it yet: it is not kept.`;
+  if (region?.shape === tool) return `${regionWords(region)}. Drag it, or draw another; x removes it. It goes with your verdict.`;
   return tool === 'freehand' ? 'Draw round the region' : `Drag from corner to corner, or press Enter for a region to move with the arrow keys`;
 }
