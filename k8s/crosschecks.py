@@ -10,7 +10,9 @@ from urllib.parse import parse_qs, urlsplit
 
 # The tables and keys that `cloud-gateway serve` accepts; it refuses any other. validate.py compares them with its source.
 GATEWAY_KEYS = {
-    "http": {"listen", "dashboard_dir", "public_url", "requests_per_minute", "trusted_proxies"},
+    "http": {"listen", "dashboard_dir", "public_url", "requests_per_minute", "trusted_proxies", "allowed_origins"},
+    "auth": {"second_factor_required"},
+    "review": {"second_read_share"},
     "database": {"url"},
     "objects": {"dir"},
     "mqtt": {"host", "port", "ca", "certificate", "key", "group"},
@@ -20,8 +22,8 @@ GATEWAY_KEYS = {
     "est": {"listen", "public_url", "certificate", "key", "authorities"},
     "log": {"format", "level"},
 }
-# `ca` signs new devices' certificates: only the gateway that takes devices in needs it, and no pod may hold that key.
-GATEWAY_TABLES_NEEDED = set(GATEWAY_KEYS) - {"ca", "est", "redis"}
+# The gateway goes without `auth` and `review` as it does with their defaults. `ca` signs new devices' certificates: only the gateway that takes devices in needs it, and no pod may hold that key.
+GATEWAY_TABLES_NEEDED = set(GATEWAY_KEYS) - {"ca", "est", "redis", "auth", "review"}
 GATEWAY_CONFIG = "/etc/hilum/gateway.toml"
 
 
