@@ -22,7 +22,8 @@ GATEWAY_KEYS = {
     "est": {"listen", "public_url", "certificate", "key", "authorities"},
     "log": {"format", "level"},
 }
-# The gateway goes without `auth` and `review` as it does with their defaults. `ca` signs new devices' certificates: only the gateway that takes devices in needs it, and no pod may hold that key.
+# Without `auth` and `review` the gateway takes their defaults. `ca` signs new devices' certificates: only the gateway that takes
+# devices in needs it, and no pod may hold that key.
 GATEWAY_TABLES_NEEDED = set(GATEWAY_KEYS) - {"ca", "est", "redis", "auth", "review"}
 GATEWAY_CONFIG = "/etc/hilum/gateway.toml"
 
