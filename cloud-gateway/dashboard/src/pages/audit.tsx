@@ -1,47 +1,33 @@
 // The audit log, newest first: who did what to which result, and the hash that chains each entry to the one before.
-import { useSignal, type Signal } from '@preact/signals';
-import { useEffect } from 'preact/hooks';
 import type { JSX } from 'preact';
 import { ApiError, listAudit, type AuditItem } from '../api';
 import { studyPath } from '../routes';
 import { Notice } from '../shell/notice';
+import { More, usePaged } from '../shell/pages';
 import { When } from '../shell/when';
 import { actionWords } from '../words';
 
 const PAGE = 100;
 
 export function AuditPage(): JSX.Element {
-  const items = useSignal<readonly AuditItem[] | null>(null);
-  const cursor = useSignal<string | null>(null);
-  const trouble = useSignal<string | null>(null);
-  const load = async (more: boolean): Promise<void> => {
-    try {
-      const page = await listAudit(PAGE, more ? cursor.peek() : null);
-      items.value = more ? [...(items.peek() ?? []), ...page.items] : page.items;
-      [cursor.value, trouble.value] = [page.next_cursor, null];
-    } catch (error) {
-      trouble.value = refusal(error);
-    }
-  };
-  useEffect(() => void load(false), []);
+  const { items, trouble, refresh, more } = usePaged((after) => listAudit(PAGE, after), refusal);
   return (
     <div class="page">
       <div class="list-head">
         <h1>Audit log</h1>
         <p class="quiet">Entries are only ever added. Each holds the hash of the one before it, so that a missing or changed entry shows.</p>
-        <button type="button" onClick={() => void load(false)}>
+        <button type="button" onClick={refresh}>
           Refresh
         </button>
       </div>
       {trouble.value !== null && <Notice kind="error">{trouble.value}</Notice>}
-      <Entries items={items} cursor={cursor} more={() => void load(true)} />
+      {items.value !== null && <Entries items={items.value} more={more} />}
     </div>
   );
 }
 
-function Entries({ items, cursor, more }: { items: Signal<readonly AuditItem[] | null>; cursor: Signal<string | null>; more: () => void }): JSX.Element | null {
-  if (items.value === null) return null;
-  if (items.value.length === 0) return <p class="quiet pad">Nothing has been recorded yet.</p>;
+function Entries({ items, more }: { items: readonly AuditItem[]; more: (() => void) | null }): JSX.Element {
+  if (items.length === 0) return <p class="quiet pad">Nothing has been recorded yet.</p>;
   return (
     <div class="scroller">
       <table class="results audit">
@@ -56,18 +42,12 @@ function Entries({ items, cursor, more }: { items: Signal<readonly AuditItem[] |
           </tr>
         </thead>
         <tbody>
-          {items.value.map((item) => (
+          {items.map((item) => (
             <Entry key={item.id} item={item} />
           ))}
         </tbody>
       </table>
-      {cursor.value !== null && (
-        <p class="more">
-          <button type="button" onClick={more}>
-            Load more
-          </button>
-        </p>
-      )}
+      <More more={more} />
     </div>
   );
 }

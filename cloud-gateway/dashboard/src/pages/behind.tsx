@@ -1,31 +1,18 @@
 // The studies behind one number of the quality page, newest first.
-import { useSignal } from '@preact/signals';
-import { useEffect } from 'preact/hooks';
 import type { JSX } from 'preact';
 import { listBehind, type ResultSummary } from '../api';
 import { narrowedWords } from '../quality/words';
 import { query } from '../router';
 import { studyPath } from '../routes';
 import { Notice } from '../shell/notice';
+import { More, usePaged } from '../shell/pages';
 import { Probability } from '../shell/probability';
 import { When } from '../shell/when';
 import { findingTitle, patientWords } from '../words';
 
 export function BehindPage(): JSX.Element {
-  const lines = useSignal<readonly ResultSummary[] | null>(null);
-  const cursor = useSignal<string | null>(null);
-  const trouble = useSignal<string | null>(null);
   const search = query.value;
-  const load = async (more: boolean): Promise<void> => {
-    try {
-      const page = await listBehind(search, more ? cursor.peek() : null);
-      lines.value = more ? [...(lines.peek() ?? []), ...page.items] : page.items;
-      [cursor.value, trouble.value] = [page.next_cursor, null];
-    } catch (error) {
-      trouble.value = error instanceof Error ? error.message : 'The studies could not be loaded.';
-    }
-  };
-  useEffect(() => void load(false), [search]);
+  const { items, trouble, more } = usePaged((after) => listBehind(search, after), (error) => (error instanceof Error ? error.message : 'The studies could not be loaded.'), [search]);
   return (
     <div class="page">
       <div class="list-head">
@@ -34,8 +21,8 @@ export function BehindPage(): JSX.Element {
         <a href="/quality">Back to quality</a>
       </div>
       {trouble.value !== null && <Notice kind="error">{trouble.value}</Notice>}
-      {lines.value?.length === 0 && <p class="quiet pad">There is no such study any more.</p>}
-      {lines.value !== null && lines.value.length > 0 && <Lines lines={lines.value} more={cursor.value === null ? null : () => void load(true)} />}
+      {items.value?.length === 0 && <p class="quiet pad">There is no such study any more.</p>}
+      {items.value !== null && items.value.length > 0 && <Lines lines={items.value} more={more} />}
     </div>
   );
 }
@@ -71,13 +58,7 @@ function Lines({ lines, more }: { lines: readonly ResultSummary[]; more: (() => 
           ))}
         </tbody>
       </table>
-      {more !== null && (
-        <p class="more">
-          <button type="button" onClick={more}>
-            Load more
-          </button>
-        </p>
-      )}
+      <More more={more} />
     </div>
   );
 }
